@@ -1,0 +1,56 @@
+/**
+ * What discovery gives to the rest of the program.
+ *
+ * @module
+ */
+
+import type { SourceName } from "../config/options.ts";
+
+/** A virtual router that was seen to serve metadata. Every validation makes a new object: compare by identity. */
+export interface Router {
+  /** Dotted-quad IPv4 address; metadata is on port 80 (FIELD: CloudStack's virtual router). */
+  readonly address: string;
+  /** Which source named it. */
+  readonly source: SourceName;
+  /** Which interface it was found on, where the source knows. */
+  readonly iface: string | undefined;
+  /** When it was validated, in milliseconds since 1970. */
+  readonly since: number;
+  /** How long the search took that found it. */
+  readonly elapsedMs: number;
+}
+
+/** What `/status`, `/readyz`, `/metrics` and systemd's STATUS say of discovery. */
+export interface ResolverStatus {
+  readonly state: "searching" | "ready" | "suspect";
+  /** The router in force, or the last good one while it is suspect. */
+  readonly router: Router | undefined;
+  /** When the router last answered a validation or confirmation, in milliseconds since 1970. */
+  readonly confirmedAt: number | undefined;
+  /** Why the last search that failed found nothing, one line per source. */
+  readonly lastFailure: { readonly at: number; readonly message: string } | undefined;
+}
+
+/** Finds the router, remembers it, and finds it again. */
+export interface Resolver {
+  /** Starts the first search and the background upkeep. */
+  start(): void;
+  /**
+   * The router in force, at once where it is known and trusted; else whoever the search under way validates.
+   *
+   * @throws {DiscoveryError} If a search ends without a router before the signal aborts.
+   * @throws the signal's reason, if it aborts first
+   */
+  router(signal: AbortSignal): Router | Promise<Router>;
+  /**
+   * Says that a router failed a request (or keeps it waiting suspiciously long). It is suspect from then on: a search
+   * starts unless one runs already, and `router()` waits for it. Ignored for a router no longer in force.
+   */
+  report(router: Router, error: unknown): void;
+  /** Starts a search although nothing failed, as on SIGHUP. The router in force stays so until another is validated. */
+  refresh(): void;
+  /** Calls back when the state or the router changes. */
+  onChange(listener: (status: ResolverStatus) => void): void;
+  status(): ResolverStatus;
+  close(): Promise<void>;
+}

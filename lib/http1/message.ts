@@ -1,0 +1,36 @@
+/**
+ * The parts of an HTTP/1.1 message that pass through the program (RFC 9112).
+ *
+ * @module
+ */
+
+/** A header field: the name as it was written, and the value without surrounding blanks. */
+export type Header = readonly [name: string, value: string];
+
+/** A request without a body: the program sends no other. */
+export interface RequestHead {
+  readonly method: "GET" | "HEAD";
+  /** Origin form (RFC 9112 section 3.2.1): an absolute path with its query, sent as it is. */
+  readonly target: string;
+  /** Without `Host` and `Connection`, which the client writes itself. */
+  readonly headers: readonly Header[];
+}
+
+/** A response whose head was read and whose body waits to be. */
+export interface UpstreamResponse {
+  readonly status: number;
+  readonly headers: readonly Header[];
+  readonly body: ResponseBody;
+  /** Whether it came over a connection that had served an earlier request. */
+  readonly reused: boolean;
+}
+
+/** A body to be read once. */
+export interface ResponseBody {
+  /** Bytes still to come, where the message says so. */
+  readonly length: number | undefined;
+  /** The next bytes, never empty; `undefined` at the end. @throws {UpstreamError} If it is cut short or stalls. */
+  read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Gives up the rest; closes the connection unless the body was over. */
+  cancel(): void;
+}
