@@ -1,0 +1,81 @@
+/**
+ * Makes sure that the address to listen on exists, by adding it to `lo` when it is link-local and nowhere else.
+ *
+ * Knows `ip address` (iproute2); leaves running it, and looking at the interfaces, to the caller. Does what
+ * `assets/pre-start.sh` does, for images that start the program without it.
+ *
+ * @module
+ */
+
+import { CommandError } from "../system/run_ip.ts";
+import type { RunIp } from "../system/run_ip.ts";
+import { contains, parseCidr } from "./ipv4.ts";
+
+/** Why the address could not be made to exist. */
+export type AddressErrorKind = "ip_missing" | "not_permitted" | "on_another_interface" | "ip_failed";
+
+/** An address that does not exist and could not be added. */
+export class AddressError extends Error {
+  override readonly name = "AddressError";
+  readonly kind: AddressErrorKind;
+
+  constructor(kind: AddressErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/** One address of one interface, as `Deno.networkInterfaces()` gives it. */
+export type InterfaceAddress = Pick<Deno.NetworkInterfaceInfo, "name" | "address">;
+
+const LINK_LOCAL = parseCidr("169.254.0.0/16")!;
+
+/**
+ * Ensures that a link-local address is on `lo`; any other address is taken to exist.
+ *
+ * @returns whether it had to be added
+ * @throws {AddressError} If it is on another interface, or cannot be added.
+ */
+export async function ensureAddress(
+  address: string,
+  system: { readonly interfaces: () => readonly InterfaceAddress[]; readonly runIp: RunIp },
+): Promise<"present" | "added"> {
+  if (!contains(LINK_LOCAL, address)) return "present";
+  const holder = () => system.interfaces().find((entry) => entry.address === address)?.name;
+
+  const found = holder();
+  if (found === "lo") return "present";
+  if (found !== undefined) {
+    throw new AddressError(
+      "on_another_interface",
+      `Cannot listen on ${address}: it is on ${found}, where others could ask for this VM's secrets; ` +
+        `remove it ("ip address del ${address} dev ${found}") or choose another with --http-listen`,
+    );
+  }
+
+  try {
+    await system.runIp(["address", "add", `${address}/32`, "dev", "lo"]);
+  } catch (error) {
+    // The unit's pre-start script may have come in between.
+    if (holder() === "lo") return "present";
+    throw explain(address, error);
+  }
+  return "added";
+}
+
+function explain(address: string, cause: unknown): unknown {
+  if (!(cause instanceof CommandError)) return cause;
+  const failed = `Cannot add ${address} to lo`;
+  switch (cause.kind) {
+    case "missing":
+      return new AddressError("ip_missing", `${failed}: there is no "ip" command; install iproute2`, { cause });
+    case "not_permitted":
+      return new AddressError(
+        "not_permitted",
+        `${failed}: the capability CAP_NET_ADMIN is missing; run pre-start.sh as root first, or start as root`,
+        { cause },
+      );
+    case "failed":
+      return new AddressError("ip_failed", `${failed}: ip says "${cause.stderr}"`, { cause });
+  }
+}

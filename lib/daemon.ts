@@ -1,0 +1,140 @@
+/**
+ * Builds the parts, introduces them to each other, starts them, says ready, and stops them in reverse.
+ *
+ * The one file that knows every room; it decides nothing else.
+ *
+ * @module
+ */
+
+import { ensureAddress } from "./address/ensure_address.ts";
+import { createAdminHandler } from "./admin/admin.ts";
+import type { Config } from "./config/config.ts";
+import { createResolver } from "./discover/resolver.ts";
+import type { Resolver, ResolverStatus } from "./discover/router.ts";
+import { createClient } from "./http1/client.ts";
+import { serveProxy } from "./proxy/serve_proxy.ts";
+import { BUILD } from "./system/build_info.ts";
+import { openNotifier, startWatchdog } from "./system/notify.ts";
+import { runIp } from "./system/run_ip.ts";
+import { untilStopped } from "./system/signals.ts";
+import type { Registry } from "./telemetry/metrics.ts";
+import { createRegistry } from "./telemetry/metrics.ts";
+import { openLog } from "./telemetry/open_log.ts";
+
+/** How long requests in flight may take to finish when the program is told to stop. */
+const STOP_GRACE_MS = 5_000;
+
+/**
+ * Serves metadata until SIGTERM or SIGINT.
+ *
+ * @returns the exit code
+ * @throws {AddressError} If the listen address cannot be made to exist.
+ * @throws {Error} If the listen address cannot be bound.
+ */
+export async function runDaemon(config: Config): Promise<number> {
+  const startedAt = Date.now();
+  await using parts = new AsyncDisposableStack();
+
+  const { log, recent, reopen, close: closeLog } = openLog(config.log);
+  parts.defer(closeLog);
+  for (const warning of config.warnings) log.warn("doubtful configuration", { warning });
+
+  const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"), log);
+  parts.defer(() => notifier.close());
+  parts.defer(startWatchdog(notifier, Deno.env.get("WATCHDOG_USEC")));
+
+  const metrics = createRegistry();
+  const client = createClient(config.proxy);
+  parts.defer(() => client.close());
+
+  const resolver = createResolver(config.discovery, { log, metrics, client });
+  parts.defer(() => resolver.close());
+  declareMetrics(metrics, { resolver, startedAt });
+  // Before the address and the port, because the search is the slow part of a boot.
+  resolver.start();
+
+  const { hostname } = config.proxy.listen;
+  if (await ensureAddress(hostname, { interfaces: Deno.networkInterfaces, runIp }) === "added") {
+    log.info("added the listen address", { address: hostname, interface: "lo" });
+  }
+  const proxy = await serveProxy(config.proxy, { upstream: resolver, client, log, metrics });
+  parts.defer(() => proxy.shutdown(STOP_GRACE_MS));
+  const listen = `${proxy.address.hostname}:${proxy.address.port}`;
+
+  if (config.admin !== undefined) {
+    const handler = createAdminHandler({
+      metrics: () => metrics.render(),
+      ready: () => resolver.status().state === "ready",
+      status: () => describeStatus(resolver.status(), { listen, startedAt, recent: recent() }),
+    });
+    const admin = Deno.serve({ ...config.admin, handler, onListen() {} });
+    parts.defer(() => admin.shutdown());
+    log.info("listening for those who watch", { admin: `${admin.addr.hostname}:${admin.addr.port}` });
+  }
+
+  log.info("listening", { listen, version: BUILD.version, pid: Deno.pid });
+  notifier.notify("READY=1", `STATUS=${summarize(resolver.status())}`);
+  resolver.onChange((status) => notifier.notify(`STATUS=${summarize(status)}`));
+
+  const signal = await untilStopped(() => {
+    reopen();
+    resolver.refresh();
+    log.info("reloaded", { router: resolver.status().router?.address });
+  });
+  log.info("stopping", { signal });
+  notifier.notify("STOPPING=1", "STATUS=Finishing the requests in flight");
+  return 0;
+}
+
+/** Says in a sentence what an operator wants to read behind "Status:" in `systemctl status`. */
+function summarize({ state, router, lastFailure }: ResolverStatus): string {
+  switch (state) {
+    case "ready":
+      return `Serving the metadata of ${router!.address}, found by ${router!.source}`;
+    case "suspect":
+      return `Router ${router!.address} does not answer, searching for another`;
+    case "searching":
+      return `Searching for the virtual router${lastFailure === undefined ? "" : `: ${lastFailure.message}`}`;
+  }
+}
+
+function describeStatus(
+  resolved: ResolverStatus,
+  { listen, startedAt, recent }: { listen: string; startedAt: number; recent: readonly unknown[] },
+): unknown {
+  const iso = (time: number | undefined) => time === undefined ? null : new Date(time).toISOString();
+  const { state, router, confirmedAt, lastFailure } = resolved;
+  return {
+    program: { name: "mdproxy4cs", ...BUILD, pid: Deno.pid, startedAt: iso(startedAt) },
+    listen,
+    state,
+    router: router === undefined ? null : {
+      address: router.address,
+      source: router.source,
+      interface: router.iface ?? null,
+      since: iso(router.since),
+      searchMs: Math.round(router.elapsedMs),
+      confirmedAt: iso(confirmedAt),
+    },
+    lastFailedSearch: lastFailure === undefined ? null : { at: iso(lastFailure.at), message: lastFailure.message },
+    lastProblems: recent,
+  };
+}
+
+function declareMetrics(metrics: Registry, { resolver, startedAt }: { resolver: Resolver; startedAt: number }): void {
+  const { version, commit, deno } = BUILD;
+  metrics.gauge("mdproxy4cs_build_info", "The build that runs.", () => [{ labels: { version, commit, deno }, value: 1 }]);
+  metrics.gauge("mdproxy4cs_router_info", "The router in force.", () => {
+    const { state, router } = resolver.status();
+    return router === undefined
+      ? []
+      : [{ labels: { address: router.address, source: router.source }, value: state === "ready" ? 1 : 0 }];
+  });
+  metrics.gauge("mdproxy4cs_ready", "Whether a router is known and validated.", () => [
+    { value: resolver.status().state === "ready" ? 1 : 0 },
+  ]);
+  metrics.gauge("process_start_time_seconds", "When the process started, since 1970.", () => [
+    { value: startedAt / 1_000 },
+  ]);
+  metrics.gauge("process_resident_memory_bytes", "Resident memory.", () => [{ value: Deno.memoryUsage().rss }]);
+}

@@ -1,0 +1,68 @@
+/**
+ * Runs `ip` from iproute2, the only program that this one may run, and says why it failed.
+ *
+ * @module
+ */
+
+import { IP_COMMANDS } from "./permissions.ts";
+
+/** Why a command did not do its work: it is not installed, may not do it, or refused to. */
+export type CommandErrorKind = "missing" | "not_permitted" | "failed";
+
+/** A command that did not do its work. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+  readonly kind: CommandErrorKind;
+  readonly argv: readonly string[];
+  readonly stderr: string;
+
+  constructor(
+    message: string,
+    options: ErrorOptions & { kind: CommandErrorKind; argv: readonly string[]; stderr?: string },
+  ) {
+    super(message, options);
+    this.kind = options.kind;
+    this.argv = options.argv;
+    this.stderr = options.stderr ?? "";
+  }
+}
+
+/** Runs `ip` with the arguments and gives what it printed. */
+export type RunIp = (args: readonly string[], options?: { readonly signal?: AbortSignal }) => Promise<string>;
+
+/**
+ * Runs `ip` from the first of its usual places that has one, with an empty environment.
+ *
+ * @throws {CommandError} If no `ip` is installed, or it exits with a failure.
+ */
+export const runIp: RunIp = async (args, { signal } = {}) => {
+  const output = await start(args, signal);
+  if (output.success) return new TextDecoder().decode(output.stdout);
+  const argv = ["ip", ...args];
+  const stderr = new TextDecoder().decode(output.stderr).trim();
+  const kind = /not permitted|permission denied/i.test(stderr) ? "not_permitted" : "failed";
+  throw new CommandError(`Cannot run "${argv.join(" ")}": ${stderr || `exit code ${output.code}`}`, {
+    kind,
+    argv,
+    stderr,
+  });
+};
+
+async function start(args: readonly string[], signal: AbortSignal | undefined): Promise<Deno.CommandOutput> {
+  for (const path of IP_COMMANDS) {
+    try {
+      return await new Deno.Command(path, {
+        args: [...args],
+        clearEnv: true,
+        stdin: "null",
+        ...(signal === undefined ? {} : { signal }),
+      }).output();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  throw new CommandError(`Cannot run "ip": it is at none of ${IP_COMMANDS.join(", ")}; install iproute2`, {
+    kind: "missing",
+    argv: ["ip", ...args],
+  });
+}
