@@ -123,7 +123,11 @@ function describeStatus(
 
 function declareMetrics(metrics: Registry, { resolver, startedAt }: { resolver: Resolver; startedAt: number }): void {
   const { version, commit, deno } = BUILD;
-  metrics.gauge("mdproxy4cs_build_info", "The build that runs.", () => [{ labels: { version, commit, deno }, value: 1 }]);
+  metrics.gauge(
+    "mdproxy4cs_build_info",
+    "The build that runs.",
+    () => [{ labels: { version, commit, deno }, value: 1 }],
+  );
   metrics.gauge("mdproxy4cs_router_info", "The router in force.", () => {
     const { state, router } = resolver.status();
     return router === undefined

@@ -1,0 +1,119 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import type { Config } from "../../lib/config/config.ts";
+import { ConfigError } from "../../lib/config/config_error.ts";
+import { formatHelp } from "../../lib/config/help.ts";
+import type { Flag } from "../../lib/config/options.ts";
+import { OPTIONS, variableOf } from "../../lib/config/options.ts";
+import { readConfig } from "../../lib/config/read_config.ts";
+import { test } from "../support/test.ts";
+
+function read(
+  given: { flags?: Partial<Record<Flag, string>>; environment?: Record<string, string>; file?: string },
+): Config {
+  const { flags = {}, environment = {}, file } = given;
+  return readConfig({
+    flags: new Map(Object.entries(flags) as [Flag, string][]),
+    environment: (variable) => environment[variable],
+    file: file === undefined ? undefined : { path: "/etc/default/mdproxy4cs", text: file },
+  });
+}
+
+test("readConfig gives the defaults of the program it replaces", () => {
+  const config = read({});
+  assertEquals(config.discovery.iname, "eth0");
+  assertEquals(config.proxy.listen, { hostname: "169.254.169.254", port: 39724 });
+  assertEquals(config.log, { level: "info", format: "text", file: "-" });
+  assertEquals(config.admin, undefined);
+  assertEquals(config.warnings, []);
+});
+
+test("readConfig lays flags over environment over file over defaults", () => {
+  const file = "MDPROXY4CS_INAME=file0\n";
+  const environment = { MDPROXY4CS_INAME: "env0" };
+  assertEquals(read({ file }).discovery.iname, "file0");
+  assertEquals(read({ file, environment }).discovery.iname, "env0");
+  assertEquals(read({ file, environment, flags: { iname: "flag0" } }).discovery.iname, "flag0");
+});
+
+test("readConfig takes an empty variable for one that is not set", () => {
+  const config = read({ environment: { MDPROXY4CS_INAME: "" }, file: "MDPROXY4CS_INAME=\nMDPROXY4CS_LOG_LEVEL=\n" });
+  assertEquals(config.discovery.iname, "eth0");
+  assertEquals(config.log.level, "info");
+});
+
+test("readConfig reads an env file as systemd does: comments, quotes, blank lines", () => {
+  const config = read({
+    file: `
+# the interface
+MDPROXY4CS_INAME=ens3
+MDPROXY4CS_LOG_FILE="/var/log/md proxy.log"
+MDPROXY4CS_SERVER='10.1.1.1'
+
+MDPROXY4CS_HTTP_LISTEN=127.0.0.1:8080
+PATH_OF_SOMEBODY_ELSE=/usr/bin
+`,
+  });
+  assertEquals(config.discovery.iname, "ens3");
+  assertEquals(config.discovery.server, "10.1.1.1");
+  assertEquals(config.log.file, "/var/log/md proxy.log");
+  assertEquals(config.proxy.listen.port, 8080);
+  assertEquals(config.warnings, []);
+});
+
+test("readConfig warns of a variable that no option has", () => {
+  const [warning] = read({ file: "MDPROXY4CS_INTERFACE=eth1\n" }).warnings;
+  assertEquals(warning, "ignoring MDPROXY4CS_INTERFACE in /etc/default/mdproxy4cs: there is no such option");
+});
+
+test("readConfig uses info for an unknown log level, with a warning", () => {
+  const config = read({ environment: { MDPROXY4CS_LOG_LEVEL: "verbose" } });
+  assertEquals(config.log.level, "info");
+  assertEquals(config.warnings, [
+    'MDPROXY4CS_LOG_LEVEL: "verbose" must be one of debug, info, warn, error; using info',
+  ]);
+});
+
+test("readConfig names the option, its value and what would be right", () => {
+  const table: [Parameters<typeof read>[0], string][] = [
+    [{ flags: { "cache-ttl": "soon" } }, '--cache-ttl: "soon" must be a duration'],
+    [{ environment: { MDPROXY4CS_IDLE_TIMEOUT: "0" } }, 'MDPROXY4CS_IDLE_TIMEOUT: "0" must be longer than 0'],
+    [{ file: "MDPROXY4CS_MAX_URL=1g" }, 'MDPROXY4CS_MAX_URL in /etc/default/mdproxy4cs: "1g" must be from 256 to 64k'],
+    [{ flags: { "http-listen": "10.0.0.1:8080" } }, '--http-listen: "10.0.0.1:8080" must be link-local'],
+    [{ flags: { "admin-listen": "169.254.169.254:9" } }, '--admin-listen: "169.254.169.254:9" must be on loopback'],
+    [
+      { flags: { discovery: "dhcp,carrier-pigeon" } },
+      '--discovery: "dhcp,carrier-pigeon" must be one or more of server',
+    ],
+    [{ flags: { iname: "" } }, '--iname: "" must be an interface name'],
+    [{ flags: { "log-format": "xml" } }, '--log-format: "xml" must be text or json'],
+    [{ flags: { "allow-server": "here" } }, '--allow-server: "here" must be IPv4 ranges'],
+  ];
+  for (const [given, message] of table) {
+    const error = assertThrows(() => read(given), ConfigError);
+    assertStringIncludes(error.message, message);
+    assertEquals(error.kind, "config");
+    assert(error.option !== undefined && error.value !== undefined);
+  }
+});
+
+test("readConfig accepts every default as a value that was given", () => {
+  const flags = Object.fromEntries(OPTIONS.filter((option) => option.default !== "").map((o) => [o.flag, o.default]));
+  assertEquals(read({ flags }), read({}));
+});
+
+test("readConfig freezes what it gives, all the way down", () => {
+  const config = read({ flags: { "allow-server": "10.0.0.0/8" } });
+  for (const part of [config, config.discovery, config.discovery.sources, config.proxy.listen, config.warnings]) {
+    assert(Object.isFrozen(part));
+  }
+});
+
+test("formatHelp names every option with its variable and default", () => {
+  const help = formatHelp();
+  for (const option of OPTIONS) {
+    assertStringIncludes(help, `--${option.flag}`);
+    assertStringIncludes(help, variableOf(option.flag));
+    assertStringIncludes(help, option.help);
+  }
+  assertEquals(help.split("\n").filter((line) => line.length > 120), []);
+});

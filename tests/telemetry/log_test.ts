@@ -1,0 +1,84 @@
+import { assert, assertEquals } from "@std/assert";
+import type { LogFormat, LogLevel } from "../../lib/telemetry/log.ts";
+import { createLog, describeError } from "../../lib/telemetry/log.ts";
+import { rememberRecent } from "../../lib/telemetry/recent.ts";
+import { test } from "../support/test.ts";
+
+function capture(format: LogFormat, level: LogLevel = "debug") {
+  const lines: string[] = [];
+  const log = createLog((line) => lines.push(line), { level, format, now: () => Date.UTC(2026, 0, 2, 3, 4, 5, 6) });
+  return { lines, log };
+}
+
+test("createLog writes one line per event in each format", () => {
+  const fields = { router: "10.1.1.1", elapsedMs: 12, reason: 'said "no"', absent: undefined };
+  const table: [LogFormat, string][] = [
+    ["text", '2026-01-02T03:04:05.006Z warn  router lost router=10.1.1.1 elapsedMs=12 reason="said \\"no\\""\n'],
+    ["journal", '<4>router lost router=10.1.1.1 elapsedMs=12 reason="said \\"no\\""\n'],
+    [
+      "json",
+      '{"time":"2026-01-02T03:04:05.006Z","level":"warn","message":"router lost","router":"10.1.1.1","elapsedMs":12,"reason":"said \\"no\\""}\n',
+    ],
+  ];
+  for (const [format, line] of table) {
+    const { lines, log } = capture(format);
+    log.warn("router lost", fields);
+    assertEquals(lines, [line]);
+  }
+});
+
+test("createLog leaves out what is below its level", () => {
+  const { lines, log } = capture("journal", "warn");
+  log.debug("a");
+  log.info("b");
+  log.warn("c");
+  log.error("d");
+  assertEquals(lines, ["<4>c\n", "<3>d\n"]);
+});
+
+test("createLog lets no field end, hide or reorder a line", () => {
+  const hostile = '/a\nb\r\u001b[2Jc\u0000d\u2028e\u202ef\u009bg"h\\';
+  for (const format of ["text", "json", "journal"] as const) {
+    const { lines, log } = capture(format);
+    log.info("request", { path: hostile });
+    assertEquals(lines.length, 1);
+    const [line] = lines;
+    assert(line!.endsWith("\n"));
+    // deno-lint-ignore no-control-regex
+    assert(!/[\u0000-\u001f\u007f-\u009f\u2028\u202e]/.test(line!.slice(0, -1)), line);
+    if (format === "json") assertEquals(JSON.parse(line!).path, hostile);
+  }
+});
+
+test("createLog cuts a field that is too long to read", () => {
+  const { lines, log } = capture("text");
+  log.info("request", { path: "x".repeat(100_000) });
+  assert(lines[0]!.length < 1_000);
+});
+
+test("describeError says an error with its causes, each once", () => {
+  const cause = new Error("connection refused");
+  assertEquals(
+    describeError(new Error("Cannot reach 10.1.1.1", { cause })),
+    "Cannot reach 10.1.1.1: connection refused",
+  );
+  assertEquals(
+    describeError(new Error("Cannot reach: connection refused", { cause })),
+    "Cannot reach: connection refused",
+  );
+  assertEquals(describeError("plain"), "plain");
+});
+
+test("rememberRecent keeps the last warnings and errors and passes everything on", () => {
+  const { lines, log } = capture("journal");
+  const recent = rememberRecent(log, 2);
+  recent.log.info("fine");
+  recent.log.warn("first");
+  recent.log.error("second", { error: new Error("why") });
+  recent.log.warn("third", { router: "10.1.1.1" });
+  assertEquals(lines.length, 4);
+  assertEquals(recent.events().map(({ level, message, fields }) => ({ level, message, fields })), [
+    { level: "error", message: "second", fields: { error: "why" } },
+    { level: "warn", message: "third", fields: { router: "10.1.1.1" } },
+  ]);
+});
