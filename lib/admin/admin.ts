@@ -35,7 +35,9 @@ export function createAdminHandler(view: AdminView): (request: Request) => Respo
       return new Response(null, { status: STATUS_CODE.MisdirectedRequest });
     }
     const page = PAGES[new URL(request.url).pathname];
-    if (page === undefined) return text("not found; try /metrics, /healthz, /readyz or /status\n", { status: 404 });
+    if (page === undefined) {
+      return text("not found; try /metrics, /healthz, /readyz or /status\n", { status: STATUS_CODE.NotFound });
+    }
     if (request.method !== "GET" && request.method !== "HEAD") {
       return new Response(null, { status: STATUS_CODE.MethodNotAllowed, headers: { allow: "GET, HEAD" } });
     }
@@ -43,6 +45,7 @@ export function createAdminHandler(view: AdminView): (request: Request) => Respo
   };
 }
 
-function text(body: string, { status = 200, type = "text/plain; charset=utf-8" } = {}): Response {
+function text(body: string, options: { readonly status?: number; readonly type?: string } = {}): Response {
+  const { status = STATUS_CODE.OK, type = "text/plain; charset=utf-8" } = options;
   return new Response(body, { status, headers: { "content-type": type, "cache-control": "no-store" } });
 }
