@@ -1,0 +1,31 @@
+/**
+ * How the program is started, from source and compiled alike: its permissions and what V8 is told.
+ *
+ * @module
+ */
+
+import { permissionFlags } from "../lib/system/permissions.ts";
+
+/** V8's settings: a small heap, collected early. See ARCHITECTURE for what each one bought. */
+const V8_FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=32"] as const;
+
+/** The flags of the program for `deno run` and `deno compile` of the given version. */
+export function programFlags(denoVersion: string): string[] {
+  return [...permissionFlags(denoVersion), `--v8-flags=${V8_FLAGS.join(",")}`];
+}
+
+/** The repository's folder. */
+export const TOP = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** Where `deno task compile` puts the program. */
+export const BINARY = `${TOP}/dist/mdproxy4cs`;
+
+/** Whether only npm can be reached; `dev` finds out. */
+export function isNpmOnly(): boolean {
+  return Deno.env.get("MDPROXY4CS_NETWORK") === "npm";
+}
+
+/** The flags that make Deno take libraries from the network that `dev` found; relative to the repository's folder. */
+export function networkFlags(): string[] {
+  return (Deno.env.get("DENO_NETWORK_FLAGS") ?? "").split(" ").filter(Boolean);
+}
