@@ -1,5 +1,6 @@
 /**
- * The commit a program was built from. `tools/compile.ts` puts a module with the real one in this module's place.
+ * The commit a program was built from. `tools/compile.ts` puts the real one in the
+ * place of this text.
  *
  * @module
  */
