@@ -1,0 +1,118 @@
+/**
+ * Runs tests and ends with one line that counts them: `N passed, N failed, N skipped`.
+ *
+ * ```
+ *   tools/test.ts              everything but the boot
+ *   tools/test.ts quick        what needs neither the compiled program nor a network of its own
+ *   tools/test.ts boot         the boot
+ *   tools/test.ts tests/dhcp   these files or folders; anything else, such as --filter=NAME, is passed on to `deno test`
+ * ```
+ *
+ * As root on Debian it installs what the tests need first. Where something cannot run it is skipped, and named with the
+ * reason before the count; in CI, where nothing may be missing, that is a failure.
+ *
+ * @module
+ */
+
+import { missingPackages } from "../tests/support/packages.ts";
+import { compile } from "./compile.ts";
+import { networkFlags, TOP } from "./program.ts";
+
+/** The arguments of `deno test` for each set of tests that has a name. */
+const SETS: Readonly<Record<string, readonly string[]>> = {
+  all: ["--ignore=tests/boot", "tests"],
+  quick: ["--ignore=tests/boot,tests/e2e,tests/release", "--parallel", "tests"],
+  boot: ["tests/boot"],
+};
+
+/** A run that takes longer than this hangs. */
+const TIME_LIMIT_MS = 8 * 60_000;
+
+interface Count {
+  readonly passed: number;
+  readonly failed: number;
+  /** The names of what was skipped; each says why. */
+  readonly skipped: readonly string[];
+}
+
+function installPackages(): void {
+  const packages = missingPackages();
+  if (packages.length === 0) return;
+  const command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", ...packages];
+  if (Deno.uid() !== 0 || !isDebian()) {
+    console.log(`Some tests will be skipped for want of packages. To run them all: sudo ${command.join(" ")}`);
+    return;
+  }
+  console.log(`Installing what the tests need: ${packages.join(" ")}`);
+  for (const [program, ...args] of [["apt-get", "update", "--quiet"], command]) {
+    const env = { DEBIAN_FRONTEND: "noninteractive" };
+    const { success, stderr } = new Deno.Command(program!, { args, env, stdin: "null" }).outputSync();
+    if (!success) console.log(`${program} ${args[0]} failed: ${new TextDecoder().decode(stderr).trim()}`);
+  }
+}
+
+function isDebian(): boolean {
+  try {
+    return Deno.statSync("/etc/debian_version").isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs `deno test` and returns what it counted; a runner that crashes or hangs is one failure. */
+async function runTests(args: readonly string[]): Promise<Count> {
+  const report = await Deno.makeTempFile({ suffix: ".xml" });
+  try {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["test", "--quiet", "--no-check", "-A", ...networkFlags(), `--junit-path=${report}`, ...args],
+      cwd: TOP,
+      stdin: "null",
+    }).spawn();
+    const timer = setTimeout(() => {
+      console.log(`Not finished after ${TIME_LIMIT_MS / 60_000} minutes: ending the tests`);
+      child.kill("SIGKILL");
+    }, TIME_LIMIT_MS);
+    const { success } = await child.status;
+    clearTimeout(timer);
+    const count = parseReport(await Deno.readTextFile(report));
+    return success ? count : { ...count, failed: Math.max(1, count.failed) };
+  } finally {
+    await Deno.remove(report);
+  }
+}
+
+/** Reads a JUnit report; an empty one counts nothing. */
+function parseReport(xml: string): Count {
+  const skipped: string[] = [];
+  let passed = 0;
+  let failed = 0;
+  for (const [, attributes = "", body = ""] of xml.matchAll(/<testcase\s([^>]*?)(?:\/>|>(.*?)<\/testcase>)/gs)) {
+    if (/<(failure|error)\b/.test(body)) failed++;
+    else if (/<skipped\b/.test(body)) skipped.push(unescape(/\bname="([^"]*)"/.exec(attributes)?.[1] ?? "?"));
+    else passed++;
+  }
+  return { passed, failed, skipped };
+}
+
+function unescape(text: string): string {
+  const characters: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+  return text.replace(/&(\w+);/g, (entity, name) => characters[name] ?? entity);
+}
+
+/** Compiles what many of the tests run. Those that do not need it run even if that fails. */
+async function compileProgram(): Promise<void> {
+  if (Deno.env.has("MDPROXY4CS_BINARY")) return;
+  await compile().catch((error) => console.log(`Tests of the compiled program will fail: ${error.message}`));
+}
+
+const [set = "all", ...more] = Deno.args;
+if (set !== "quick") {
+  installPackages();
+  await compileProgram();
+}
+const { passed, failed, skipped } = await runTests([...SETS[set] ?? [set], ...more]);
+for (const name of skipped) console.log(`skipped: ${name}`);
+const isIncomplete = Deno.env.get("CI") === "true" && skipped.length > 0;
+if (isIncomplete) console.log("In CI nothing may be skipped.");
+console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
+Deno.exit(failed > 0 || isIncomplete ? 1 : 0);
