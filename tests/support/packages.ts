@@ -16,10 +16,8 @@ export const PACKAGES = {
   "apache2": "apache2-bin",
   "dhcpd": "isc-dhcp-server",
   "kea-dhcp4": "kea-dhcp4-server",
-  "udhcpd": "udhcpd",
-  "busybox": "busybox",
+  "busybox": "busybox", // has udhcpd and udhcpc
   "dhclient": "isc-dhcp-client",
-  "udhcpc": "udhcpc",
   "dhcpcd": "dhcpcd-base",
   "systemd-networkd": "systemd",
 } as const;

@@ -1,0 +1,61 @@
+import { assert, assertEquals } from "@std/assert";
+import { createNetwork } from "../support/network.ts";
+import { createGuest, get, PROXY, startProgram } from "../support/network_program.ts";
+import { networkTest } from "../support/network_test.ts";
+import { countPackets } from "../support/servers_dhcp.ts";
+import { sampleMetadata, WEB_SERVERS } from "../support/servers_metadata.ts";
+import { GUEST, startRouter } from "../support/servers_router.ts";
+
+//   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx or Apache)
+
+for (const web of WEB_SERVERS) {
+  networkTest(
+    `mdproxy4cs without flags serves every key, byte for byte, from a router with dnsmasq and ${web}`,
+    { programs: ["dnsmasq", web === "nginx" ? "nginx" : "apache2"] },
+    async () => {
+      await using network = await createNetwork();
+      const lan = await network.createSegment();
+      const guest = await createGuest(network, lan);
+      await startRouter(network, lan, { web });
+      await startProgram(guest);
+
+      for (const [key, value] of Object.entries(sampleMetadata(GUEST.address))) {
+        for (
+          const path of key === "user-data" ? ["/latest/user-data"] : [`/latest/meta-data/${key}`, `/latest/${key}`]
+        ) {
+          const { status, body } = await get(guest, path);
+          assertEquals([path, status, body], [path, 200, value]);
+        }
+      }
+      const { body } = await get(guest, "/latest/meta-data/");
+      assertEquals(body, Object.keys(sampleMetadata("")).filter((key) => key !== "user-data").join("\n") + "\n");
+      const missing = await get(guest, "/latest/meta-data/no-such-key");
+      assertEquals([missing.status, missing.body], [404, ""], "the router's error page became a body");
+    },
+  );
+}
+
+networkTest(
+  "mdproxy4cs costs the router one DHCP exchange for a hundred requests",
+  { programs: ["dnsmasq", "nginx"] },
+  async () => {
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    const router = await startRouter(network, lan);
+    await startProgram(guest, ["--cache-ttl", "0"]);
+
+    assertEquals((await get(guest, "/latest/meta-data/instance-id")).status, 200);
+    const searched = countPackets(router.dhcp);
+    const urls = Array.from({ length: 100 }, (_, i) => `${PROXY}/latest/meta-data/vm-id?${i}`);
+    const { code, stdout } = await guest.run(["curl", "--silent", "--fail", ...urls]);
+
+    assertEquals([code, stdout], [0, `vm-${GUEST.address}`.repeat(100)]);
+    assertEquals(countPackets(router.dhcp), searched, "dnsmasq heard more than the first search");
+    const { DHCPDISCOVER = 0, DHCPINFORM = 0, DHCPREQUEST = 0 } = searched;
+    assert(DHCPDISCOVER + DHCPINFORM > 0, "dnsmasq heard nothing at all");
+    assertEquals(DHCPREQUEST, 0, "the program took up an offer");
+    const heard = router.web.lines.filter((line) => line.includes("/latest/meta-data/vm-id?"));
+    assertEquals(heard.length, 100, "the web server was asked another number of times");
+  },
+);
