@@ -9,6 +9,7 @@
 
 import { isIPv4, parseCidr } from "../address/ipv4.ts";
 import type { Cidr } from "../address/ipv4.ts";
+import { DENIED_LOCAL_PORTS } from "../system/permissions.ts";
 
 /** Where a server listens. */
 export interface ListenAddress {
@@ -94,9 +95,9 @@ export function parseListenAddress(text: string): ListenAddress {
       "must be link-local (169.254.0.0/16) or loopback (127.0.0.0/8, [::1]): metadata holds secrets and must not leave the VM",
     );
   }
-  if (port === 80) {
+  if ((DENIED_LOCAL_PORTS as readonly number[]).includes(port)) {
     throw new TypeError(
-      "must not use port 80: the program denies itself local port 80, where it could proxy to itself",
+      `must not use port ${port}: the program denies itself that port of this machine, where it could proxy to itself`,
     );
   }
   return Object.freeze({ hostname, port });

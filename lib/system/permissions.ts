@@ -39,8 +39,12 @@ const NET_ALLOWED = [
   "data-server:80", // the name that a virtual router gives itself
 ] as const;
 
-/** A proxied request must never come out at a server inside the VM. */
-const NET_DENIED = ["127.0.0.0/8:80", "169.254.0.0/16:80"] as const;
+/** The ports that are denied inside the VM, to serve on as well: the metadata's and the password server's. */
+export const DENIED_LOCAL_PORTS = [80, 8080] as const;
+
+/** A proxied request must never come out at a server inside the VM. The kernel takes 0.0.0.0 for loopback, too. */
+const NET_DENIED = ["127.0.0.0/8", "169.254.0.0/16", "0.0.0.0/8", "[::1]"]
+  .flatMap((range) => DENIED_LOCAL_PORTS.map((port) => `${range}:${port}`));
 
 /** The environment that is read: the program's own variables and the service manager's. */
 const VARIABLES = ["MDPROXY4CS_*", "NOTIFY_SOCKET", "WATCHDOG_USEC", "JOURNAL_STREAM"] as const;

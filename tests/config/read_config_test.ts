@@ -49,14 +49,14 @@ MDPROXY4CS_INAME=ens3
 MDPROXY4CS_LOG_FILE="/var/log/md proxy.log"
 MDPROXY4CS_SERVER='10.1.1.1'
 
-MDPROXY4CS_HTTP_LISTEN=127.0.0.1:8080
+MDPROXY4CS_HTTP_LISTEN=127.0.0.1:8081
 PATH_OF_SOMEBODY_ELSE=/usr/bin
 `,
   });
   assertEquals(config.discovery.iname, "ens3");
   assertEquals(config.discovery.server, "10.1.1.1");
   assertEquals(config.log.file, "/var/log/md proxy.log");
-  assertEquals(config.proxy.listen.port, 8080);
+  assertEquals(config.proxy.listen.port, 8081);
   assertEquals(config.warnings, []);
 });
 
@@ -78,7 +78,7 @@ test("readConfig names the option, its value and what would be right", () => {
     [{ flags: { "cache-ttl": "soon" } }, '--cache-ttl: "soon" must be a duration'],
     [{ environment: { MDPROXY4CS_IDLE_TIMEOUT: "0" } }, 'MDPROXY4CS_IDLE_TIMEOUT: "0" must be longer than 0'],
     [{ file: "MDPROXY4CS_MAX_URL=1g" }, 'MDPROXY4CS_MAX_URL in /etc/default/mdproxy4cs: "1g" must be from 256 to 64k'],
-    [{ flags: { "http-listen": "10.0.0.1:8080" } }, '--http-listen: "10.0.0.1:8080" must be link-local'],
+    [{ flags: { "http-listen": "10.0.0.1:8081" } }, '--http-listen: "10.0.0.1:8081" must be link-local'],
     [{ flags: { "admin-listen": "169.254.169.254:9" } }, '--admin-listen: "169.254.169.254:9" must be on loopback'],
     [
       { flags: { discovery: "dhcp,carrier-pigeon" } },

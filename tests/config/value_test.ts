@@ -46,8 +46,8 @@ test("parseListenAddress accepts link-local and loopback", () => {
   const table = {
     "169.254.169.254:39724": { hostname: "169.254.169.254", port: 39724 },
     "127.0.0.1:0": { hostname: "127.0.0.1", port: 0 },
-    "localhost:8080": { hostname: "127.0.0.1", port: 8080 },
-    "[::1]:8080": { hostname: "::1", port: 8080 },
+    "localhost:8081": { hostname: "127.0.0.1", port: 8081 },
+    "[::1]:8081": { hostname: "::1", port: 8081 },
   };
   for (const [text, listen] of Object.entries(table)) assertEquals(parseListenAddress(text), listen, text);
 });

@@ -1,0 +1,95 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { OPTIONS, variableOf } from "../../lib/config/options.ts";
+import { binary } from "../support/binary.ts";
+import { createNetwork } from "../support/network.ts";
+import { runCommand } from "../support/network_process.ts";
+import { startProgram } from "../support/network_program.ts";
+import { networkTest } from "../support/network_test.ts";
+import { test } from "../support/test.ts";
+
+/** Runs the program where it ends before it would touch the network. */
+function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return runCommand([binary(), ...args], { env });
+}
+
+test("mdproxy4cs --version names itself, its version, commit, Deno and platform in a line", async () => {
+  const { code, stdout } = await run(["--version"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^mdproxy4cs \d+\.\d+\.\d+\S* \(commit \S+, Deno \d+\.\d+\.\d+, \S+\)\n$/);
+});
+
+for (const flag of ["--help", "-h"]) {
+  test(`mdproxy4cs ${flag} names every flag, its variable and its default`, async () => {
+    const { code, stdout, stderr } = await run([flag]);
+    assertEquals([code, stderr], [0, ""]);
+    for (const { flag, default: preset } of OPTIONS) {
+      assertStringIncludes(stdout, `--${flag}`);
+      assertStringIncludes(stdout, variableOf(flag));
+      assertStringIncludes(stdout, preset);
+    }
+  });
+}
+
+/** What cannot be understood, and what is said about it behind `mdproxy4cs: error: `. */
+const MISTAKES: readonly (readonly [what: string, args: readonly string[], says: string])[] = [
+  ["an unknown flag", ["--bogus"], "unknown long flag '--bogus', try --help"],
+  ["an unknown short flag", ["-x"], "unknown short flag '-x', try --help"],
+  ["a stray argument", ["bogus"], "unexpected argument 'bogus', try --help"],
+  ["a missing value", ["--iname"], "expected argument for flag '--iname'"],
+  ["a repeated flag", ["--iname", "eth0", "--iname=eth1"], "flag 'iname' cannot be repeated, try --help"],
+  ["an address that does not parse", ["--http-listen", "nonsense"], '--http-listen: "nonsense" must be'],
+  ["an address that leaves the machine", ["--http-listen", "0.0.0.0:39724"], "metadata holds secrets"],
+  ["an address of the network", ["--http-listen=10.1.1.50:80"], "metadata holds secrets"],
+  [
+    "an env file that is missing",
+    ["--env-file", "/etc/default/no-such-file"],
+    'cannot read "/etc/default/no-such-file"',
+  ],
+  ["an env file out of reach", ["--env-file", "/root/secrets"], "the program may only read in"],
+];
+
+for (const [what, args, says] of MISTAKES) {
+  test(`mdproxy4cs refuses ${what} with exit code 1 and a sentence on stderr`, async () => {
+    const { code, stdout, stderr } = await run(args);
+    assertEquals([code, stdout], [1, ""]);
+    assert(stderr.startsWith("mdproxy4cs: error: "), stderr);
+    assertStringIncludes(stderr, says);
+    assertEquals(stderr.trim().split("\n").length, 1, stderr);
+  });
+}
+
+test("mdproxy4cs takes a flag before its variable, and the variable before the env file", async () => {
+  const file = await Deno.makeTempFile({ dir: "/tmp" });
+  try {
+    await Deno.writeTextFile(file, "# as in /etc/default\nMDPROXY4CS_HTTP_LISTEN=9.9.9.1:1\n");
+    const env = { MDPROXY4CS_HTTP_LISTEN: "9.9.9.2:1" };
+    const complaint = async (args: readonly string[], env = {}) => (await run(args, env)).stderr;
+    assertStringIncludes(await complaint(["--env-file", file]), "9.9.9.1:1");
+    assertStringIncludes(await complaint(["--env-file", file], env), "9.9.9.2:1");
+    assertStringIncludes(await complaint(["--env-file", file, "--http-listen", "9.9.9.3:1"], env), "9.9.9.3:1");
+    assertStringIncludes(await complaint(["--env-file", file], { MDPROXY4CS_HTTP_LISTEN: "" }), "9.9.9.1:1");
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+networkTest("mdproxy4cs starts with an unknown log level, and says so", {}, async () => {
+  await using network = await createNetwork();
+  const guest = await network.createHost("guest");
+  const program = await startProgram(guest, [], { MDPROXY4CS_LOG_LEVEL: "verbose" });
+  assertMatch(program.lines.join("\n"), /warn .*verbose.*using info/);
+});
+
+networkTest("mdproxy4cs logs to the end of a file, as text or as JSON", {}, async () => {
+  await using network = await createNetwork();
+  const guest = await network.createHost("guest");
+  const file = `${network.folder}/program.log`;
+  await Deno.writeTextFile(file, "an earlier line\n");
+  const program = guest.start([binary(), "--log-file", file, "--log-format=json"]);
+  const followed = guest.start(["tail", "-n", "+1", "-F", file]);
+  const line = await followed.waitForLine(/"message":"listening"/);
+  assertEquals(JSON.parse(line).listen, "169.254.169.254:39724");
+  assertEquals(followed.lines[0], "an earlier line");
+  assertEquals((await program.stop()).code, 0);
+  assertEquals(program.lines, []);
+});

@@ -1,0 +1,91 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { binary } from "../support/binary.ts";
+import { createNetwork } from "../support/network.ts";
+import { startRelay, writeAll } from "../support/network_relay.ts";
+import { createGuest, get, startProgram } from "../support/network_program.ts";
+import { networkTest } from "../support/network_test.ts";
+import { sampleMetadata } from "../support/servers_metadata.ts";
+import { GUEST, startRouter } from "../support/servers_router.ts";
+
+//   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
+
+const SERVERS = { programs: ["dnsmasq", "nginx"] } as const;
+const LISTEN = { address: "169.254.169.254", port: 39724 };
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  networkTest(`${signal} lets a body that is on its way arrive whole, then the program exits 0`, SERVERS, async () => {
+    const size = 1_000_000;
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    await startRouter(network, lan, {
+      metadata: { [GUEST.address]: { ...sampleMetadata(GUEST.address), "user-data": "x".repeat(size) } },
+      extra: "limit_rate 500k;",
+    });
+    const program = await startProgram(guest, ["--cache-ttl", "0"]);
+    const dial = await startRelay(network, guest);
+
+    using connection = await dial(LISTEN.address, LISTEN.port);
+    const host = `Host: ${LISTEN.address}:${LISTEN.port}`;
+    await writeAll(connection, new TextEncoder().encode(`GET /latest/user-data HTTP/1.1\r\n${host}\r\n\r\n`));
+    const buffer = new Uint8Array(65_536);
+    let received = await connection.read(buffer) ?? 0;
+    const head = new TextDecoder().decode(buffer.subarray(0, received)).split("\r\n\r\n")[0]!;
+    assertMatch(head, /^HTTP\/1\.1 200 /);
+
+    program.kill(signal);
+    await program.waitForLine(/\bstopping\b/);
+    for (let count = received; count > 0; received += count) count = await connection.read(buffer) ?? 0;
+    assertEquals(received - (head.length + 4), size, "the body was cut off");
+    assertEquals((await program.ended).code, 0);
+  });
+}
+
+networkTest("a listen port that is taken is waited for", SERVERS, async () => {
+  await using network = await createNetwork();
+  const lan = await network.createSegment();
+  const guest = await createGuest(network, lan);
+  await startRouter(network, lan);
+  const first = await startProgram(guest);
+  const second = guest.start([binary()]);
+  await second.waitForLine(/in use|taken/i);
+  await first.stop();
+  await second.waitForLine(/\blistening\b/);
+  assertEquals((await get(guest, "/latest/meta-data/vm-id")).status, 200);
+});
+
+networkTest("SIGHUP searches again and drops no request", SERVERS, async () => {
+  await using network = await createNetwork();
+  const lan = await network.createSegment();
+  const guest = await createGuest(network, lan);
+  await startRouter(network, lan);
+  const program = await startProgram(guest, ["--cache-ttl", "0"]);
+  assertEquals((await get(guest, "/latest/meta-data/vm-id")).status, 200);
+  program.kill("SIGHUP");
+  await program.waitForLine(/\breloaded\b/);
+  for (let i = 0; i < 10; i++) assertEquals((await get(guest, "/latest/meta-data/vm-id")).status, 200);
+});
+
+networkTest("the listen address is added to lo once, and left alone when it is there", SERVERS, async () => {
+  await using network = await createNetwork();
+  const guest = await network.createHost("guest");
+  const addresses = () => guest.must(["ip", "-4", "-brief", "address", "show", "dev", "lo"]);
+  {
+    await using program = await startProgram(guest);
+    assert(program.lines.some((line) => line.includes("added the listen address")));
+    assertMatch(await addresses(), /169\.254\.169\.254\/32/);
+  }
+  await using program = await startProgram(guest);
+  assert(!program.lines.some((line) => line.includes("added the listen address")));
+  assertEquals((await addresses()).match(/169\.254\.169\.254/g)?.length, 1);
+});
+
+networkTest("a listen address on another interface is refused with a sentence that says which", SERVERS, async () => {
+  await using network = await createNetwork();
+  const lan = await network.createSegment();
+  const guest = await createGuest(network, lan);
+  await guest.ip("address add 169.254.169.254/32 dev eth0");
+  const { code, stderr } = await guest.run([binary()]);
+  assertEquals(code, 1);
+  assertMatch(stderr, /169\.254\.169\.254: it is on eth0/);
+});

@@ -1,0 +1,95 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { permissionFlags } from "../../lib/system/permissions.ts";
+import { binary } from "../support/binary.ts";
+import { createNetwork } from "../support/network.ts";
+import { createGuest, get, startProgram } from "../support/network_program.ts";
+import { networkTest } from "../support/network_test.ts";
+import { startRouter } from "../support/servers_router.ts";
+
+//   guest 10.1.1.50 (a server on port 80 of loopback) ---- lan ---- 10.1.1.1 router (ports 80, 443, 8080)
+
+/** What the program needs; everything else that the probe tries has to be refused. */
+const ALLOWED = ["run ip", "reach port 80 of the router"];
+
+const SERVERS = { programs: ["dnsmasq", "nginx", "busybox"] } as const;
+
+networkTest("the program's permissions allow what it needs and refuse everything else", SERVERS, async () => {
+  await using network = await createNetwork();
+  const lan = await network.createSegment();
+  const guest = await createGuest(network, lan);
+  const router = await startRouter(network, lan, { extra: "listen 8080; listen 443;" });
+  // Where a try is not refused it must succeed, or nothing was shown.
+  for (const port of [80, 8080]) guest.start(["busybox", "httpd", "-f", "-p", String(port), "-h", network.folder]);
+  assertEquals((await get(guest, "http://10.1.1.1:8080/latest/vm-id")).status, 200);
+  assert(router.web.lines.length > 0);
+
+  const probe = new URL("permissions_probe.ts", import.meta.url).pathname;
+  const flags = permissionFlags(Deno.version.deno);
+  const { stdout, stderr } = await guest.run(
+    [Deno.execPath(), "run", "--quiet", "--no-check", "--no-config", ...flags, probe],
+    { env: { HOME: "/root", DENO_NO_UPDATE_CHECK: "1", DENO_DIR: `${network.folder}/deno` } },
+  );
+  const outcomes = stdout.trim().split("\n").map((line): { what: string; outcome: string } => JSON.parse(line));
+  assert(outcomes.length > 20, stderr);
+  for (const { what, outcome } of outcomes) {
+    assertEquals([what, outcome], [what, ALLOWED.includes(what) ? "allowed" : "refused"]);
+  }
+});
+
+networkTest("the compiled program runs no other ip than the system's", SERVERS, async () => {
+  await using network = await createNetwork();
+  const guest = await network.createHost("guest");
+  await guest.write("/run/bin/ip", "#!/bin/sh\ntouch /run/was-run\n");
+  await guest.must(["chmod", "755", "/run/bin/ip"]);
+  await startProgram(guest, [], { PATH: "/run/bin:/usr/bin:/bin" });
+  assertEquals((await guest.run(["test", "-e", "/run/was-run"])).code, 1, "an ip found in PATH was run");
+});
+
+networkTest(
+  "the compiled program asks nothing of a server inside the VM, even if that is named as the router",
+  SERVERS,
+  async () => {
+    await using network = await createNetwork();
+    const guest = await network.createHost("guest");
+    const inside = guest.start(["busybox", "httpd", "-f", "-vv", "-p", "80", "-h", network.folder]);
+    for (const server of ["127.0.0.1", "127.9.9.9", "169.254.169.254", "0.0.0.0"]) {
+      const program = guest.start([
+        ...[binary(), "--server", server, "--discovery", "server"],
+        ...["--request-timeout", "1s", "--discovery-timeout", "1s"],
+      ]);
+      await Promise.race([program.waitForLine(/\blistening\b/).catch(() => {}), program.ended]);
+      const { status, body } = await get(guest, "/latest/user-data");
+      assertEquals(body, "");
+      assert(status === 0 || status >= 502, `answered ${status}`);
+      await program.stop();
+    }
+    assertEquals(inside.lines.filter((line) => /url|response/.test(line)), []);
+  },
+);
+
+networkTest("the compiled program neither reads nor writes outside its folders", SERVERS, async () => {
+  await using network = await createNetwork();
+  const guest = await network.createHost("guest");
+  const reading = await guest.run([binary(), "--env-file", "/etc/passwd"]);
+  assertEquals(reading.code, 1);
+  assertMatch(reading.stderr, /may only read in/);
+  const writing = await guest.run([binary(), "--log-file", "/etc/mdproxy4cs-probe.log"]);
+  assertEquals(writing.code, 1);
+  assertMatch(writing.stderr, /^mdproxy4cs: error: .*\/etc\/mdproxy4cs-probe\.log/);
+  assertEquals((await guest.run(["test", "-e", "/etc/mdproxy4cs-probe.log"])).code, 1);
+});
+
+networkTest("the compiled program ignores what its environment says of proxies and of Deno", SERVERS, async () => {
+  await using network = await createNetwork();
+  const lan = await network.createSegment();
+  const guest = await createGuest(network, lan);
+  await startRouter(network, lan);
+  await startProgram(guest, [], {
+    HTTP_PROXY: "http://127.0.0.1:9",
+    http_proxy: "http://127.0.0.1:9",
+    ALL_PROXY: "socks5://127.0.0.1:9",
+    DENO_PERMISSION_BROKER_PATH: "",
+    DENO_DIR: "/proc",
+  });
+  assertEquals((await get(guest, "/latest/meta-data/vm-id")).status, 200);
+});

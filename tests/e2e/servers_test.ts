@@ -1,0 +1,64 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { createNetwork } from "../support/network.ts";
+import { createGuest, get, startProgram } from "../support/network_program.ts";
+import { networkTest } from "../support/network_test.ts";
+import type { Program } from "../support/packages.ts";
+import type { DhcpServer } from "../support/servers_dhcp.ts";
+import { startDhcpClient } from "../support/servers_dhcp_client.ts";
+import type { DhcpClient } from "../support/servers_dhcp_client.ts";
+import { sampleMetadata } from "../support/servers_metadata.ts";
+import { GUEST, startRouter } from "../support/servers_router.ts";
+
+//   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (a DHCP server, nginx)
+
+const SERVERS: Readonly<Record<DhcpServer, Program>> = {
+  dnsmasq: "dnsmasq",
+  dhcpd: "dhcpd",
+  kea: "kea-dhcp4",
+  udhcpd: "busybox",
+};
+const CLIENTS: Readonly<Record<DhcpClient, Program>> = {
+  dhclient: "dhclient",
+  udhcpc: "busybox",
+  dhcpcd: "dhcpcd",
+  networkd: "systemd-networkd",
+};
+
+/** Every server with a static guest and with one client, and a CloudStack router with every client. */
+const PAIRS: readonly (readonly [DhcpServer, DhcpClient | undefined])[] = [
+  ["dnsmasq", undefined],
+  ["dnsmasq", "dhclient"],
+  ["dnsmasq", "udhcpc"],
+  ["dnsmasq", "dhcpcd"],
+  ["dnsmasq", "networkd"],
+  ["dhcpd", undefined],
+  ["dhcpd", "networkd"],
+  ["kea", undefined],
+  ["kea", "dhclient"],
+  ["udhcpd", undefined],
+  ["udhcpd", "udhcpc"],
+];
+
+for (const [dhcp, client] of PAIRS) {
+  networkTest(
+    `live DHCP finds a router that runs ${dhcp} from a host ${
+      client === undefined ? "with a static address" : `configured by ${client}`
+    }`,
+    {
+      programs: ["nginx", SERVERS[dhcp], ...(client === undefined ? [] : [CLIENTS[client]])],
+      root: client === "networkd", // it insists on becoming a user of its own
+    },
+    async () => {
+      await using network = await createNetwork();
+      const lan = await network.createSegment();
+      const guest = await createGuest(network, lan, client === undefined ? {} : { address: "" });
+      await startRouter(network, lan, { dhcp });
+      if (client !== undefined) await startDhcpClient(network, guest, { client });
+
+      const program = await startProgram(guest, ["--discovery", "dhcp"]);
+      const { status, body } = await get(guest, "/latest/meta-data/instance-id");
+      assertEquals([status, body], [200, sampleMetadata(GUEST.address)["instance-id"]]);
+      assertMatch(program.lines.join("\n"), /address=10\.1\.1\.1 .*source=dhcp/);
+    },
+  );
+}

@@ -1,0 +1,111 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { createNetwork } from "../support/network.ts";
+import type { Host, Network } from "../support/network.ts";
+import { createGuest, get, getUntilGood, startProgram } from "../support/network_program.ts";
+import { networkTest } from "../support/network_test.ts";
+import type { Needs } from "../support/network_test.ts";
+import { startDhcpClient } from "../support/servers_dhcp_client.ts";
+import type { DhcpClient } from "../support/servers_dhcp_client.ts";
+import { sampleMetadata } from "../support/servers_metadata.ts";
+import { GUEST, startRouter } from "../support/servers_router.ts";
+import type { Router } from "../support/servers_router.ts";
+import { SOURCE_NAMES } from "../../lib/config/options.ts";
+import type { SourceName } from "../../lib/config/options.ts";
+
+//   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq that fell silent, nginx)
+
+const INSTANCE_ID = sampleMetadata(GUEST.address)["instance-id"];
+
+/** How the guest comes to know the router's address, by each source that is not live DHCP. */
+const SOURCES: Readonly<
+  Partial<
+    Record<SourceName, {
+      readonly needs?: Needs;
+      /** A client that leaves a lease while the DHCP server still speaks. */
+      readonly client?: DhcpClient;
+      /** What else the guest is set up with. */
+      readonly prepare?: (guest: Host) => Promise<void>;
+      readonly args?: readonly string[];
+    }>
+  >
+> = {
+  server: { args: ["--server", "10.1.1.1"] },
+  networkd: { client: "networkd", needs: { programs: ["systemd-networkd"], root: true } },
+  dhclient: { client: "dhclient", needs: { programs: ["dhclient"] } },
+  dhcpcd: { client: "dhcpcd", needs: { programs: ["dhcpcd"] } },
+  network_manager: {
+    prepare: async (guest) => {
+      const [{ ifindex }] = JSON.parse(await guest.must(["ip", "-json", "link", "show", "eth0"]));
+      await guest.write(
+        `/run/NetworkManager/devices/${ifindex}`,
+        "[device]\nmanaged=1\n\n[dhcp4]\ndhcp4.dhcp_server_identifier=10.1.1.1\ndhcp4.ip_address=10.1.1.50\n",
+      );
+    },
+  },
+  dns: { prepare: (guest) => guest.write("/etc/resolv.conf", "nameserver 10.1.1.1\n") },
+  gateway: { prepare: (guest) => guest.ip("route replace default via 10.1.1.1") },
+};
+
+for (const [source, { needs, client, prepare, args = [] }] of Object.entries(SOURCES)) {
+  networkTest(
+    `discovery finds the router through ${source} alone, while DHCP is silent`,
+    { ...needs, programs: ["dnsmasq", "nginx", ...(needs?.programs ?? [])] },
+    async () => {
+      await using network = await createNetwork();
+      const lan = await network.createSegment();
+      const guest = await createGuest(network, lan, client === undefined ? {} : { address: "" });
+      const router = await startRouter(network, lan, { dataServer: "10.1.1.1" });
+      if (client !== undefined) await startDhcpClient(network, guest, { client });
+      await fallSilent(network, router);
+      await prepare?.(guest);
+
+      const program = await startProgram(guest, ["--discovery", `dhcp,${source}`, ...args]);
+      const { body } = await getUntilGood(guest, "/latest/meta-data/instance-id");
+      assertEquals(body, INSTANCE_ID);
+      assertMatch(program.lines.join("\n"), new RegExp(`address=10\\.1\\.1\\.1 .*source=${source}\\b`));
+    },
+  );
+}
+
+networkTest(
+  "discovery with every source prefers live DHCP to what others say",
+  { programs: ["dnsmasq", "nginx"] },
+  async () => {
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    await startRouter(network, lan, { dataServer: "10.1.1.1" });
+    for (const source of SOURCE_NAMES) await SOURCES[source]?.prepare?.(guest);
+
+    const program = await startProgram(guest);
+    assertEquals((await get(guest, "/latest/meta-data/instance-id")).body, INSTANCE_ID);
+    assertMatch(program.lines.join("\n"), /address=10\.1\.1\.1 .*source=dhcp\b/);
+  },
+);
+
+networkTest(
+  "a request is answered with an empty 503 while nobody knows a router, and served once somebody does",
+  { programs: ["dnsmasq", "nginx"] },
+  async () => {
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    await startProgram(guest, ["--request-timeout", "2s", "--discovery-timeout", "2s"]);
+
+    const { status, body } = await get(guest, "/latest/user-data");
+    assertEquals([status, body], [503, ""]);
+
+    await startRouter(network, lan);
+    const answer = await getUntilGood(guest, "/latest/user-data");
+    assertEquals(answer.body, sampleMetadata(GUEST.address)["user-data"]);
+    console.log(`found ${answer.totalMs} ms after the router came up`);
+  },
+);
+
+/** The router's DHCP server no longer knows the guest, so that it ignores it, and still answers as a name server. */
+async function fallSilent(network: Network, router: Router): Promise<void> {
+  await Deno.writeTextFile(`${network.folder}/router-dhcp/dhcphosts.txt`, "");
+  const from = router.dhcp.lines.length;
+  router.dhcp.kill("SIGHUP");
+  await router.dhcp.waitForLine(/read .*dhcphosts\.txt/, { from });
+}

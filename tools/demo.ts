@@ -1,0 +1,113 @@
+/**
+ * Shows a VM getting its metadata through the compiled program from a router it had to find. Everything happens in
+ * namespaces that are gone afterwards; the machine's own network is neither used nor changed.
+ *
+ * @module
+ */
+
+import { createNetwork } from "../tests/support/network.ts";
+import { whyNoNamespaces } from "../tests/support/network_namespace.ts";
+import { createGuest, get, getUntilGood, PROXY, startProgram } from "../tests/support/network_program.ts";
+import { missingPackages } from "../tests/support/packages.ts";
+import { sampleMetadata } from "../tests/support/servers_metadata.ts";
+import { GUEST } from "../tests/support/servers_router.ts";
+import { startVirtualRouter } from "../tests/support/virtual_router.ts";
+
+const colored = Deno.stdout.isTerminal() && Deno.env.get("NO_COLOR") === undefined;
+const style = (code: number) => (text: string) => colored ? `\x1b[${code}m${text}\x1b[0m` : text;
+const bold = style(1);
+const faint = style(2);
+const green = style(32);
+const red = style(31);
+
+const startedAt = performance.now();
+
+async function demo(): Promise<void> {
+  heading("A VM and a virtual router, in a network made for this demo");
+  say(`    VM  eth0 ${GUEST.address} ───── 10.1.1.1  virtual router: DHCP, and metadata on port 80`);
+  say(faint("    The VM is not told where the router is."));
+  say();
+  await using network = await createNetwork();
+  const lan = await network.createSegment();
+  const vm = await createGuest(network, lan);
+  const host = await network.createHost("router");
+  await lan.attach(host, { iface: "eth0", address: "10.1.1.1/24" });
+  const start = (address: string) =>
+    startVirtualRouter(host, { address, guests: [{ ...GUEST, metadata: sampleMetadata(GUEST.address) }] });
+  const router = await start("10.1.1.1");
+  done("the network and the router are up");
+
+  heading("mdproxy4cs starts in the VM, without any flags");
+  const program = await startProgram(vm);
+  const added = await program.waitForLine(/\badded the listen address\b/);
+  done(`address:   ${field(added, "address")} added to ${field(added, "interface")}`);
+  const found = await program.waitForLine(FOUND);
+  done(`listening: ${PROXY}`);
+  done(`router:    ${field(found, "address")}, found by ${field(found, "source")} in ${field(found, "ms")} ms`);
+  for (const line of router.lines.filter((line) => /DHCP|GET/.test(line))) say(faint(`      the router: ${line}`));
+
+  heading("The VM reads its metadata through it");
+  const listing = await fetchGood(vm, "/latest/meta-data/");
+  for (const key of listing.body.trim().split("\n")) {
+    const { body } = await fetchGood(vm, `/latest/meta-data/${key}`);
+    say(`    ${key.padEnd(18)} ${body}`);
+  }
+  const userData = await fetchGood(vm, "/latest/user-data");
+  say(`    ${"user-data".padEnd(18)} ${userData.body}`);
+  say();
+  done(`each in a few ms: this user-data took ${userData.elapsedMs} ms`);
+
+  heading("The router is replaced by one at another address");
+  await router.stop();
+  await host.ip("address flush dev eth0");
+  await host.ip("address add 10.1.1.2/24 dev eth0");
+  await start("10.1.1.2");
+  // A path that was not asked for yet: what the program keeps must not answer for the router.
+  const next = await getUntilGood(vm, "/latest/meta-data/instance-id?after-the-move");
+  done(`the next request was answered, ${next.totalMs} ms after the new router was up`);
+  say(faint(`      the program: ${next.failures.length} requests failed meanwhile`));
+
+  const { code } = await program.stop();
+  if (code !== 0) throw new Error(`The program ended with ${code} when it was told to stop`);
+  done("stopped, and nothing is left behind");
+}
+
+/** The program's line about the router it found. */
+const FOUND = /\bfound the router\b/;
+
+/** Reads a field of a log line. */
+function field(line: string, name: string): string {
+  return new RegExp(`\\b${name}=(\\S+)`).exec(line)?.[1] ?? "?";
+}
+
+async function fetchGood(vm: Parameters<typeof get>[0], path: string): Promise<Awaited<ReturnType<typeof get>>> {
+  const answer = await get(vm, path);
+  if (answer.status !== 200) throw new Error(`${path} was answered with ${answer.status} ${answer.error}`);
+  return answer;
+}
+
+function say(line = ""): void {
+  console.log(line);
+}
+
+function heading(line: string): void {
+  say(`\n${bold(line)}\n`);
+}
+
+function done(line: string): void {
+  const elapsed = `${((performance.now() - startedAt) / 1_000).toFixed(2)} s`;
+  say(`  ${green("✓")} ${line} ${faint(`· ${elapsed}`)}`);
+}
+
+const why = missingPackages(["ip", "nsenter", "unshare", "setpriv", "curl"]);
+const whyNot = why.length > 0 ? `these Debian packages are missing: ${why.join(", ")}` : whyNoNamespaces();
+if (whyNot !== undefined) {
+  console.error(`${red("✗")} The demo cannot run here: ${whyNot}`);
+  Deno.exit(1);
+}
+try {
+  await demo();
+} catch (error) {
+  console.error(`\n${red("✗")} ${error instanceof Error ? error.message : error}`);
+  Deno.exitCode = 1;
+}
