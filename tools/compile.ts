@@ -48,8 +48,8 @@ export async function compile({ output = BINARY, target }: { output?: string; ta
   }
 }
 
-/** On the npm-only network only an older Deno has a runtime for compiled programs. */
-async function findCompiler(): Promise<{ deno: string; version: string; env: Record<string, string> }> {
+/** Finds the Deno that compiles: on the npm-only network only an older one has a runtime for compiled programs. */
+export async function findCompiler(): Promise<{ deno: string; version: string; env: Record<string, string> }> {
   if (!isNpmOnly()) return { deno: Deno.execPath(), version: Deno.version.deno, env: {} };
   const cache = Deno.env.get("MDPROXY4CS_CACHE");
   if (cache === undefined) throw new Error("MDPROXY4CS_CACHE is not set: run ./dev compile");

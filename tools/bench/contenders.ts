@@ -1,0 +1,119 @@
+/**
+ * Who is compared, and how each is started.
+ *
+ * @module
+ */
+
+import { findCompiler } from "../compile.ts";
+import { BINARY, programFlags, TOP } from "../program.ts";
+import { LISTEN_ADDRESS, ROUTER } from "./lab.ts";
+
+/** One column of the table. */
+export interface Contender {
+  readonly name: string;
+  /** Where it listens, as in `http://169.254.169.254:39724`. */
+  readonly origin: string;
+  /** What to run; `undefined` for what runs anyway. */
+  readonly argv: readonly string[] | undefined;
+  /** Whether it passes on what the router says. */
+  readonly forwards: boolean;
+  /** Whether it finds the router by itself. */
+  readonly discovers: boolean;
+}
+
+/** The one that ratios refer to. */
+export const YARDSTICK = "nginx";
+
+/** Prepares all contenders, in the order of their columns. `folder` is for their files. */
+export async function prepareContenders(
+  { folder, references }: { readonly folder: string; readonly references: readonly string[] },
+): Promise<Contender[]> {
+  const at = (port: number) => `http://${LISTEN_ADDRESS}:${port}`;
+  const program = (path: string, port: number, ...more: string[]) => [
+    path,
+    ...[
+      "--iname=eth0",
+      `--http-listen=${LISTEN_ADDRESS}:${port}`,
+      "--log-level=info",
+      `--log-file=${folder}/${port}.log`,
+    ],
+    ...more,
+  ];
+  const bare = `${folder}/bare`;
+  await compileBare(bare);
+  await Deno.writeTextFile(`${folder}/proxy.conf`, nginxConfig(folder));
+  return [
+    { name: "direct", origin: `http://${ROUTER}`, argv: undefined, forwards: true, discovers: false },
+    {
+      name: YARDSTICK,
+      origin: at(39721),
+      argv: ["nginx", "-c", `${folder}/proxy.conf`],
+      forwards: true,
+      discovers: false,
+    },
+    { name: "bare Deno", origin: at(39722), argv: [bare, LISTEN_ADDRESS, "39722"], forwards: false, discovers: false },
+    { name: "mdproxy4cs", origin: at(39724), argv: program(BINARY, 39724), forwards: true, discovers: true },
+    {
+      name: "uncached",
+      origin: at(39725),
+      argv: program(BINARY, 39725, "--cache-ttl=0"),
+      forwards: true,
+      discovers: true,
+    },
+    ...references.map((path, i) => ({
+      name: i === 0 ? "reference" : `reference ${i + 1}`,
+      origin: at(39726 + i),
+      argv: program(path, 39726 + i),
+      forwards: true,
+      discovers: true,
+    })),
+  ];
+}
+
+/** What to start, with the moment of its exec as the first line of its output: seconds since 1970. */
+export function timed(argv: readonly string[]): string[] {
+  return ["bash", "-c", 'echo "$EPOCHREALTIME"; exec "$@"', "bash", ...argv];
+}
+
+async function compileBare(output: string): Promise<void> {
+  const { deno, version, env } = await findCompiler();
+  const compiler = new Deno.Command(deno, {
+    args: [
+      ...["compile", "--quiet", "--no-config", "--no-check", "--no-code-cache", ...programFlags(version)],
+      ...[`--output=${output}`, `${TOP}/tools/bench/bare.ts`],
+    ],
+    env,
+  });
+  const { success, stderr } = await compiler.output();
+  if (!success) throw new Error(`Cannot compile the bare server: ${new TextDecoder().decode(stderr)}`);
+}
+
+/** One process, like the others; connections are kept on both sides. */
+function nginxConfig(folder: string): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+  return `
+daemon off;
+master_process off;
+pid ${folder}/proxy.pid;
+error_log ${folder}/proxy.log;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  keepalive_requests 1000000;
+  ${temporary.map((use) => `${use}_temp_path ${folder}/proxy-${use};`).join("\n  ")}
+  upstream router {
+    server ${ROUTER}:80;
+    keepalive 32;
+    keepalive_requests 1000000;
+  }
+  server {
+    listen ${LISTEN_ADDRESS}:39721 backlog=1024;
+    location / {
+      proxy_pass http://router;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+    }
+  }
+}
+`;
+}
