@@ -1,56 +1,141 @@
 /**
- * Contract only, until the room is built.
+ * Asks routers for metadata over HTTP/1.1, and keeps the connections for the next request (RFC 9112 section 9).
+ *
+ * Not `fetch`: that one decodes gzip although asked not to, obeys proxy variables, cannot tell a router that does not
+ * accept from one that does not answer, and puts no limit on the head. Here bytes pass as they are, and every way to
+ * fail has a name. Leaves to others which router to ask, and whether to ask again.
  *
  * @module
  */
 
+import { createAlarms } from "./alarm.ts";
+import { createConnection } from "./connection.ts";
+import type { Connection, ConnectionLimits } from "./connection.ts";
+import { UpstreamError } from "./error.ts";
 import type { RequestHead, UpstreamResponse } from "./message.ts";
+import { encodeRequestHead } from "./request_head.ts";
 
-/** Why a router did not answer as it should. */
-export type UpstreamErrorKind =
-  | "refused"
-  | "unreachable"
-  | "connect_timeout"
-  | "response_timeout"
-  | "reset"
-  | "malformed"
-  | "too_large"
-  | "cut_short"
-  | "idle_timeout";
-
-/** A router that did not answer as it should. */
-export class UpstreamError extends Error {
-  override readonly name = "UpstreamError";
-  constructor(readonly kind: UpstreamErrorKind, message: string, options?: ErrorOptions) {
-    super(message, options);
-  }
-}
+export { UpstreamError } from "./error.ts";
+export type { UpstreamErrorKind } from "./error.ts";
 
 /** The limits that a client keeps. */
-export interface ClientLimits {
+export interface ClientLimits extends ConnectionLimits {
   readonly connectTimeoutMs: number;
-  readonly responseTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly maxHeaderBytes: number;
+}
+
+/** How one request is to be made. */
+export interface RequestOptions {
+  readonly signal: AbortSignal;
+  /** Use a new connection, not a kept one. */
+  readonly fresh?: boolean;
+  /** Called when a connection stands and the request is on its way. */
+  readonly onSent?: (connection: { readonly reused: boolean }) => void;
 }
 
 /** Asks routers for metadata, over connections that it keeps for the next request. */
 export interface Client {
   /**
-   * Sends one request to port 80 of the address and reads the head of its answer.
+   * Sends one request to port 80 of the address and reads the head of its answer. When a kept connection turns out to
+   * be dead, the request is made again on a new one.
    *
-   * @param options.fresh use a new connection, not a kept one
    * @throws {UpstreamError} If the router does not answer as it should.
+   * @throws {TypeError} If the request is not one that can be sent.
    * @throws the signal's reason, if it aborts first; the connection is closed then
    */
-  request(
-    address: string,
-    head: RequestHead,
-    options: { readonly signal: AbortSignal; readonly fresh?: boolean },
-  ): Promise<UpstreamResponse>;
+  request(address: string, head: RequestHead, options: RequestOptions): Promise<UpstreamResponse>;
   /** Closes the kept connections. */
   close(): void;
 }
 
-/** Creates a client. `connect` is handed in by tests. */
-export declare function createClient(limits: ClientLimits, connect?: typeof Deno.connect): Client;
+/** Makes a TCP connection, as `Deno.connect` does. */
+export type Connect = (
+  options: { readonly hostname: string; readonly port: number; readonly signal: AbortSignal },
+) => Promise<Deno.Conn>;
+
+/** Where a virtual router serves metadata. */
+const PORT = 80;
+
+/** Idle connections, over all routers; more are closed after use. */
+const MAX_KEPT = 32;
+
+/** Creates a client. Tests hand in a `connect` that reaches other ports. */
+export function createClient(limits: ClientLimits, connect: Connect = Deno.connect): Client {
+  const alarms = createAlarms();
+  const kept: { readonly address: string; readonly connection: Connection }[] = [];
+
+  /** The connection to that address that was used last: the one least likely to be closed meanwhile. */
+  const takeKept = (address: string): Connection | undefined => {
+    const index = kept.findLastIndex((entry) => entry.address === address);
+    return index < 0 ? undefined : kept.splice(index, 1)[0]!.connection;
+  };
+
+  const open = async (address: string, signal: AbortSignal): Promise<Connection> => {
+    const attempt = new AbortController();
+    const abort = () => attempt.abort(signal.reason);
+    signal.addEventListener("abort", abort);
+    const alarm = alarms.set(limits.connectTimeoutMs, () =>
+      attempt.abort(
+        new UpstreamError("connect_timeout", `The router did not accept a connection in ${limits.connectTimeoutMs} ms`),
+      ));
+    try {
+      const conn = await connect({ hostname: address, port: PORT, signal: attempt.signal });
+      if (attempt.signal.aborted) conn.close();
+      attempt.signal.throwIfAborted();
+      return createConnection(conn, {
+        limits,
+        alarms,
+        onFree(connection) {
+          if (kept.length < MAX_KEPT) kept.push({ address, connection });
+          else connection.close();
+        },
+        onClosed(connection) {
+          const index = kept.findIndex((entry) => entry.connection === connection);
+          if (index >= 0) kept.splice(index, 1);
+        },
+      });
+    } catch (error) {
+      throw attempt.signal.aborted ? attempt.signal.reason : connectError(error);
+    } finally {
+      alarm.cancel();
+      signal.removeEventListener("abort", abort);
+    }
+  };
+
+  return {
+    async request(address, head, { signal, fresh = false, onSent }) {
+      signal.throwIfAborted();
+      const request = encodeRequestHead(head, address);
+      const ask = (connection: Connection, reused: boolean) => {
+        const answer = connection.exchange(request, { method: head.method, signal });
+        onSent?.({ reused });
+        return answer;
+      };
+
+      const old = fresh ? undefined : takeKept(address);
+      if (old !== undefined) {
+        try {
+          return await ask(old, true);
+        } catch (error) {
+          // Closed by the router in the moment it was taken: nothing was heard, so nothing is lost.
+          if (old.heard || !(error instanceof UpstreamError) || error.kind !== "reset") throw error;
+        }
+      }
+      return await ask(await open(address, signal), false);
+    },
+
+    close() {
+      for (const { connection } of [...kept]) connection.close();
+      alarms.close();
+    },
+  };
+}
+
+function connectError(cause: unknown): UpstreamError {
+  if (cause instanceof Deno.errors.ConnectionRefused) {
+    return new UpstreamError("refused", "The router refused the connection", { cause });
+  }
+  if (cause instanceof Deno.errors.TimedOut) {
+    return new UpstreamError("connect_timeout", "The router did not accept a connection", { cause });
+  }
+  return new UpstreamError("unreachable", "The router cannot be reached", { cause });
+}

@@ -12,7 +12,7 @@ export interface RequestHead {
   readonly method: "GET" | "HEAD";
   /** Origin form (RFC 9112 section 3.2.1): an absolute path with its query, sent as it is. */
   readonly target: string;
-  /** Without `Host` and `Connection`, which the client writes itself. */
+  /** Without `Host`, which the client writes itself. */
   readonly headers: readonly Header[];
 }
 
@@ -29,8 +29,12 @@ export interface UpstreamResponse {
 export interface ResponseBody {
   /** Bytes still to come, where the message says so. */
   readonly length: number | undefined;
-  /** The next bytes, never empty; `undefined` at the end. @throws {UpstreamError} If it is cut short or stalls. */
+  /**
+   * The next bytes, never empty; `undefined` at the end.
+   *
+   * @throws {UpstreamError} If it is cut short, malformed or stands still.
+   */
   read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** Gives up the rest; closes the connection unless the body was over. */
+  /** Gives up the rest; closes the connection unless the rest has come already. */
   cancel(): void;
 }

@@ -1,0 +1,64 @@
+/**
+ * Many coarse deadlines on one timer.
+ *
+ * A request is under several limits at once, and nearly all are lifted long before they would strike: a runtime timer
+ * for each costs more than the rest of the request. Here setting and lifting one is a few nanoseconds, and the price is
+ * that it strikes up to a tick late. With nothing to wait for no timer runs at all.
+ *
+ * @module
+ */
+
+/** A deadline that was set. */
+export interface Alarm {
+  /** Lifts it. Harmless when it has already struck. */
+  cancel(): void;
+}
+
+/** A set of deadlines that share a timer. */
+export interface Alarms {
+  /** Calls `strike` once, no sooner than `delayMs` from now, unless the alarm is lifted first. */
+  set(delayMs: number, strike: () => void): Alarm;
+  /** Lifts all of them and stops the timer. */
+  close(): void;
+}
+
+/** Fine enough for a limit of a few hundred milliseconds, coarse enough to cost nothing. */
+const TICK_MS = 25;
+
+/**
+ * Creates an empty set.
+ *
+ * @param now a monotonic clock, in milliseconds
+ */
+export function createAlarms(now: () => number = () => performance.now()): Alarms {
+  const waiting = new Set<{ readonly at: number; readonly strike: () => void }>();
+  let timer: ReturnType<typeof setInterval> | undefined;
+
+  const tick = () => {
+    const time = now();
+    for (const alarm of waiting) {
+      if (alarm.at > time) continue;
+      waiting.delete(alarm);
+      alarm.strike();
+    }
+    // Stopped a tick after the last alarm rather than with it: requests in a row then share one timer.
+    if (waiting.size === 0) stop();
+  };
+  const stop = () => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+
+  return {
+    set(delayMs, strike) {
+      const alarm = { at: now() + delayMs, strike };
+      waiting.add(alarm);
+      timer ??= setInterval(tick, TICK_MS);
+      return { cancel: () => void waiting.delete(alarm) };
+    },
+    close() {
+      waiting.clear();
+      stop();
+    },
+  };
+}

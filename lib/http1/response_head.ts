@@ -1,0 +1,118 @@
+/**
+ * Decodes the head of an HTTP/1.1 response, and tells how its body is delimited (RFC 9112 sections 4, 5 and 6.3).
+ *
+ * Strict: what two readers could understand differently (a folded line, a bare CR or LF, a blank before the colon, two
+ * lengths) is malformed, because a proxy that guesses can be made to hand one client's answer to another. Pure; leaves
+ * the reading of bytes and the decoding of the body to others.
+ *
+ * @module
+ */
+
+import { UpstreamError } from "./error.ts";
+import type { Header, RequestHead } from "./message.ts";
+
+/** How many bytes of body follow: a known number, chunks, or all until the connection closes. */
+export type Framing = number | "chunked" | "close";
+
+/** The head of a response. */
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: readonly Header[];
+  readonly framing: Framing;
+  /** Whether the connection may carry another request after this response. */
+  readonly persistent: boolean;
+}
+
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const NOT_FIELD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** Finds the empty line that ends a head: the index behind it, or -1 while it has not come. */
+export function findHeadEnd(bytes: Uint8Array): number {
+  for (let lf = bytes.indexOf(LF); lf >= 0; lf = bytes.indexOf(LF, lf + 1)) {
+    if (bytes[lf + 1] === CR && bytes[lf + 2] === LF) return lf + 3;
+  }
+  return -1;
+}
+
+/**
+ * Decodes a whole head, up to and with the empty line that ends it.
+ *
+ * @param method the request's, because an answer to HEAD has no body whatever it says
+ * @throws {UpstreamError} of kind `malformed`
+ */
+export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["method"]): ResponseHead {
+  const [statusLine = "", ...lines] = latin1(bytes.subarray(0, -4)).split("\r\n");
+  const [, minor, code] = STATUS_LINE.exec(statusLine) ?? malformed("is not a status line of HTTP/1");
+  const status = Number(code);
+  const headers = lines.map(decodeField);
+
+  const connection = listOf(headers, "connection");
+  const framing = framingOf(status, method, headers);
+  return {
+    status,
+    headers,
+    framing,
+    persistent: framing !== "close" && !connection.includes("close") &&
+      (minor === "1" || connection.includes("keep-alive")),
+  };
+}
+
+function decodeField(line: string): Header {
+  const colon = line.indexOf(":");
+  const name = line.slice(0, Math.max(colon, 0));
+  if (!FIELD_NAME.test(name)) malformed("has a header without a proper name");
+  const value = trimBlanks(line, colon + 1);
+  if (NOT_FIELD_VALUE.test(value)) malformed(`has a control character in its header ${name}`);
+  return [name, value];
+}
+
+/** RFC 9112 section 6.3, the rules in their order; stricter where it lets a recipient choose. */
+function framingOf(status: number, method: RequestHead["method"], headers: readonly Header[]): Framing {
+  const codings = listOf(headers, "transfer-encoding");
+  const lengths = new Set(listOf(headers, "content-length"));
+  if (codings.length > 0 && lengths.size > 0) malformed("has both a length and a transfer coding");
+  if (lengths.size > 1) malformed("has two different lengths");
+  const [length] = lengths;
+  if (length !== undefined && !/^\d{1,15}$/.test(length)) malformed("has a length that is not a number");
+
+  if (method === "HEAD" || status < 200 || status === 204 || status === 304) return 0;
+  if (codings.length > 0) {
+    // Whatever else it may be coded with was not asked for (no TE was sent).
+    return codings.length === 1 && codings[0] === "chunked" ? "chunked" : malformed("has an unknown transfer coding");
+  }
+  return length === undefined ? "close" : Number(length);
+}
+
+/** The items of a comma-separated header in all its occurrences, in lower case. */
+function listOf(headers: readonly Header[], name: string): string[] {
+  return headers
+    .filter(([key]) => key.length === name.length && key.toLowerCase() === name)
+    .flatMap(([, value]) => value.toLowerCase().split(",").map((item) => item.trim()));
+}
+
+/** Spaces and tabs only: `trim` would also take a no-break space, which is part of a value. */
+function trimBlanks(text: string, from: number): string {
+  let end = text.length;
+  while (from < end && isBlank(text.charCodeAt(from))) from++;
+  while (end > from && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(from, end);
+}
+
+const isBlank = (code: number) => code === 0x20 || code === 0x09;
+
+/** One character for each byte. (The decoder of that name in TextDecoder is windows-1252.) */
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let from = 0; from < bytes.length; from += 8192) {
+    text += Reflect.apply(String.fromCharCode, undefined, bytes.subarray(from, from + 8192));
+  }
+  return text;
+}
+
+function malformed(what: string): never {
+  throw new UpstreamError("malformed", `The router's answer ${what}`);
+}
