@@ -1,0 +1,93 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { createNetwork } from "../support/network.ts";
+import type { Host } from "../support/network.ts";
+import { createExchange } from "../support/network_http.ts";
+import type { Process } from "../support/network_process.ts";
+import { createGuest, get, startProgram } from "../support/network_program.ts";
+import { startRelay } from "../support/network_relay.ts";
+import { startScript } from "../support/network_script.ts";
+import { networkTest } from "../support/network_test.ts";
+import { startRouter } from "../support/servers_router.ts";
+import { composeRequest, createChance } from "./fuzz_requests.ts";
+
+/** How many requests, and of which seed: printed when one fails. */
+const REQUESTS = Number(Deno.env.get("MDPROXY4CS_FUZZ_REQUESTS") ?? "3000");
+const SEED = Number(Deno.env.get("MDPROXY4CS_FUZZ_SEED") ?? "1");
+const AT_ONCE = 25;
+
+const PROXY = { address: "169.254.169.254", port: 39724 };
+const OWN = `${PROXY.address}:${PROXY.port}`;
+const LAST = `GET /latest/vm-id HTTP/1.1\r\nHost: ${OWN}\r\nConnection: close\r\n\r\n`;
+
+/** What the program may send to a router, whatever it was sent. */
+const HEAD =
+  /^(GET|HEAD) \/[\x21-\x7e]* HTTP\/1\.1\r\nHost: 10\.1\.1\.1\r\n([!#$%&'*+.^_`|~\w-]+: ?[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n$/i;
+const NEVER_SENT =
+  /^(x-forwarded-[a-z]+|forwarded|via|x-real-ip|proxy-[a-z]+|content-length|transfer-encoding|te|trailer|upgrade|expect):/im;
+
+networkTest(
+  "thousands of broken requests harm neither the program nor its router, and reach nobody else",
+  { programs: ["dnsmasq"] },
+  async () => {
+    //   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router (dnsmasq, a recorder)
+    //                         |
+    //                         ------- 10.1.1.99 bystander (a recorder); one more on the guest's own port 80
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    const router = await startRouter(network, lan, { web: "none" });
+    const bystander = await network.createHost("bystander");
+    await lan.attach(bystander, { iface: "eth0", address: "10.1.1.99/24" });
+    const recorded = await startRecorder(router.host);
+    const unheard = [await startRecorder(bystander), await startRecorder(guest)];
+    const program = await startProgram(guest, [
+      ...["--cache-ttl", "0", "--idle-timeout", "500ms", "--request-timeout", "5s", "--log-level", "debug"],
+    ]);
+    assertEquals((await get(guest, "/latest/vm-id")).body, "recorded");
+    const descriptors = () => [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length;
+    const before = descriptors();
+
+    const dial = await startRelay(network, guest);
+    const chance = createChance(SEED);
+    let left = REQUESTS;
+    const statuses: Record<string, number> = {};
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      while (left-- > 0) {
+        const request = composeRequest(chance, { own: OWN, foreign: ["10.1.1.99", "127.0.0.1", "10.1.1.50"] });
+        using connection = await dial(PROXY.address, PROXY.port);
+        const exchange = createExchange(connection);
+        // A decent request comes behind each, so that the connection ends whatever was made of it. A program that has
+        // refused already may have closed it by then.
+        await exchange.send(bytesOf(request + LAST)).catch(() => {});
+        const answer = new TextDecoder("latin1").decode(await exchange.rest());
+        const status = /^HTTP\/1\.[01] (\d{3})/.exec(answer)?.[1] ?? "none";
+        statuses[status] = (statuses[status] ?? 0) + 1;
+      }
+    }));
+    console.log(`${REQUESTS} requests of seed ${SEED}: ${JSON.stringify(statuses)}, ${recorded.lines.length} passed`);
+
+    const { status, body } = await get(guest, "/latest/vm-id");
+    assertEquals([status, body], [200, "recorded"], program.lines.slice(-5).join("\n"));
+    for (const line of recorded.lines.slice(1)) {
+      const { head = "", rest = "" } = JSON.parse(line);
+      assertEquals(rest, "", "a body or half a request reached the router");
+      assertMatch(head, HEAD);
+      assert(!NEVER_SENT.test(head), head);
+    }
+    for (const recorder of unheard) assertEquals(recorder.lines, ["recording"]);
+    for (const line of program.lines) {
+      assertMatch(line, /^\d{4}-\d\d-\d\dT[\d:.]+Z (debug|info|warn|error) +[\x20-\x7e…]*$/);
+    }
+    assert(descriptors() <= before + AT_ONCE + 8, `${before} descriptors became ${descriptors()}`);
+  },
+);
+
+async function startRecorder(host: Host): Promise<Process> {
+  const recorder = startScript(host, "../e2e/fuzz_recorder.ts");
+  await recorder.waitForLine(/^recording$/);
+  return recorder;
+}
+
+function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0) & 255);
+}

@@ -1,0 +1,84 @@
+import { assert, assertEquals } from "@std/assert";
+import { createNetwork } from "../support/network.ts";
+import type { Host } from "../support/network.ts";
+import { PATIENCE_MS } from "../support/network_process.ts";
+import type { Process } from "../support/network_process.ts";
+import { createGuest, get, PROXY, startProgram } from "../support/network_program.ts";
+import { startScript } from "../support/network_script.ts";
+import { networkTest } from "../support/network_test.ts";
+import { sampleMetadata } from "../support/servers_metadata.ts";
+import { GUEST, startRouter } from "../support/servers_router.ts";
+import type { Router } from "../support/servers_router.ts";
+import type { SoakOptions, SoakReport } from "./soak_client.ts";
+
+//   guest eth0 10.1.1.50 ---- lan ---- eth0 router (dnsmasq, nginx), which restarts and moves
+
+/** How many requests; a soak of hours sets more. */
+const REQUESTS = Number(Deno.env.get("MDPROXY4CS_SOAK_REQUESTS") ?? "20000");
+const WARM_UP = 3_000;
+const CONNECTIONS = 50;
+
+const METADATA = { ...sampleMetadata(GUEST.address), "user-data": "0123456789abcdef".repeat(4_096) };
+const EXPECTED = Object.fromEntries(
+  Object.entries(METADATA).map(([key, value]) => [`/latest/${key === "user-data" ? key : `meta-data/${key}`}`, value]),
+);
+
+networkTest(
+  "thousands of requests while the router restarts and moves: no wrong answer, no leak",
+  { programs: ["dnsmasq", "nginx"] },
+  async () => {
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    const router = await startRouter(network, lan, { metadata: { [GUEST.address]: METADATA } });
+    const program = await startProgram(guest);
+    assertEquals((await get(guest, "/latest/user-data")).status, 200);
+
+    await soak(guest, WARM_UP).report;
+    const before = await settled(program);
+    const { client, report } = soak(guest, REQUESTS);
+    const [{ statuses, wrong, wrongCount, slowestMs, totalMs }] = await Promise.all([report, disturb(router, client)]);
+    const after = await settled(program);
+
+    console.log(
+      `${REQUESTS} requests in ${(totalMs / 1_000).toFixed(1)} s, slowest ${slowestMs} ms, statuses ${
+        JSON.stringify(statuses)
+      }\nbefore: ${JSON.stringify(before)}\nafter:  ${JSON.stringify(after)}`,
+    );
+    assertEquals(wrong, [], `${wrongCount} wrong answers`);
+    assert((statuses[200] ?? 0) > REQUESTS * 0.9, "hardly any request was served");
+    assert(after.descriptors <= before.descriptors + 4, "descriptors leak");
+    assert(after.residentKb <= before.residentKb * 1.25 + 8_192, "memory grows");
+  },
+);
+
+function soak(guest: Host, requests: number): { readonly client: Process; readonly report: Promise<SoakReport> } {
+  const options: SoakOptions = { origin: PROXY, requests, connections: CONNECTIONS, expected: EXPECTED };
+  const client = startScript(guest, "../e2e/soak_client.ts", [JSON.stringify(options)]);
+  return { client, report: client.waitForLine(/^\{/, { timeoutMs: 60_000 + requests * 5 }).then(JSON.parse) };
+}
+
+/** Restarts the router and moves it by turns, each time the client has come an eighth further. */
+async function disturb(router: Router, client: Process): Promise<void> {
+  for (let eighth = 1; eighth < 8; eighth++) {
+    const due = Math.floor(REQUESTS * eighth / 8);
+    await client.waitForLine(new RegExp(`^progress ${due - due % 250}$`), { timeoutMs: 60_000 + REQUESTS * 5 });
+    await router.stop();
+    await router.start(eighth % 2 === 0 ? `10.1.1.${1 + eighth}` : router.address);
+  }
+}
+
+/** What the program holds once the connections of its clients are gone: read until it no longer falls. */
+async function settled(program: Process): Promise<{ readonly descriptors: number; readonly residentKb: number }> {
+  const count = () => [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length;
+  const deadline = performance.now() + PATIENCE_MS;
+  let descriptors = count();
+  for (let same = 0; same < 5 && performance.now() < deadline;) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const now = count();
+    same = now < descriptors ? 0 : same + 1;
+    descriptors = now;
+  }
+  const status = await Deno.readTextFile(`/proc/${program.pid}/status`);
+  return { descriptors, residentKb: Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) };
+}
