@@ -19,6 +19,18 @@ export interface Option {
   readonly group: "Service" | "Discovery" | "Proxy" | "Access" | "Log";
 }
 
+/** The flags without a variable: they say what to do, not how. */
+export const PLAIN_FLAGS: readonly Pick<Option, "flag" | "placeholder" | "help">[] = [
+  { flag: "help", help: "show this text" },
+  { flag: "version", help: "show name, version, commit, Deno version and platform" },
+  {
+    flag: "env-file",
+    placeholder: "PATH",
+    help: "read variables from a file; the environment beats it, a flag beats both",
+  },
+  { flag: "json", help: 'with "discover": print JSON' },
+];
+
 /** The sources of a router's address, in the order that is best on real networks (see ARCHITECTURE). */
 export const SOURCE_NAMES = [
   "server",
