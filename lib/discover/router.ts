@@ -27,7 +27,7 @@ export interface ResolverStatus {
   readonly router: Router | undefined;
   /** When the router last answered a validation or confirmation, in milliseconds since 1970. */
   readonly confirmedAt: number | undefined;
-  /** Why the last search that failed found nothing, one line per source. */
+  /** Why the last search that failed found nothing, one clause per source. */
   readonly lastFailure: { readonly at: number; readonly message: string } | undefined;
 }
 
@@ -36,10 +36,11 @@ export interface Resolver {
   /** Starts the first search and the background upkeep. */
   start(): void;
   /**
-   * The router in force, at once where it is known and trusted; else whoever the search under way validates.
+   * The router in force, at once where it is known and trusted; else whoever is validated next. It waits across searches,
+   * because a network that starts late is no error, and brings the next search forward.
    *
-   * @throws {DiscoveryError} If a search ends without a router before the signal aborts.
-   * @throws the signal's reason, if it aborts first
+   * @throws {DiscoveryError} If the signal aborts first, or the resolver is closed: with one cause for each source,
+   * and the signal's reason as its own cause.
    */
   router(signal: AbortSignal): Router | Promise<Router>;
   /**

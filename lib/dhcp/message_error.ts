@@ -1,0 +1,18 @@
+/**
+ * The one error of the DHCP decoder.
+ *
+ * @module
+ */
+
+/** A datagram that is no DHCP message. */
+export class MessageError extends Error {
+  override readonly name = "MessageError";
+  readonly kind = "malformed";
+  /** Where in the datagram the trouble begins, in bytes. */
+  readonly offset: number;
+
+  constructor(message: string, offset: number) {
+    super(message);
+    this.offset = offset;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The addresses that sources named in one search, and which of them prove to be a router.
+ *
+ * Knows who may be a router, who is better than whom, and how often to ask; leaves the question itself to `validate.ts` and
+ * the end of the race to `search.ts`.
+ *
+ * @module
+ */
+
+import { contains, isUsableRouter } from "../address/ipv4.ts";
+import type { DiscoveryConfig } from "../config/config.ts";
+import type { SourceName } from "../config/options.ts";
+import type { Clock } from "../dhcp/clock.ts";
+import { jitter } from "../dhcp/clock.ts";
+import { ValidationError } from "./errors.ts";
+import type { Network } from "./network.ts";
+import type { Validate } from "./validate.ts";
+import { within } from "./within.ts";
+
+/** Who named a candidate. */
+export interface Naming {
+  readonly source: SourceName;
+  readonly iface: string | undefined;
+}
+
+/** An address that may be the router's. */
+export interface Candidate {
+  readonly address: string;
+  /** Whether it lies in a network that the machine is attached to. */
+  readonly isOnLink: boolean;
+  /** Everyone who named it, the first one first. */
+  readonly namings: readonly Naming[];
+  readonly state: "undecided" | "valid" | "invalid" | "refused";
+  /** When it came to its state, in milliseconds since the search began. */
+  readonly elapsedMs: number;
+  /** Why it is invalid or refused. */
+  readonly failure?: unknown;
+}
+
+/** The candidates of one search. */
+export interface Candidates {
+  /** Adds an address, and begins to validate it unless it is refused or known already. */
+  propose(address: string, naming: Naming): void;
+  list(): readonly Candidate[];
+  /** The best of those that are valid. */
+  best(): Candidate | undefined;
+  /** Whether somebody better than this one has not been decided on. */
+  isRivalled(leader: Candidate): boolean;
+}
+
+/** What candidates are judged by. */
+export interface CandidatesOptions {
+  readonly config: Pick<DiscoveryConfig, "sources" | "allowServer">;
+  readonly network: Pick<Network, "isOnLink" | "isOwn">;
+  readonly validate: Validate;
+  readonly clock: Clock;
+  /** Ends every validation. */
+  readonly signal: AbortSignal;
+  /** How long the first validation of each may take. */
+  readonly patienceMs: number;
+  /** Called when a candidate turns out valid or invalid. */
+  readonly onDecided: () => void;
+  /** Called with what has to end before the search has left nothing behind. Never rejects. */
+  readonly onTask: (task: Promise<void>) => void;
+}
+
+/** How long to wait before a candidate is validated again. */
+const RETRY_MS = 1_000;
+/** How long each validation but the first may take. */
+const VALIDATION_MS = 2_000;
+/** More than a network has, fewer than a hostile one could name. */
+const MAX_CANDIDATES = 16;
+
+/** Creates an empty field. */
+export function createCandidates(options: CandidatesOptions): Candidates {
+  const { config, network, validate, clock, signal, onDecided } = options;
+  const startedAt = clock.now();
+  const field = new Map<string, { -readonly [K in keyof Candidate]: Candidate[K] } & { namings: Naming[] }>();
+  type Entry = NonNullable<ReturnType<typeof field.get>>;
+
+  /** Lower is better: on-link before off-link, then in the order of trust. */
+  const rank = ({ isOnLink, namings }: Candidate): number =>
+    (isOnLink ? 0 : config.sources.length) + Math.min(...namings.map(({ source }) => config.sources.indexOf(source)));
+
+  const whyRefused = (address: string): ValidationError | undefined => {
+    if (!isUsableRouter(address)) return new ValidationError("unusable", "is no address that a router can have");
+    if (network.isOwn(address)) return new ValidationError("unusable", "is this machine's own address");
+    const isAllowed = config.allowServer.length === 0 || config.allowServer.some((range) => contains(range, address));
+    return isAllowed ? undefined : new ValidationError("not_allowed", "is outside of --allow-server");
+  };
+
+  async function attempt(entry: Entry, limitMs: number): Promise<void> {
+    let failure: unknown;
+    try {
+      await within(limitMs, { clock, signal }, (signal) => validate(entry.address, signal));
+    } catch (error) {
+      failure = error;
+    }
+    if (signal.aborted || entry.state === "valid") return;
+    Object.assign(entry, { state: failure ? "invalid" : "valid", elapsedMs: clock.now() - startedAt, failure });
+    onDecided();
+  }
+
+  /**
+   * Validates until it succeeds or the search is over. The first attempt is patient: a router that a thousand guests ask
+   * at once is slow, and to give up on it would have it begin anew. The others are short: one that hung when it was first
+   * asked may have come to life since.
+   */
+  async function pursue(entry: Entry): Promise<void> {
+    const patient = attempt(entry, options.patienceMs);
+    for (;;) {
+      await clock.sleep(jitter(RETRY_MS, clock), signal);
+      if (signal.aborted || entry.state === "valid") break;
+      await attempt(entry, VALIDATION_MS);
+    }
+    await patient;
+  }
+
+  return {
+    propose(address, naming) {
+      if (signal.aborted) return;
+      const before = field.get(address);
+      if (before !== undefined) {
+        if (before.namings.every(({ source }) => source !== naming.source)) before.namings.push(naming);
+        return;
+      }
+      if (field.size >= MAX_CANDIDATES) return;
+      const failure = whyRefused(address);
+      const entry: Entry = {
+        address,
+        isOnLink: network.isOnLink(address),
+        namings: [naming],
+        state: failure === undefined ? "undecided" : "refused",
+        elapsedMs: clock.now() - startedAt,
+        failure,
+      };
+      field.set(address, entry);
+      if (failure === undefined) options.onTask(pursue(entry));
+    },
+
+    list: () => [...field.values()],
+    best: () => [...field.values()].filter(({ state }) => state === "valid").sort((a, b) => rank(a) - rank(b))[0],
+    isRivalled: (leader) =>
+      [...field.values()].some((other) => other.state === "undecided" && rank(other) < rank(leader)),
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * Reads the files in which DHCP clients keep their leases.
+ *
+ * @module
+ */
+
+import type { FileContent, Machine } from "./machine.ts";
+import type { Ask } from "./source.ts";
+
+/**
+ * Proposes, for each interface, the server named by the file that bears the interface's index. No index is looked up
+ * unless the folder has files.
+ */
+export async function proposeByIndex(
+  { machine, network, propose }: Pick<Ask, "machine" | "network" | "propose">,
+  { folder, parse }: { readonly folder: string; readonly parse: (text: string) => string | undefined },
+): Promise<void> {
+  if ((await machine.listFolder(folder)).length === 0) return;
+  for (const { name, index } of await network.indexedNics()) {
+    const file = await machine.readFile(`${folder}/${index}`);
+    const server = file && parse(new TextDecoder().decode(file.bytes));
+    if (server !== undefined) propose(server, name);
+  }
+}
+
+/** A file with its name, without the folder. */
+export interface LeaseFile extends FileContent {
+  readonly name: string;
+}
+
+/** A folder of leases that holds more is not read to its end. */
+const MAX_FILES = 64;
+
+/** Reads every file in the folders whose name matches, the newest first. A folder that does not exist is empty. */
+export async function readNewest(
+  machine: Pick<Machine, "listFolder" | "readFile">,
+  { folders, pattern }: { readonly folders: readonly string[]; readonly pattern: RegExp },
+): Promise<readonly LeaseFile[]> {
+  const files: LeaseFile[] = [];
+  for (const folder of folders) {
+    const names = (await machine.listFolder(folder)).filter((name) => pattern.test(name)).slice(0, MAX_FILES);
+    for (const name of names) {
+      const file = await machine.readFile(`${folder}/${name}`);
+      if (file !== undefined) files.push({ name, ...file });
+    }
+  }
+  return files.toSorted((a, b) => b.modifiedAt - a.modifiedAt);
+}

@@ -1,0 +1,93 @@
+/**
+ * What came of a search: for each source and each candidate, what it said and why it was not chosen.
+ *
+ * @module
+ */
+
+import type { SourceName } from "../config/options.ts";
+import type { Candidate } from "./candidates.ts";
+import { toCause } from "./errors.ts";
+import type { Cause } from "./errors.ts";
+import type { Router } from "./router.ts";
+
+/** How a source did: its best candidate won or was valid, all were not, it had none, it broke, it was cut short. */
+export type Outcome = "found" | "rejected" | "silent" | "failed" | "unfinished";
+
+/** What became of a source that was asked. */
+export interface SourceReport {
+  readonly source: SourceName;
+  readonly outcome: Outcome;
+  /** Why it found no router. */
+  readonly cause: Cause | undefined;
+}
+
+/** What became of an address that a source named. One that several named comes once for each. */
+export interface CandidateReport {
+  readonly source: SourceName;
+  readonly address: string;
+  readonly iface: string | undefined;
+  readonly isOnLink: boolean;
+  readonly verdict: "router" | "outranked" | "invalid" | "refused" | "undecided";
+  /** When the verdict fell, in milliseconds since the search began. */
+  readonly elapsedMs: number;
+  /** Why it was not chosen. */
+  readonly cause: Cause | undefined;
+}
+
+/** What came of a search. */
+export interface SearchReport {
+  readonly router: Router | undefined;
+  readonly elapsedMs: number;
+  /** Those that were asked, in the order they were. */
+  readonly sources: readonly SourceReport[];
+  readonly candidates: readonly CandidateReport[];
+}
+
+/** What a source did when it was asked. */
+export interface Asked {
+  readonly state: "asked" | "returned" | "failed";
+  readonly failure?: unknown;
+}
+
+/** Reports on every candidate, the chosen one included. */
+export function reportCandidates(candidates: readonly Candidate[], chosen: Candidate | undefined): CandidateReport[] {
+  return candidates.flatMap((candidate) =>
+    candidate.namings.map(({ source, iface }) => ({
+      source,
+      address: candidate.address,
+      iface,
+      isOnLink: candidate.isOnLink,
+      verdict: candidate === chosen ? "router" : candidate.state === "valid" ? "outranked" : candidate.state,
+      elapsedMs: candidate.elapsedMs,
+      cause: explain(candidate, source),
+    }))
+  );
+}
+
+/** Reports on every source that was asked. */
+export function reportSources(
+  asked: ReadonlyMap<SourceName, Asked>,
+  candidates: readonly CandidateReport[],
+): SourceReport[] {
+  return [...asked].map(([source, { state, failure }]) => {
+    const named = candidates.filter((candidate) => candidate.source === source);
+    const report = (outcome: Outcome, cause?: Cause) => ({ source, outcome, cause });
+    if (named.some(({ cause }) => cause === undefined)) return report("found");
+    if (named.length > 0) return report("rejected", named[0]!.cause);
+    if (state === "failed") return report("failed", toCause(source, failure));
+    if (state === "returned") return report("silent", { source, kind: "silent", message: "has nothing to say" });
+    return report("unfinished", { source, kind: "unfinished", message: "has not answered yet" });
+  });
+}
+
+/** Why a candidate is no router; `undefined` if it is one. */
+function explain({ address, state, failure }: Candidate, source: SourceName): Cause | undefined {
+  if (state === "valid") return undefined;
+  if (state === "undecided") return { source, kind: "timeout", message: `${address} does not answer` };
+  const { kind, message } = toCause(source, failure);
+  return {
+    source,
+    kind,
+    message: state === "refused" ? `${address} ${message}` : `${address} serves no metadata: ${message}`,
+  };
+}

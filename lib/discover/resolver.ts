@@ -1,0 +1,206 @@
+/**
+ * Finds the router, remembers it, and finds it again.
+ *
+ * Knows when to search, whom to tell, and what is worth a line in the log; leaves how to search to `search.ts`. One loop
+ * does everything in turn, so that there is never more than one search:
+ *
+ * ```
+ *   searching --found--> ready --confirm fails, or report()--> suspect --found--> ready
+ *       \___rests, longer each time___/                            \___rests___/
+ * ```
+ *
+ * @module
+ */
+
+import type { DiscoveryConfig } from "../config/config.ts";
+import { jitter, SYSTEM_CLOCK } from "../dhcp/clock.ts";
+import type { Clock } from "../dhcp/clock.ts";
+import type { Client } from "../http1/client.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { confirmRouter } from "./confirm.ts";
+import { DiscoveryError } from "./errors.ts";
+import type { Cause } from "./errors.ts";
+import { createJournal } from "./journal.ts";
+import { openMachine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import { MIN_REST_MS, restMs, searchMs } from "./pace.ts";
+import type { SearchReport } from "./report.ts";
+import type { Resolver, ResolverStatus, Router } from "./router.ts";
+import { startSearch } from "./search.ts";
+import type { Search } from "./search.ts";
+import { createValidate } from "./validate.ts";
+import { createWaiters } from "./waiters.ts";
+
+/** What the resolver works with. */
+export interface ResolverDeps {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly client: Pick<Client, "request">;
+  /** The machine's own if not given. */
+  readonly clock?: Clock;
+  /** This one if not given. */
+  readonly machine?: Machine;
+}
+
+/** Creates a resolver that does nothing until it is started. */
+export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Resolver {
+  const { metrics, clock = SYSTEM_CLOCK, machine = openMachine({ clock, metrics }) } = deps;
+  const search = { machine, clock, validate: createValidate(deps.client) };
+  const journal = createJournal(deps);
+  const waiters = createWaiters();
+  const listeners: ((status: ResolverStatus) => void)[] = [];
+
+  const stop = new AbortController();
+  /** Ends whatever pause or confirmation is going on, because something happened. */
+  let interrupt = new AbortController();
+  /** Ends the search under way. */
+  let seeking: AbortController | undefined;
+  let current: Search | undefined;
+  let upkeep: Promise<void> | undefined;
+
+  let router: Router | undefined;
+  let isTrusted = false;
+  let wantsSearch = true;
+  let confirmedAt: number | undefined;
+  let lastFailure: ResolverStatus["lastFailure"];
+  let lastCauses: readonly Cause[] = [];
+  let lastSearchEnded = -Infinity;
+  let failures = 0;
+  let lostAt = 0;
+
+  const status = (): ResolverStatus =>
+    Object.freeze({
+      state: isTrusted ? "ready" : router === undefined ? "searching" : "suspect",
+      router,
+      confirmedAt,
+      lastFailure,
+    });
+  const tell = () => listeners.forEach((listener) => listener(status()));
+  const awaken = () => {
+    interrupt.abort();
+    interrupt = new AbortController();
+  };
+
+  async function run(): Promise<void> {
+    while (!stop.signal.aborted) {
+      if (wantsSearch) await seek();
+      else await keep(router!);
+    }
+  }
+
+  async function seek(): Promise<void> {
+    await clock.sleep(lastSearchEnded + MIN_REST_MS - clock.now(), stop.signal);
+    if (stop.signal.aborted) return;
+    seeking = new AbortController();
+    const isAwaited = waiters.size > 0 || failures === 0;
+    current = startSearch(config, {
+      timeoutMs: searchMs(config.timeoutMs, { isAwaited }),
+      signal: seeking.signal,
+      // One that is only being refreshed has no head start: the question is whether there is a better one.
+      known: isTrusted ? undefined : router,
+      onTrouble: journal.trouble,
+      onSubstitute: (using) => journal.substitute(config.iname, using),
+    }, search);
+    const report = await current.done;
+    const wasEnded = seeking.signal.aborted;
+    current = seeking = undefined;
+    if (stop.signal.aborted) return;
+    if (!wasEnded) lastSearchEnded = clock.now();
+    journal.searched(report);
+    if (report.router !== undefined) accept(report.router);
+    else if (!wasEnded) await fail(report);
+  }
+
+  function accept(found: Router): void {
+    journal.found(found, { before: router, wasTrusted: isTrusted, outageMs: clock.now() - lostAt });
+    router = found;
+    isTrusted = true;
+    wantsSearch = false;
+    failures = 0;
+    confirmedAt = found.since;
+    waiters.serve(found);
+    tell();
+  }
+
+  async function fail(report: SearchReport): Promise<void> {
+    lastCauses = report.sources.flatMap(({ cause }) => cause ?? []);
+    const error = new DiscoveryError(lastCauses);
+    lastFailure = Object.freeze({ at: clock.date(), message: error.message });
+    failures += 1;
+    journal.failed(error, { failures, keeping: isTrusted ? router : undefined });
+    // A refresh that found nobody leaves everything as it was.
+    wantsSearch = !isTrusted;
+    tell();
+    if (!isTrusted && waiters.size === 0) {
+      await clock.sleep(restMs({ failures, elapsedMs: clock.now() - lostAt }, clock), interrupt.signal);
+    }
+  }
+
+  /** Watches over a router that is trusted, until something happens or it is time to ask after it. */
+  async function keep(kept: Router): Promise<void> {
+    const { signal } = interrupt;
+    const { confirmIntervalMs } = config;
+    await clock.sleep(confirmIntervalMs === 0 ? Infinity : jitter(confirmIntervalMs, clock), signal);
+    if (signal.aborted || confirmIntervalMs === 0) return;
+    try {
+      const server = await confirmRouter(kept, config, { ...search, signal });
+      confirmedAt = clock.date();
+      if (server === kept.address || kept.source !== "dhcp") return;
+      journal.renamed(kept, server);
+      wantsSearch = true;
+    } catch (error) {
+      if (!signal.aborted) suspect(kept, error);
+    }
+  }
+
+  function suspect(suspected: Router, error: unknown): void {
+    if (suspected !== router || !isTrusted) return;
+    journal.suspected(suspected, error);
+    isTrusted = false;
+    wantsSearch = true;
+    failures = 0;
+    lostAt = clock.now();
+    awaken();
+    // A search that was only to refresh the router does not know that it is in doubt.
+    seeking?.abort();
+    tell();
+  }
+
+  const explain = (signal: AbortSignal) =>
+    new DiscoveryError(current?.report().sources.flatMap(({ cause }) => cause ?? []) ?? lastCauses, {
+      cause: signal.reason,
+    });
+
+  return {
+    start() {
+      lostAt = clock.now();
+      upkeep ??= run();
+    },
+
+    router(signal) {
+      if (isTrusted) return router!;
+      const waiting = waiters.wait(signal, () => explain(signal));
+      awaken();
+      return waiting;
+    },
+
+    report: suspect,
+
+    refresh() {
+      wantsSearch = true;
+      awaken();
+    },
+
+    onChange: (listener) => void listeners.push(listener),
+    status,
+
+    async close() {
+      stop.abort();
+      seeking?.abort();
+      awaken();
+      waiters.dismiss();
+      await upkeep;
+    },
+  };
+}

@@ -1,0 +1,170 @@
+/**
+ * One search: every source is asked, whatever it names is validated, and the first that proves to be a router wins.
+ *
+ * Knows the race (RFC 8305) and when it is over; leaves the candidates to `candidates.ts`, what they are named by to the
+ * sources, and when to search to the resolver.
+ *
+ * @module
+ */
+
+import type { DiscoveryConfig } from "../config/config.ts";
+import type { SourceName } from "../config/options.ts";
+import type { Clock } from "../dhcp/clock.ts";
+import { jitter } from "../dhcp/clock.ts";
+import { createCandidates } from "./candidates.ts";
+import { SourceError } from "./errors.ts";
+import type { Machine } from "./machine.ts";
+import { createNetwork } from "./network.ts";
+import { reportCandidates, reportSources } from "./report.ts";
+import type { Asked, SearchReport } from "./report.ts";
+import type { Router } from "./router.ts";
+import { SOURCES } from "./sources.ts";
+import type { Validate } from "./validate.ts";
+
+/** What a search works with. */
+export interface SearchDeps {
+  readonly machine: Machine;
+  readonly validate: Validate;
+  readonly clock: Clock;
+}
+
+/** How one search is done. */
+export interface SearchOptions {
+  readonly timeoutMs: number;
+  /** Ends the search early. */
+  readonly signal: AbortSignal;
+  /** A router that was good until a moment ago: it is validated first of all. */
+  readonly known?: Router | undefined;
+  /** Ask every source at once and hear them all out, for people who want to see what each has to say. */
+  readonly isThorough?: boolean;
+  /** Called when a source breaks, or has to do without something. */
+  readonly onTrouble?: (source: SourceName, error: unknown) => void;
+  /** Called when the interface does not exist and the default route's stands in. */
+  readonly onSubstitute?: (using: string) => void;
+}
+
+/** A search under way. */
+export interface Search {
+  /** Resolves when the search is over and has left nothing behind. */
+  readonly done: Promise<SearchReport>;
+  /** What has come of it so far. */
+  report(): SearchReport;
+}
+
+/** The sources that start at once: what the operator said, and what answers within milliseconds. */
+const EARLY: readonly SourceName[] = ["server", "dhcp"];
+/** How long those have for themselves. */
+const STAGGER_MS = 300;
+/** How long a better candidate that is being validated may hold up one that was. */
+const GRACE_MS = 100;
+/** The same where everyone is heard out. */
+const THOROUGH_GRACE_MS = 1_000;
+/** How long to wait before a source is asked again: a lease may still come, an interface may still get its address. */
+const RETRY_MS = 1_000;
+
+/** Starts a search. */
+export function startSearch(config: DiscoveryConfig, options: SearchOptions, deps: SearchDeps): Search {
+  const { clock, machine, validate } = deps;
+  const { known, timeoutMs, isThorough = false, onTrouble = () => {} } = options;
+  const startedAt = clock.now();
+  const over = new AbortController();
+  const { signal } = over;
+  const asked = new Map<SourceName, Asked>();
+  const tasks: Promise<void>[] = [];
+  const network = createNetwork({ ...options, iname: config.iname, machine, signal });
+  const candidates = createCandidates({
+    config,
+    network,
+    validate,
+    clock,
+    signal,
+    patienceMs: timeoutMs,
+    onDecided: decide,
+    onTask: (task) => tasks.push(task),
+  });
+
+  /** Ends the race when there is a winner, or soon after if a better candidate is about to prove itself. */
+  function decide(): void {
+    const leader = candidates.best();
+    if (leader === undefined) return;
+    if (isThorough) tasks.push(endAfter(THOROUGH_GRACE_MS));
+    else if (candidates.isRivalled(leader)) tasks.push(endAfter(GRACE_MS));
+    else over.abort();
+  }
+
+  async function endAfter(ms: number): Promise<void> {
+    await clock.sleep(ms, signal);
+    over.abort();
+  }
+
+  /** Asks a source again and again; calls back when it has answered for the first time. */
+  async function consult(source: SourceName, onAnswered = () => {}): Promise<void> {
+    asked.set(source, { state: "asked" });
+    while (!signal.aborted) {
+      asked.set(source, await ask(source));
+      onAnswered();
+      await clock.sleep(jitter(RETRY_MS, clock), signal);
+    }
+  }
+
+  async function ask(source: SourceName): Promise<Asked> {
+    try {
+      await SOURCES[source]({
+        machine,
+        network,
+        server: config.server,
+        known: known?.address,
+        signal,
+        propose: (address, iface) => candidates.propose(address, { source, iface }),
+        note: (trouble) => onTrouble(source, trouble),
+      });
+      return { state: "returned" };
+    } catch (failure) {
+      // What breaks because the race was won says nothing; only who waited in vain to its very end does.
+      if (signal.aborted && (candidates.best() !== undefined || !(failure instanceof SourceError))) {
+        return { state: "asked" };
+      }
+      if (!signal.aborted) onTrouble(source, failure);
+      return { state: "failed", failure };
+    }
+  }
+
+  async function consultAll(): Promise<void> {
+    const sources = config.sources.filter((source) => source !== "server" || config.server !== undefined);
+    const early = sources.filter((source) => isThorough || EARLY.includes(source));
+    const answers = early.map((source) => new Promise<void>((resolve) => tasks.push(consult(source, resolve))));
+    await Promise.race([clock.sleep(STAGGER_MS, signal), Promise.all(answers)]);
+    if (signal.aborted) return;
+    for (const source of sources) {
+      if (!early.includes(source)) tasks.push(consult(source));
+    }
+  }
+
+  function report(): SearchReport {
+    const chosen = candidates.best();
+    const rows = reportCandidates(candidates.list(), chosen);
+    const elapsedMs = clock.now() - startedAt;
+    const naming = chosen?.namings[0];
+    return {
+      router: naming && Object.freeze({ address: chosen.address, ...naming, since: clock.date(), elapsedMs }),
+      elapsedMs,
+      sources: reportSources(asked, rows),
+      candidates: rows,
+    };
+  }
+
+  async function run(): Promise<SearchReport> {
+    const end = () => over.abort();
+    options.signal.addEventListener("abort", end);
+    if (options.signal.aborted) end();
+    if (known !== undefined) candidates.propose(known.address, known);
+    tasks.push(consultAll());
+    await endAfter(timeoutMs);
+    options.signal.removeEventListener("abort", end);
+    // No task is added once the race is over, and none rejects.
+    await Promise.all(tasks);
+    return report();
+  }
+
+  return { done: run(), report };
+}

@@ -1,0 +1,31 @@
+/**
+ * What a source of a router's address is.
+ *
+ * @module
+ */
+
+import type { SourceError } from "./errors.ts";
+import type { Machine } from "./machine.ts";
+import type { Network } from "./network.ts";
+
+/** What a source is given when it is asked. */
+export interface Ask {
+  readonly machine: Machine;
+  readonly network: Network;
+  /** The fixed address that the program was told, if any. */
+  readonly server: string | undefined;
+  /** A router that was good until a moment ago, if any. */
+  readonly known: string | undefined;
+  /** Ends the search. */
+  readonly signal: AbortSignal;
+  /** Names a possible router. It is validated by whoever asks. */
+  propose(address: string, iface?: string): void;
+  /** Says what the source has to do without. */
+  note(trouble: SourceError): void;
+}
+
+/**
+ * Asks one source: it proposes what it knows, or returns without a word, or rejects with why it broke. It is asked again
+ * after a while for as long as the search goes on.
+ */
+export type Source = (ask: Ask) => Promise<void>;

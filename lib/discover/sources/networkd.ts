@@ -1,0 +1,42 @@
+/**
+ * The source `networkd`: the lease that systemd-networkd holds for an interface.
+ *
+ * | file                                  | producer         |
+ * | ------------------------------------- | ---------------- |
+ * | `/run/systemd/netif/leases/<ifindex>` | systemd-networkd |
+ *
+ * @module
+ */
+
+import { isIPv4 } from "../../address/ipv4.ts";
+import { proposeByIndex } from "../lease_files.ts";
+import type { Source } from "../source.ts";
+
+const FOLDER = "/run/systemd/netif/leases";
+
+/** Proposes the server of each interface's lease. */
+export const networkd: Source = (ask) => proposeByIndex(ask, { folder: FOLDER, parse: parseNetworkdLease });
+
+/**
+ * Parses a lease: lines such as `SERVER_ADDRESS=10.1.1.1`, or JSON where an address is text or an array of four numbers.
+ *
+ * @returns the server's address; `undefined` if the text names none
+ */
+export function parseNetworkdLease(text: string): string | undefined {
+  const server = text.trimStart().startsWith("{")
+    ? readJson(text)
+    : /^[ \t]*SERVER_ADDRESS[ \t]*=[ \t]*["']?([\d.]+)/m.exec(text)?.[1];
+  return server !== undefined && isIPv4(server) ? server : undefined;
+}
+
+function readJson(text: string): string | undefined {
+  try {
+    for (const [key, value] of Object.entries(JSON.parse(text))) {
+      if (key.replaceAll("_", "").toLowerCase() !== "serveraddress") continue;
+      return Array.isArray(value) ? value.join(".") : String(value);
+    }
+  } catch {
+    // Half written, or no lease at all.
+  }
+  return undefined;
+}
