@@ -58,10 +58,10 @@ function print(text: string): void {
 }
 
 if (import.meta.main) {
-  try {
-    Deno.exitCode = await main(Deno.args);
-  } catch (error) {
+  const code = await main(Deno.args).catch((error) => {
     console.error(`mdproxy4cs: error: ${describeError(error)}`);
-    Deno.exitCode = 1;
-  }
+    return 1;
+  });
+  // Not left to the event loop: a look-up of a name cannot be called off, and takes many seconds where DNS is dead.
+  Deno.exit(code);
 }
