@@ -20,6 +20,13 @@ export const PACKAGES = {
   "dhclient": "isc-dhcp-client",
   "dhcpcd": "dhcpcd-base",
   "systemd-networkd": "systemd",
+  "promtool": "prometheus",
+  "debootstrap": "debootstrap",
+  "libdeflate-gzip": "libdeflate-tools",
+  "zip": "zip",
+  "unzip": "unzip",
+  "wget": "wget",
+  "shellcheck": "shellcheck",
 } as const;
 
 /** A program that tests need. */

@@ -1,0 +1,119 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { createNetwork } from "../support/network.ts";
+import { createExchange } from "../support/network_http.ts";
+import { createGuest, get, PROXY, startProgram } from "../support/network_program.ts";
+import { startRelay } from "../support/network_relay.ts";
+import { networkTest } from "../support/network_test.ts";
+import { GUEST, startRouter } from "../support/servers_router.ts";
+
+//   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
+
+const SERVERS = { programs: ["dnsmasq", "nginx"] } as const;
+const OWN = "169.254.169.254:39724";
+
+/** First lines and headers of requests, and the status that each has to get. */
+const REQUESTS: readonly (readonly [status: number, request: string])[] = [
+  [200, `GET /latest/vm-id HTTP/1.1\r\nHost: ${OWN}`],
+  [200, "GET /latest/vm-id HTTP/1.1\r\nHost: 169.254.169.254"],
+  [200, "GET /latest/vm-id HTTP/1.1\r\nHost: localhost:39724"],
+  [200, "GET /latest/vm-id HTTP/1.1\r\nHost: 127.0.0.1"],
+  [200, "GET /latest/vm-id HTTP/1.1\r\nHost: METADATA.internal:39724"],
+  [421, "GET /latest/vm-id HTTP/1.1\r\nHost: rebound.example"],
+  [421, "GET /latest/vm-id HTTP/1.1\r\nHost: 169.254.169.254.rebound.example"],
+  [421, "GET /latest/vm-id HTTP/1.1\r\nHost: 10.1.1.1"],
+  [421, "GET http://rebound.example/latest/vm-id HTTP/1.1\r\nHost: rebound.example"],
+  [403, `GET /latest/vm-id HTTP/1.1\r\nHost: ${OWN}\r\nX-Forwarded-For: 10.9.9.9`],
+  [403, `GET /latest/vm-id HTTP/1.1\r\nHost: ${OWN}\r\nForwarded: for=10.9.9.9`],
+  [405, `POST /latest/vm-id HTTP/1.1\r\nHost: ${OWN}\r\nContent-Length: 0`],
+  [405, `DELETE /latest/vm-id HTTP/1.1\r\nHost: ${OWN}`],
+  [405, `TRACE /latest/vm-id HTTP/1.1\r\nHost: ${OWN}`],
+  [414, `GET /${"a".repeat(9_000)} HTTP/1.1\r\nHost: ${OWN}`],
+  [431, `GET /latest/vm-id HTTP/1.1\r\nHost: ${OWN}\r\nX-Long: ${"b".repeat(20_000)}`],
+];
+
+networkTest(
+  "requests that a guest's own programs would not make are refused, with an empty body",
+  SERVERS,
+  async (context) => {
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    await startRouter(network, lan);
+    await startProgram(guest, ["--allow-host", "metadata.internal"]);
+    const dial = await startRelay(network, guest);
+    for (const [status, request] of REQUESTS) {
+      await context.step(`${status} for ${request.slice(0, 100).replaceAll("\r\n", ", ")}`, async () => {
+        using connection = await dial("169.254.169.254", 39724);
+        const exchange = createExchange(connection);
+        await exchange.send(`${request}\r\nConnection: close\r\n\r\n`).catch(() => {});
+        const answer = await exchange.receive();
+        const body = new TextDecoder().decode(answer.body);
+        assertEquals([answer.status, body], [status, status === 200 ? `vm-${GUEST.address}` : ""]);
+        if (status === 405) assertMatch(new Map(answer.headers).get("allow") ?? "", /GET, HEAD/);
+      });
+    }
+  },
+);
+
+networkTest("--require-token serves only those who fetched a session token", SERVERS, async () => {
+  await using network = await createNetwork();
+  const lan = await network.createSegment();
+  const guest = await createGuest(network, lan);
+  const router = await startRouter(network, lan);
+  await startProgram(guest, ["--require-token"]);
+  const without = await get(guest, "/latest/vm-id");
+  assertEquals([without.status, without.body], [401, ""]);
+
+  const ttl = ["--request", "PUT", "--header", "X-aws-ec2-metadata-token-ttl-seconds: 60"];
+  const token = await get(guest, "/latest/api/token", ttl);
+  assertEquals(token.status, 200);
+  const asWith = (value: string) => get(guest, "/latest/vm-id", ["--header", `X-aws-ec2-metadata-token: ${value}`]);
+  assertEquals((await asWith(token.body)).body, `vm-${GUEST.address}`);
+  assertEquals((await asWith(`${token.body}x`)).status, 401);
+  const forwarded = await get(guest, "/latest/api/token", [...ttl, "--header", "X-Forwarded-For: 10.9.9.9"]);
+  assertEquals([forwarded.status, forwarded.body], [403, ""]);
+  assertEquals(router.web.lines.filter((line) => line.includes("token")), [], "the router was asked for a token");
+});
+
+networkTest("nothing the program writes holds a secret of user-data or of a query", SERVERS, async () => {
+  const canary = "CANARY-5f2c9e";
+  await using network = await createNetwork();
+  const lan = await network.createSegment();
+  const guest = await createGuest(network, lan);
+  const router = await startRouter(network, lan, {
+    metadata: { [GUEST.address]: { "instance-id": "i-1", "user-data": `{"password":"${canary}"}` } },
+  });
+  const program = await startProgram(guest, [
+    ...["--log-level", "debug", "--admin-listen", "127.0.0.1:39725", "--request-timeout", "2s"],
+  ]);
+  const query = `?password=${canary}`;
+  assertEquals((await get(guest, `/latest/user-data${query}`)).status, 200);
+  assertEquals((await get(guest, `/latest/nothing${query}`)).status, 404);
+  assertEquals((await get(guest, `/latest/user-data${query}`, ["--header", "Host: rebound.example"])).status, 421);
+  await get(guest, `/latest/user-data?\u001b[31m%0a${canary}`);
+  await router.stop();
+  await get(guest, `/latest/another${query}`);
+  await get(guest, `/latest/user-data${query}`);
+  const watched = await Promise.all(
+    ["/metrics", "/status", "/readyz"].map((page) => get(guest, `http://127.0.0.1:39725${page}`)),
+  );
+  await program.stop();
+  const written = [...program.lines, ...watched.map(({ body }) => body)].join("\n");
+  assertEquals(written.includes(canary), false, written);
+  // deno-lint-ignore no-control-regex
+  assertEquals(/[\x00-\x09\x0b-\x1f\x7f]/.test(program.lines.join("\n")), false, "a control character is in the log");
+});
+
+networkTest("the program serves its own address and no other of the VM", SERVERS, async () => {
+  await using network = await createNetwork();
+  const lan = await network.createSegment();
+  const guest = await createGuest(network, lan);
+  const router = await startRouter(network, lan);
+  await startProgram(guest);
+  const own = await get(guest, `${PROXY}/latest/vm-id`);
+  assertEquals(own.status, 200);
+  for (const address of ["127.0.0.1", GUEST.address]) {
+    assertEquals((await get(guest, `http://${address}:39724/latest/vm-id`)).status, 0);
+  }
+  assertEquals((await get(router.host, `http://${GUEST.address}:39724/latest/vm-id`)).status, 0);
+});

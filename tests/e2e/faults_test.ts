@@ -1,0 +1,122 @@
+import { assert, assertEquals } from "@std/assert";
+import { createNetwork } from "../support/network.ts";
+import type { Host } from "../support/network.ts";
+import type { Process } from "../support/network_process.ts";
+import { createGuest, get, startProgram } from "../support/network_program.ts";
+import type { Answer } from "../support/network_program.ts";
+import { startScript } from "../support/network_script.ts";
+import { networkTest } from "../support/network_test.ts";
+import { startRouter } from "../support/servers_router.ts";
+
+//   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router (dnsmasq, a web server that fails on demand)
+
+/** Deadlines short enough for a test, and in the same order as the real ones. */
+const DEADLINES = [
+  ...["--connect-timeout", "1s", "--response-timeout", "2s", "--idle-timeout", "2s", "--request-timeout", "5s"],
+  ...["--cache-ttl", "0", "--stale-if-error", "0"],
+];
+
+/** What a client may get: one of these statuses with no body, `fine`, or a body that visibly ends too early. */
+type Outcome = readonly number[] | "fine" | "cut";
+
+const BAD_ROUTER = [502, 503, 504];
+
+/** By the path that makes the router fail. */
+const PATHS: Readonly<Record<string, Outcome>> = {
+  "/latest/reset": BAD_ROUTER,
+  "/latest/close": BAD_ROUTER,
+  "/latest/hang": [504],
+  "/latest/half-a-head": BAD_ROUTER,
+  "/latest/half-a-head-then-nothing": [504],
+  "/latest/garbage": [502],
+  "/latest/huge-head": [502],
+  "/latest/two-lengths": [502],
+  "/latest/cut-short": "cut",
+  "/latest/cut-short-chunk": "cut",
+  "/latest/broken-chunk": "cut",
+  "/latest/stalled": "cut",
+  "/latest/too-long": "fine",
+  "/latest/drip": "fine",
+  "/latest/busy-for-a-moment": "fine",
+  "/latest/always-busy": [503],
+};
+
+/** By what is done to the router; undone afterwards. */
+const CONDITIONS: Readonly<
+  Record<string, { readonly strike: Strike; readonly heal: Strike; readonly outcome: Outcome }>
+> = {
+  "nobody listens": {
+    strike: (_, web) => web.stop(),
+    heal: async (host) => await startWeb(host),
+    outcome: BAD_ROUTER,
+  },
+  "its answers are lost on the way": {
+    strike: (host) => host.ip("route add blackhole 10.1.1.50/32"),
+    heal: (host) => host.ip("route del blackhole 10.1.1.50/32"),
+    outcome: BAD_ROUTER,
+  },
+  "it is switched off": {
+    strike: (host) => host.ip("link set eth0 down"),
+    heal: (host) => host.ip("link set eth0 up"),
+    outcome: BAD_ROUTER,
+  },
+  "it is stopped in its tracks": {
+    strike: (_, web) => web.kill("SIGSTOP"),
+    heal: (_, web) => web.kill("SIGCONT"),
+    outcome: BAD_ROUTER,
+  },
+};
+
+type Strike = (router: Host, web: Process) => unknown;
+
+networkTest(
+  "whatever a router does wrong, the client gets an empty error or a visibly cut body, in time, and the next is served",
+  { programs: ["dnsmasq"] },
+  async (context) => {
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    const { host } = await startRouter(network, lan, { web: "none" });
+    let web = await startWeb(host);
+    const program = await startProgram(guest, DEADLINES);
+    assertEquals((await get(guest, "/latest/fine")).body, "fine");
+
+    const table: string[] = [];
+    const judge = (what: string, answer: Answer, outcome: Outcome) => {
+      const { status, body, elapsedMs, error } = answer;
+      const got = status === 200 ? (error === "" ? `200 ${body}` : `200, cut after ${body.length} bytes`) : `${status}`;
+      table.push(`  ${what.padEnd(36)} ${got.padEnd(24)} ${String(elapsedMs).padStart(6)} ms`);
+      const said = `${what}: ${JSON.stringify(answer)}\n${program.lines.slice(-5).join("\n")}`;
+      if (outcome === "fine") assertEquals([status, body, error], [200, "fine", ""], said);
+      // A body that is cut before the first byte passed on can still be an error.
+      else if (outcome === "cut") assert(status === 200 ? error !== "" : status >= 502 && body === "", said);
+      else assert(outcome.includes(status) && body === "", said);
+    };
+    const isServedAgain = async () => {
+      const answer = await get(guest, "/latest/fine");
+      assertEquals([answer.status, answer.body], [200, "fine"], program.lines.slice(-10).join("\n"));
+    };
+
+    for (const [path, outcome] of Object.entries(PATHS)) {
+      await context.step(`${path.slice("/latest/".length).replaceAll("-", " ")}`, async () => {
+        judge(path, await get(guest, path), outcome);
+        await isServedAgain();
+      });
+    }
+    for (const [what, { strike, heal, outcome }] of Object.entries(CONDITIONS)) {
+      await context.step(what, async () => {
+        await strike(host, web);
+        judge(what, await get(guest, "/latest/fine"), outcome);
+        web = (await heal(host, web) as Process | undefined) ?? web;
+        await isServedAgain();
+      });
+    }
+    console.log(["  what the router does                 what the client gets      after", ...table, ""].join("\n"));
+  },
+);
+
+async function startWeb(host: Host): Promise<Process> {
+  const web = startScript(host, "../e2e/faults_router.ts");
+  await web.waitForLine(/^serving$/);
+  return web;
+}
