@@ -14,8 +14,8 @@
  * @module
  */
 
-import { missingPackages } from "../tests/support/packages.ts";
 import { compile } from "./compile.ts";
+import { ensurePackages } from "./packages.ts";
 import { networkFlags, TOP } from "./program.ts";
 
 /** The arguments of `deno test` for each set of tests that has a name. */
@@ -33,30 +33,6 @@ interface Count {
   readonly failed: number;
   /** The names of what was skipped; each says why. */
   readonly skipped: readonly string[];
-}
-
-function installPackages(): void {
-  const packages = missingPackages();
-  if (packages.length === 0) return;
-  const command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", ...packages];
-  if (Deno.uid() !== 0 || !isDebian()) {
-    console.log(`Some tests will be skipped for want of packages. To run them all: sudo ${command.join(" ")}`);
-    return;
-  }
-  console.log(`Installing what the tests need: ${packages.join(" ")}`);
-  for (const [program, ...args] of [["apt-get", "update", "--quiet"], command]) {
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    const { success, stderr } = new Deno.Command(program!, { args, env, stdin: "null" }).outputSync();
-    if (!success) console.log(`${program} ${args[0]} failed: ${new TextDecoder().decode(stderr).trim()}`);
-  }
-}
-
-function isDebian(): boolean {
-  try {
-    return Deno.statSync("/etc/debian_version").isFile;
-  } catch {
-    return false;
-  }
 }
 
 /** Runs `deno test` and returns what it counted; a runner that crashes or hangs is one failure. */
@@ -107,7 +83,7 @@ async function compileProgram(): Promise<void> {
 
 const [set = "all", ...more] = Deno.args;
 if (set !== "quick") {
-  installPackages();
+  await ensurePackages();
   await compileProgram();
 }
 const { passed, failed, skipped } = await runTests([...SETS[set] ?? [set], ...more]);

@@ -1,0 +1,37 @@
+# bash completion for mdproxy4cs                                             -*- shell-script -*-
+
+_mdproxy4cs() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  # --flag=value comes as three words
+  [[ $current == "=" ]] && current=""
+  [[ $previous == "=" ]] && previous=${COMP_WORDS[COMP_CWORD - 2]}
+  COMPREPLY=()
+  case $previous in
+    --env-file) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    --http-listen) ;;
+    --admin-listen) ;;
+    --iname) ;;
+    --discovery) mapfile -t COMPREPLY < <(compgen -W "server dhcp networkd dhclient network_manager dhcpcd dns gateway" -- "$current") ;;
+    --server) ;;
+    --allow-server) ;;
+    --discovery-timeout) ;;
+    --confirm-interval) ;;
+    --connect-timeout) ;;
+    --response-timeout) ;;
+    --idle-timeout) ;;
+    --request-timeout) ;;
+    --transfer-timeout) ;;
+    --max-requests) ;;
+    --max-url) ;;
+    --max-header) ;;
+    --cache-ttl) ;;
+    --cache-size) ;;
+    --stale-if-error) ;;
+    --allow-host) ;;
+    --log-level) mapfile -t COMPREPLY < <(compgen -W "debug info warn error" -- "$current") ;;
+    --log-format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$current") ;;
+    --log-file) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "discover --help --version --env-file --json --http-listen --admin-listen --iname --discovery --server --allow-server --discovery-timeout --confirm-interval --connect-timeout --response-timeout --idle-timeout --request-timeout --transfer-timeout --max-requests --max-url --max-header --cache-ttl --cache-size --stale-if-error --allow-host --require-token --log-level --log-format --log-file" -- "$current") ;;
+  esac
+}
+complete -F _mdproxy4cs mdproxy4cs

@@ -1,0 +1,89 @@
+/**
+ * The man page mdproxy4cs(8), in the man(7) macros.
+ *
+ * @module
+ */
+
+import type { Option } from "../../lib/config/options.ts";
+import { OPTIONS, PLAIN_FLAGS, variableOf } from "../../lib/config/options.ts";
+
+const BEFORE_OPTIONS = `\
+.TH MDPROXY4CS 8 "" mdproxy4cs "System administration"
+.SH NAME
+mdproxy4cs \\- proxy for the metadata of a CloudStack virtual router
+.SH SYNOPSIS
+.B mdproxy4cs
+.RI [ flags ]
+.br
+.B mdproxy4cs discover
+.RB [ \\-\\-json ]
+.RI [ flags ]
+.SH DESCRIPTION
+.B mdproxy4cs
+runs in a virtual machine on CloudStack. It finds the virtual router that serves the machine's metadata, by DHCP and from
+other sources, and proxies HTTP requests made to a link\\-local address to it. The router is remembered, checked from time to
+time, and searched for again as soon as it does not answer.
+.PP
+Without a command it serves until it is stopped.
+.SH COMMANDS
+.TP
+.B discover
+Searches once, prints what every source said of the router, and what to try next if none was found. It can run beside the
+service.
+`;
+
+const AFTER_OPTIONS = `\
+.SH ENVIRONMENT
+Every option that names a variable is read from it as well. A flag beats the environment, the environment beats the file of
+.BR \\-\\-env\\-file ,
+and an empty variable counts as not set.
+.SH SIGNALS
+.TP
+.BR SIGTERM ", " SIGINT
+Finishes the requests in flight, for a few seconds at most, and ends.
+.TP
+.B SIGHUP
+Opens the log file anew and searches for the router again.
+.SH EXIT STATUS
+0 after it was told to stop or
+.B discover
+found a router, 1 otherwise.
+.SH FILES
+.TP
+.I /etc/default/mdproxy4cs
+The variables that the unit sets.
+.TP
+.I /usr/share/mdproxy4cs/mdproxy4cs.service
+The unit.
+.TP
+.I /usr/share/mdproxy4cs/pre\\-start.sh
+Adds the listen address to the loopback interface before the unit starts the program.
+.SH EXAMPLES
+.EX
+curl http://169.254.169.254:39724/latest/meta\\-data/instance\\-id
+mdproxy4cs discover
+.EE
+`;
+
+/** Writes the man page. */
+export function formatManPage(): string {
+  const groups = Map.groupBy<string, Option>(OPTIONS, (option) => option.group);
+  const sections = [...groups].map(([group, options]) => `.SS ${group}\n${options.map(formatOption).join("")}`);
+  const options = [".SH OPTIONS\n", ...PLAIN_FLAGS.map(formatOption), ...sections];
+  return BEFORE_OPTIONS + options.join("") + AFTER_OPTIONS;
+}
+
+function formatOption(option: Pick<Option, "flag" | "placeholder" | "help"> & Partial<Option>): string {
+  const { flag, placeholder, help, default: preset } = option;
+  const name = `${flag === "help" ? "\\-h, " : ""}\\-\\-${escape(flag)}`;
+  const value = placeholder === undefined ? "" : `=\\fI${escape(placeholder)}\\fR`;
+  const sentence = `${help[0]!.toUpperCase()}${help.slice(1)}.`;
+  const facts = preset === undefined ? [] : [variableOf(flag), ...preset === "" ? [] : [`default ${preset}`]];
+  const last = facts.length === 0 ? "" : `.br\n(${escape(facts.join(", "))})\n`;
+  return `.TP\n\\fB${name}\\fR${value}\n${escape(sentence)}\n${last}`;
+}
+
+/** A hyphen is a minus to copy and paste; a line must not begin like a request. */
+function escape(text: string): string {
+  return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^[.']/, "\\&$&");
+}
