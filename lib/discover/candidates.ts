@@ -28,7 +28,7 @@ export interface Candidate {
   readonly address: string;
   /** Whether it lies in a network that the machine is attached to. */
   readonly isOnLink: boolean;
-  /** Everyone who named it, the first one first. */
+  /** Everyone who named it, the most trusted first. */
   readonly namings: readonly Naming[];
   readonly state: "undecided" | "valid" | "invalid" | "refused";
   /** When it came to its state, in milliseconds since the search began. */
@@ -64,10 +64,10 @@ export interface CandidatesOptions {
   readonly onTask: (task: Promise<void>) => void;
 }
 
-/** How long to wait before a candidate is validated again. */
+/** How often a candidate is validated again. */
 const RETRY_MS = 1_000;
 /** How long each validation but the first may take. */
-const VALIDATION_MS = 2_000;
+const VALIDATION_MS = 1_500;
 /** More than a network has, fewer than a hostile one could name. */
 const MAX_CANDIDATES = 16;
 
@@ -78,9 +78,11 @@ export function createCandidates(options: CandidatesOptions): Candidates {
   const field = new Map<string, { -readonly [K in keyof Candidate]: Candidate[K] } & { namings: Naming[] }>();
   type Entry = NonNullable<ReturnType<typeof field.get>>;
 
+  /** Lower is better. */
+  const distrust = ({ source }: Naming): number => config.sources.indexOf(source);
   /** Lower is better: on-link before off-link, then in the order of trust. */
-  const rank = ({ isOnLink, namings }: Candidate): number =>
-    (isOnLink ? 0 : config.sources.length) + Math.min(...namings.map(({ source }) => config.sources.indexOf(source)));
+  const rank = ({ isOnLink, namings: [naming] }: Candidate): number =>
+    (isOnLink ? 0 : config.sources.length) + distrust(naming!);
 
   const whyRefused = (address: string): ValidationError | undefined => {
     if (!isUsableRouter(address)) return new ValidationError("unusable", "is no address that a router can have");
@@ -108,11 +110,9 @@ export function createCandidates(options: CandidatesOptions): Candidates {
    */
   async function pursue(entry: Entry): Promise<void> {
     const patient = attempt(entry, options.patienceMs);
-    for (;;) {
-      await clock.sleep(jitter(RETRY_MS, clock), signal);
-      if (signal.aborted || entry.state === "valid") break;
-      await attempt(entry, VALIDATION_MS);
-    }
+    const pause = () => clock.sleep(jitter(RETRY_MS, clock), signal);
+    await pause();
+    while (!signal.aborted && entry.state !== "valid") await Promise.all([attempt(entry, VALIDATION_MS), pause()]);
     await patient;
   }
 
@@ -121,7 +121,9 @@ export function createCandidates(options: CandidatesOptions): Candidates {
       if (signal.aborted) return;
       const before = field.get(address);
       if (before !== undefined) {
-        if (before.namings.every(({ source }) => source !== naming.source)) before.namings.push(naming);
+        if (before.namings.some(({ source }) => source === naming.source)) return;
+        before.namings.push(naming);
+        before.namings.sort((a, b) => distrust(a) - distrust(b));
         return;
       }
       if (field.size >= MAX_CANDIDATES) return;

@@ -71,11 +71,11 @@ export function openMachine({ clock, metrics }: { readonly clock: Clock; readonl
     },
 
     dial(hostname, { port, signal }) {
-      const connected = Deno.connect({ hostname, port }).then((connection) => {
+      const connected = Deno.connect({ hostname, port, signal }).then((connection) => {
         connection.close();
         return (connection.remoteAddr as Deno.NetAddr).hostname;
       });
-      // A name server that is away keeps the look-up waiting for longer than anyone cares, and nothing can end it.
+      // A look-up whose name server is away takes longer than anyone cares, and older versions of Deno do not end it.
       return Promise.race([connected, untilAborted(signal)]);
     },
   };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Asker } from "../../dhcp/request.ts";
 import { SourceError } from "../errors.ts";
 import type { Source } from "../source.ts";
 
@@ -32,8 +33,8 @@ export const dhcp: Source = async ({ machine, network, known, signal, propose, n
   throw new SourceError(kind, `no DHCP server answered on ${namesOf(askers)}`, { cause: deaf });
 };
 
-function namesOf(askers: readonly { readonly name: string; readonly address: string }[]): string {
-  return askers.map(({ name, address }) => `${name} (${address})`).join(", ");
+function namesOf(askers: readonly Asker[]): string {
+  return askers.map(({ name, address, mac }) => `${name} (${address}, ${mac})`).join(" and ");
 }
 
 function reasonFor(error: Error): string {

@@ -15,6 +15,7 @@ const PORT = 80;
 /** Proposes the address that accepts a connection under the name. */
 export const dns: Source = async ({ machine, signal, propose }) => {
   const address = await machine.dial(HOSTNAME, { port: PORT, signal }).catch((cause: Error) => {
+    signal.throwIfAborted();
     // The name is unknown on many networks: that is nothing to report.
     if (/lookup|resolve/i.test(cause.message)) return undefined;
     throw new SourceError("network", `cannot connect to ${HOSTNAME}`, { cause });

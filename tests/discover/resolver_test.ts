@@ -1,0 +1,395 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { DiscoveryConfig } from "../../lib/config/config.ts";
+import { DiscoveryError } from "../../lib/discover/errors.ts";
+import { createResolver } from "../../lib/discover/resolver.ts";
+import type { Resolver, Router } from "../../lib/discover/router.ts";
+import { createLog } from "../../lib/telemetry/log.ts";
+import { createRegistry } from "../../lib/telemetry/metrics.ts";
+import type { Registry } from "../../lib/telemetry/metrics.ts";
+import { test } from "../support/test.ts";
+import { discoveryConfig } from "./support/config.ts";
+import { createLan } from "./support/lan.ts";
+import type { Guest, GuestOptions, Lan } from "./support/lan.ts";
+import { createVirtualClock } from "./support/virtual_clock.ts";
+import type { VirtualClock } from "./support/virtual_clock.ts";
+
+const NEVER = new AbortController().signal;
+
+interface Scene {
+  readonly clock: VirtualClock;
+  readonly lan: Lan;
+  readonly guest: Guest;
+  readonly resolver: Resolver;
+  readonly metrics: Registry;
+  readonly log: string[];
+}
+
+/** Plays a scene with a resolver that is not started yet, and closes it. */
+async function play(
+  act: (scene: Scene) => Promise<void>,
+  { config = {}, guest: guestOptions = {} }: {
+    readonly config?: Partial<DiscoveryConfig>;
+    readonly guest?: Partial<GuestOptions>;
+  } = {},
+): Promise<void> {
+  const clock = createVirtualClock();
+  const lan = createLan(clock);
+  const guest = lan.createGuest(guestOptions);
+  const metrics = createRegistry();
+  const lines: string[] = [];
+  const log = createLog((line) => lines.push(line.slice(25).trimEnd()), {
+    level: "debug",
+    format: "text",
+    now: () => 0,
+  });
+  const resolver = createResolver(discoveryConfig(config), {
+    log,
+    metrics,
+    client: lan.client,
+    clock,
+    machine: guest.machine,
+  });
+  try {
+    await act({ clock, lan, guest, resolver, metrics, log: lines });
+  } finally {
+    const closed = resolver.close();
+    await clock.run(0);
+    await closed;
+  }
+  assertEquals(guest.sockets.size, 0, "no socket is left open");
+}
+
+/** Starts the resolver and lets it find the router. */
+async function settle({ resolver, clock }: Scene): Promise<Router> {
+  resolver.start();
+  await clock.run(1_000);
+  return resolver.status().router!;
+}
+
+/** How long a caller waits for a router from now on, by the clock. */
+async function timeRouter({ resolver, clock }: Scene, patienceMs = 60_000): Promise<{ ms: number; router: Router }> {
+  const begin = clock.now();
+  let result: { ms: number; router: Router } | undefined;
+  Promise.resolve(resolver.router(NEVER)).then((router) => result = { ms: clock.now() - begin, router });
+  for (let waited = 0; result === undefined && waited < patienceMs; waited += 10) await clock.run(10);
+  assert(result !== undefined, "a router was found");
+  return result;
+}
+
+test("createResolver finds the router when started, and gives it at once from then on", () =>
+  play(async (scene) => {
+    const { lan, resolver, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    assertEquals(resolver.status().state, "searching");
+    const router = await settle(scene);
+    assertEquals(router.address, "10.1.1.1");
+    assertEquals(resolver.status().state, "ready");
+    assert(resolver.router(NEVER) === router, "no promise, the same object");
+    assertEquals(lan.seen, { inform: 1, discover: 1, request: 1 });
+    assertEquals(log.length, 1);
+    assert(log[0]!.startsWith("info  found the router address=10.1.1.1 source=dhcp iface=eth0"), log[0]);
+  }));
+
+test("createResolver searches once however many callers wait", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    resolver.start();
+    const waiting = Promise.all(Array.from({ length: 100 }, () => resolver.router(NEVER)));
+    await clock.run(1_000);
+    assertEquals(new Set(await waiting).size, 1);
+    assertEquals(lan.seen, { inform: 1, discover: 1, request: 1 });
+  }));
+
+test("createResolver.router waits across searches, and finds a router within two seconds of its coming", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    resolver.start();
+    for (const absentMs of [100, 5_000, 9_900, 10_400, 47_000, 300_000]) {
+      const before = resolver.status().router;
+      const begin = clock.now();
+      clock.after(absentMs, () => lan.add({ address: "10.1.1.1" }));
+      const { router } = await timeRouter(scene, absentMs + 3_000);
+      const lateMs = clock.now() - begin - absentMs;
+      assert(lateMs < 2_500, `found ${lateMs} ms after it came`);
+      assert(router !== before);
+      lan.routers.length = 0;
+      resolver.report(router, new Error("refused"));
+      await clock.run(60_000);
+    }
+  }));
+
+test("createResolver.router rejects when its signal aborts, with one cause for each source", () =>
+  play(async ({ resolver, clock }) => {
+    resolver.start();
+    const deadline = new AbortController();
+    const refused = assertRejects(() => Promise.resolve(resolver.router(deadline.signal)), DiscoveryError);
+    clock.after(15_000, () => deadline.abort("enough"));
+    await clock.run(20_000);
+    const error = await refused;
+    assertEquals(error.kind, "no_router");
+    assertEquals(error.cause, "enough");
+    assertEquals(error.causes.map(({ source, kind }) => `${source} ${kind}`).slice(0, 2), [
+      "dhcp unfinished",
+      "networkd silent",
+    ]);
+    await assertRejects(() => Promise.resolve(resolver.router(AbortSignal.abort())), DiscoveryError);
+  }));
+
+test("createResolver.close sends those away who wait", () =>
+  play(async ({ resolver, clock }) => {
+    resolver.start();
+    const waiting = assertRejects(() => Promise.resolve(resolver.router(NEVER)), DiscoveryError);
+    await clock.run(100);
+    const closed = resolver.close();
+    await clock.run(0);
+    await Promise.all([waiting, closed]);
+  }));
+
+test("createResolver.report makes the router suspect, and serves it again once it proves itself", () =>
+  play(async (scene) => {
+    const { lan, resolver, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    resolver.report(router, new Error("connection reset"));
+    assertEquals(resolver.status().state, "suspect");
+    assert(resolver.status().router === router);
+    const { ms, router: again } = await timeRouter(scene);
+    assert(ms < 600, `${ms} ms`);
+    assertEquals(again.address, "10.1.1.1");
+    assert(again !== router, "a new object for a new validation");
+    assertEquals(log.slice(1).map((line) => line.split(" address=")[0]), [
+      "warn  the router is suspect",
+      "info  the router is back",
+    ]);
+  }));
+
+test("createResolver.report ignores a router that is no longer in force", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    resolver.report(router, new Error("reset"));
+    await clock.run(1_000);
+    resolver.report(router, new Error("reset, said later"));
+    assertEquals(resolver.status().state, "ready");
+  }));
+
+for (const old of ["gone", "refuses", "hangs"] as const) {
+  test(`createResolver follows a router to its new address within a second when the old one ${old}`, () =>
+    play(async (scene) => {
+      const { lan, resolver, log } = scene;
+      const first = lan.add({ address: "10.1.1.1" });
+      const router = await settle(scene);
+      if (old === "gone") lan.routers.length = 0;
+      else Object.assign(first, { web: old, dhcp: false });
+      lan.add({ address: "10.1.1.2" });
+      resolver.report(router, new Error(old));
+      const { ms, router: moved } = await timeRouter(scene);
+      assertEquals(moved.address, "10.1.1.2");
+      assert(ms < 700, `${ms} ms`);
+      assert(log.some((line) => line.startsWith("warn  the router moved address=10.1.1.2")), log.join("\n"));
+    }));
+}
+
+test("createResolver knows the router again before anyone asks, after an outage nobody noticed", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    resolver.report(await settle(scene), new Error("refused"));
+    Object.assign(router, { web: "refuses", dhcp: false });
+    await clock.run(600_000);
+    assertEquals(resolver.status().state, "suspect");
+    assertEquals(log.filter((line) => line.startsWith("warn  no router found")).length, 1, "said once");
+    Object.assign(router, { web: { status: 200, body: "i-2-50-VM" }, dhcp: true });
+    await clock.run(40_000);
+    assertEquals(resolver.status().state, "ready");
+  }));
+
+test("createResolver searches ever more rarely while nobody waits", () =>
+  play(async ({ lan, resolver, clock }) => {
+    resolver.start();
+    await clock.run(600_000);
+    const before = lan.seen.discover;
+    await clock.run(600_000);
+    const packets = lan.seen.discover - before;
+    assert(packets >= 30 && packets <= 75, `${packets} in ten minutes`);
+  }));
+
+test("createResolver spends no search on each request when a router fails them all", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    const before = lan.seen.request;
+    const begin = clock.now();
+    let requests = 0;
+    for (; clock.now() < begin + 10_000; requests++) {
+      resolver.report((await timeRouter(scene)).router, new Error("503"));
+    }
+    const searches = lan.seen.request - before;
+    assert(searches <= 21, `${searches} validations for ${requests} requests in ten seconds`);
+  }));
+
+test("createResolver confirms a router by DHCP alone, in the background", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    const before = { ...lan.seen };
+    const confirmedAt = resolver.status().confirmedAt!;
+    await clock.run(20 * 60_000);
+    assert(resolver.router(NEVER) === router);
+    const informs = lan.seen.inform - before.inform;
+    assert(informs >= 8 && informs <= 13, `${informs} in twenty minutes`);
+    assertEquals([lan.seen.discover, lan.seen.request], [before.discover, before.request]);
+    assert(resolver.status().confirmedAt! > confirmedAt);
+  }));
+
+test("createResolver confirms a router without a DHCP server by HTTP", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    router.dhcp = false;
+    await clock.run(20 * 60_000);
+    assertEquals(resolver.status().state, "ready");
+    assert(lan.seen.request > 8);
+  }));
+
+test("createResolver notices by itself that the router moved", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    lan.routers.length = 0;
+    lan.add({ address: "10.1.1.2" });
+    await clock.run(3 * 60_000);
+    assertEquals(resolver.status().router?.address, "10.1.1.2");
+    assertEquals(resolver.status().state, "ready");
+  }));
+
+test("createResolver follows when the router's DHCP server begins to name another address", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const old = lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    old.serverId = "10.1.1.2";
+    lan.add({ address: "10.1.1.2", dhcp: false });
+    await clock.run(3 * 60_000);
+    assertEquals(resolver.status().router?.address, "10.1.1.2");
+  }));
+
+test("createResolver never confirms where the interval is 0", () =>
+  play(async (scene) => {
+    scene.lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    await scene.clock.run(24 * 3_600_000);
+    assertEquals(scene.lan.seen, { inform: 1, discover: 1, request: 1 });
+  }, { config: { confirmIntervalMs: 0 } }));
+
+test("createResolver.refresh keeps the router in force until another is validated", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    lan.routers.length = 0;
+    resolver.refresh();
+    await clock.run(5_000);
+    assert(resolver.router(NEVER) === router);
+    await clock.run(10_000);
+    assert(resolver.router(NEVER) === router, "a refresh that found nothing changes nothing");
+    assert(log.at(-1)!.startsWith("warn  keeping the previous router"), log.at(-1));
+    lan.add({ address: "10.1.1.2" });
+    resolver.refresh();
+    await clock.run(1_000);
+    assertEquals(resolver.status().router?.address, "10.1.1.2");
+  }));
+
+test("createResolver.report during a refresh puts the known router to the test too", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const first = await settle(scene);
+    router.dhcp = false;
+    resolver.refresh();
+    await clock.run(1_000);
+    resolver.report(first, new Error("reset"));
+    const { ms, router: again } = await timeRouter(scene);
+    assertEquals(again.address, "10.1.1.1");
+    assert(ms < 100, `${ms} ms`);
+  }));
+
+test("createResolver tells its listeners what changed", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const heard: string[] = [];
+    resolver.onChange(({ state, router, lastFailure }) =>
+      heard.push([state, router?.address ?? "-", lastFailure === undefined ? "-" : "failed"].join(" "))
+    );
+    resolver.start();
+    await clock.run(12_000);
+    lan.add({ address: "10.1.1.1" });
+    await clock.run(8_000);
+    resolver.report(resolver.status().router!, new Error("reset"));
+    await clock.run(1_000);
+    assertEquals(heard, [
+      "searching - failed",
+      "ready 10.1.1.1 failed",
+      "suspect 10.1.1.1 failed",
+      "ready 10.1.1.1 failed",
+    ]);
+  }));
+
+test("createResolver logs a server it ignores by its address, and each trouble once", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.66", delayMs: 0, web: "refuses" });
+    lan.add({ address: "10.1.1.1", delayMs: 10 });
+    await settle(scene);
+    for (let again = 0; again < 3; again++) {
+      resolver.refresh();
+      await clock.run(2_000);
+    }
+    assertEquals(log.filter((line) => line.includes("address=10.1.1.66")), [
+      "info  ignoring a candidate address=10.1.1.66 source=dhcp " +
+      'reason="10.1.1.66 serves no metadata: The router refused the connection"',
+    ]);
+    assertEquals(log.filter((line) => line.includes("port 68")).length, 1);
+  }, { guest: { port68: Object.assign(new Error("Address already in use"), { name: "AddrInUse" }) } }));
+
+test("createResolver says once that another interface stands in", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    resolver.refresh();
+    await clock.run(2_000);
+    assertEquals(log.filter((line) => line.startsWith("warn")), [
+      `warn  no such interface, using the default route's iname=ens3 using=eth0`,
+    ]);
+  }, { config: { iname: "ens3" }, guest: { routes: [{ gateway: "10.1.1.1", dev: "eth0" }] } }));
+
+test("createResolver recovers by itself when the network starts late", () =>
+  play(async (scene) => {
+    const { lan, guest, resolver, clock } = scene;
+    const { interfaces } = guest;
+    guest.interfaces = [];
+    lan.add({ address: "10.1.1.1" });
+    resolver.start();
+    await clock.run(30_000);
+    assertEquals(resolver.status().state, "searching");
+    assert(resolver.status().lastFailure?.message.includes("eth0 has no IPv4 address"));
+    guest.interfaces = interfaces;
+    const { ms } = await timeRouter(scene);
+    assert(ms < 2_000, `${ms} ms`);
+  }));
+
+test("createResolver counts what it does", () =>
+  play(async (scene) => {
+    scene.lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    const text = scene.metrics.render();
+    assert(text.includes('mdproxy4cs_discovery_attempts_total{source="dhcp",outcome="found"} 1'), text);
+    assert(text.includes('mdproxy4cs_discovery_seconds_count{outcome="found"} 1'), text);
+  }));
