@@ -98,8 +98,10 @@ async function pack(folder: string, name: string, files: readonly string[]): Pro
     }
     const tar = ["--format=gnu", "--no-recursion", "--owner=0", "--group=0", "--numeric-owner"];
     await run(["tar", ...tar, `--mtime=@${FILE_TIME}`, "--create", `--file=${folder}/${name}.tar`, ...entries], stage);
-    await run(["libdeflate-gzip", "-12", `${folder}/${name}.tar`], stage);
-    await run(["zip", "-9", "-X", "-q", "--no-dir-entries", `${folder}/${name}.zip`, ...entries], stage);
+    await Promise.all([
+      run(["libdeflate-gzip", "-12", `${folder}/${name}.tar`], stage),
+      run(["zip", "-9", "-X", "-q", "--no-dir-entries", `${folder}/${name}.zip`, ...entries], stage),
+    ]);
   } finally {
     await Deno.remove(stage, { recursive: true });
   }

@@ -1,5 +1,5 @@
 /**
- * Registers tests that need namespaces and servers. Where this machine lacks one, the test is skipped, and its name
+ * Registers tests that need namespaces, servers or other programs. Where this machine lacks one, the test is skipped, and its name
  * says what it needs.
  *
  * @module
@@ -14,6 +14,8 @@ export interface Needs {
   readonly programs?: readonly Program[];
   /** Whether it cannot run inside a user namespace. */
   readonly root?: boolean;
+  /** Whether it makes namespaces (default: yes). */
+  readonly namespaces?: boolean;
 }
 
 const noNamespaces = whyNoNamespaces();
@@ -30,9 +32,10 @@ export function networkTest(name: string, needs: Needs, run: (context: Deno.Test
   });
 }
 
-function whyNot({ programs = [], root = false }: Needs): string | undefined {
-  const missing = missingPackages(["ip", "nsenter", "unshare", "setpriv", "curl", ...programs]);
+function whyNot({ programs = [], root = false, namespaces = true }: Needs): string | undefined {
+  const always: readonly Program[] = namespaces ? ["ip", "nsenter", "unshare", "setpriv", "curl"] : [];
+  const missing = missingPackages([...always, ...programs]);
   if (missing.length > 0) return `needs ${missing.join(", ")}`;
   if (root && Deno.uid() !== 0) return "needs root";
-  return noNamespaces;
+  return namespaces ? noNamespaces : undefined;
 }

@@ -1,0 +1,22 @@
+import { assertEquals } from "@std/assert";
+import { runCommand } from "../support/network_process.ts";
+import { networkTest } from "../support/network_test.ts";
+
+const TOP = new URL("../..", import.meta.url).pathname;
+
+/** Every script, and the shell it has to run in. */
+const SCRIPTS = {
+  "dev": "bash",
+  ".ci/run": "bash",
+  "assets/install.sh": "sh",
+  "assets/pre-start.sh": "sh",
+  "assets/mdproxy4cs.bash": "bash",
+  "tests/boot/machine.sh": "sh",
+} as const;
+
+for (const [path, shell] of Object.entries(SCRIPTS)) {
+  networkTest(`${path} is clean to shellcheck`, { programs: ["shellcheck"], namespaces: false }, async () => {
+    const { stdout, stderr } = await runCommand(["shellcheck", "--shell", shell, `${TOP}/${path}`]);
+    assertEquals(stdout + stderr, "");
+  });
+}

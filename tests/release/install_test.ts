@@ -1,0 +1,243 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { archiveName } from "../../tools/release.ts";
+import { startGitHub } from "../support/github.ts";
+import type { GitHub } from "../support/github.ts";
+import { runCommand } from "../support/network_process.ts";
+import { networkTest } from "../support/network_test.ts";
+import { builtRelease, VERSION } from "../support/release.ts";
+
+const INSTALL = new URL("../../assets/install.sh", import.meta.url).pathname;
+const ARCHIVE = `${archiveName("amd64")}.tar.gz`;
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** What an installation puts into an image, with its mode. */
+const INSTALLED = [
+  "644 etc/default/mdproxy4cs",
+  "644 usr/share/bash-completion/completions/mdproxy4cs",
+  "644 usr/share/fish/vendor_completions.d/mdproxy4cs.fish",
+  "644 usr/share/man/man8/mdproxy4cs.8",
+  "644 usr/share/mdproxy4cs/mdproxy4cs.service",
+  "644 usr/share/zsh/vendor-completions/_mdproxy4cs",
+  "755 usr/bin/mdproxy4cs",
+  "755 usr/share/mdproxy4cs/pre-start.sh",
+];
+
+/** Registers a test that has an empty image, and a server of releases. */
+function installTest(
+  name: string,
+  run: (image: Image) => Promise<void>,
+  replace: Readonly<Record<string, string>> = {},
+): void {
+  networkTest(
+    name,
+    { programs: ["curl", "wget", "systemd-networkd", "zip", "libdeflate-gzip"], namespaces: false },
+    async () => {
+      const release = await builtRelease();
+      const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
+      await using github = startGitHub(release, `v${VERSION}`, replace);
+      try {
+        await Deno.mkdir(`${folder}/image/usr`, { recursive: true });
+        await run(createImage(folder, { github, release }));
+        assertEquals(await namesIn(`${folder}/tmp`), [], "something was left in TMPDIR");
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  );
+}
+
+interface Image {
+  readonly folder: string;
+  readonly root: string;
+  readonly release: string;
+  readonly github: GitHub;
+  /** Runs install.sh on the image and returns its exit code and what it said. */
+  install(args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<{ code: number; said: string }>;
+  /** The files in the image, with their modes. */
+  files(): Promise<string[]>;
+}
+
+function createImage(folder: string, { github, release }: { github: GitHub; release: string }): Image {
+  const root = `${folder}/image`;
+  return {
+    folder,
+    root,
+    release,
+    github,
+    async install(args = [], env = {}) {
+      await Deno.mkdir(`${folder}/tmp`, { recursive: true });
+      const { code, stdout, stderr } = await runCommand(["sh", INSTALL, "--root", root, "--arch", "amd64", ...args], {
+        env: { TMPDIR: `${folder}/tmp`, MDPROXY4CS_API: github.url, MDPROXY4CS_DOWNLOADS: github.url, ...env },
+      });
+      return { code, said: stdout + stderr };
+    },
+    async files() {
+      const { stdout } = await runCommand(["find", root, "-type", "f", "-printf", "%m %P\\n"]);
+      return stdout.split("\n").filter(Boolean).sort();
+    },
+  };
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) names.push(name);
+  return names;
+}
+
+installTest("install.sh installs the latest release and enables its unit", async ({ install, files, root, github }) => {
+  const { code, said } = await install();
+  assertEquals(code, 0, said);
+  assertEquals(await files(), INSTALLED);
+  assertEquals(
+    await Deno.readLink(`${root}/etc/systemd/system/multi-user.target.wants/mdproxy4cs.service`),
+    "/usr/share/mdproxy4cs/mdproxy4cs.service",
+  );
+  assertStringIncludes(github.requests.join("\n"), "/releases/latest");
+});
+
+for (const version of [VERSION, `v${VERSION}`]) {
+  installTest(
+    `install.sh --version ${version} asks for that release and not for the latest`,
+    async ({ install, files, github }) => {
+      const { code, said } = await install(["--version", version]);
+      assertEquals(code, 0, said);
+      assertEquals(await files(), INSTALLED);
+      assert(!github.requests.some((path) => path.includes("latest")));
+    },
+  );
+}
+
+installTest(
+  "install.sh can be run again: it replaces everything but the settings",
+  async ({ install, files, root }) => {
+    await install();
+    await Deno.writeTextFile(`${root}/etc/default/mdproxy4cs`, "MDPROXY4CS_INAME=eth1\n");
+    await Deno.writeTextFile(`${root}/usr/share/mdproxy4cs/pre-start.sh`, "something old");
+    const { code, said } = await install();
+    assertEquals(code, 0, said);
+    assertStringIncludes(said, "keeping your /etc/default/mdproxy4cs");
+    assertEquals(await files(), INSTALLED);
+    assertEquals(await Deno.readTextFile(`${root}/etc/default/mdproxy4cs`), "MDPROXY4CS_INAME=eth1\n");
+    assertStringIncludes(await Deno.readTextFile(`${root}/usr/share/mdproxy4cs/pre-start.sh`), "#!/bin/sh");
+  },
+);
+
+installTest("install.sh --uninstall leaves nothing but the settings", async ({ install, files, root }) => {
+  await install();
+  const { code, said } = await install(["--uninstall"]);
+  assertEquals(code, 0, said);
+  assertEquals(await files(), ["644 etc/default/mdproxy4cs"]);
+  assertEquals(await namesIn(`${root}/usr/share/mdproxy4cs`).catch(() => "gone"), "gone");
+  const again = await install(["--uninstall"]);
+  assertEquals(again.code, 0, again.said);
+});
+
+installTest("install.sh installs nothing when the checksum is wrong", async ({ install, files }) => {
+  const { code, said } = await install();
+  assertEquals(code, 1);
+  assertStringIncludes(said, `the checksum of ${ARCHIVE} is wrong`);
+  assertStringIncludes(said, "Nothing was installed");
+  assertEquals(await files(), []);
+}, { [ARCHIVE]: "not the archive" });
+
+installTest("install.sh installs nothing when the checksums are of another release", async ({ install, files }) => {
+  const { code, said } = await install();
+  assertEquals(code, 1);
+  assertStringIncludes(said, `does not name ${ARCHIVE}`);
+  assertEquals(await files(), []);
+}, { "checksums.txt": `${"0".repeat(64)}  mdproxy4cs_1.30.0_linux_amd64.tar.gz\n` });
+
+installTest("install.sh says what to do when there is no such release", async ({ install, files }) => {
+  const { code, said } = await install(["--version", "0.0.1"]);
+  assertEquals(code, 1);
+  assertStringIncludes(said, "cannot download");
+  assertStringIncludes(said, "Does that release exist?");
+  assertEquals(await files(), []);
+});
+
+installTest("install.sh works with wget where there is no curl", async ({ install, files, folder, github }) => {
+  const bin = await binWithout(folder, ["curl"]);
+  const { code, said } = await install([], { PATH: bin });
+  assertEquals(code, 0, said);
+  assertEquals(await files(), INSTALLED);
+  assert(github.requests.length > 0);
+});
+
+installTest("install.sh says what to do when there is neither curl nor wget", async ({ install, folder }) => {
+  const { code, said } = await install([], { PATH: await binWithout(folder, ["curl", "wget"]) });
+  assertEquals(code, 1);
+  assertStringIncludes(said, "neither curl nor wget is installed");
+  assertStringIncludes(said, "--archive FILE");
+});
+
+/** A folder with links to all that is installed, but for some programs. */
+async function binWithout(folder: string, programs: readonly string[]): Promise<string> {
+  const bin = `${folder}/bin`;
+  await Deno.mkdir(bin);
+  const script =
+    `for dir in $(echo ${PATH} | tr : ' '); do cp -s -n "$dir"/* ${bin}/ 2>/dev/null; done; cd ${bin}; rm ${
+      programs.join(" ")
+    }`;
+  await runCommand(["sh", "-c", script]);
+  return bin;
+}
+
+installTest("install.sh installs a local archive without any network", async ({ install, files, github, release }) => {
+  const { code, said } = await install(["--archive", `${release}/${ARCHIVE}`]);
+  assertEquals(code, 0, said);
+  assertEquals(await files(), INSTALLED);
+  assertEquals(github.requests, []);
+});
+
+installTest("install.sh verifies a local archive too", async ({ install, files, folder, release }) => {
+  await Deno.writeTextFile(`${folder}/${ARCHIVE}`, "damaged");
+  const missing = await install(["--archive", `${folder}/${ARCHIVE}`]);
+  assertStringIncludes(missing.said, "there is no checksums.txt beside");
+  await Deno.copyFile(`${release}/checksums.txt`, `${folder}/checksums.txt`);
+  const wrong = await install(["--archive", `${folder}/${ARCHIVE}`]);
+  assertStringIncludes(wrong.said, "checksum of");
+  assertEquals([missing.code, wrong.code, await files()], [1, 1, []]);
+});
+
+installTest("install.sh goes through the proxy of the environment", async ({ install, files, github }) => {
+  const direct = { MDPROXY4CS_API: "http://api.github.test", MDPROXY4CS_DOWNLOADS: "http://github.test" };
+  const { code, said } = await install([], { ...direct, http_proxy: github.url });
+  assertEquals(code, 0, said);
+  assertEquals(await files(), INSTALLED);
+});
+
+installTest("install.sh asks an HTTPS proxy for a tunnel to where the releases are", async ({ install }) => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const asked = (async () => {
+    using connection = await listener.accept();
+    const buffer = new Uint8Array(1024);
+    const length = await connection.read(buffer) ?? 0;
+    await connection.write(new TextEncoder().encode("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
+    return new TextDecoder().decode(buffer.subarray(0, length));
+  })();
+  const { code, said } = await install(["--version", VERSION], {
+    MDPROXY4CS_DOWNLOADS: "https://github.test",
+    https_proxy: `http://127.0.0.1:${listener.addr.port}`,
+  });
+  assertEquals(code, 1);
+  assertStringIncludes(await asked, "CONNECT github.test:443 HTTP/1.1");
+  assertStringIncludes(said, "Is a proxy needed (https_proxy)?");
+});
+
+installTest(
+  "install.sh refuses arguments that it does not know, and points to its help",
+  async ({ install, files }) => {
+    for (const args of [["--bogus"], ["--version"], ["stray"]]) {
+      const { code, said } = await install(args);
+      assertEquals(code, 1);
+      assertStringIncludes(said, "See install.sh --help.");
+    }
+    assertEquals(await files(), []);
+  },
+);
+
+installTest("install.sh says what to do when the image is not there", async ({ install, folder }) => {
+  const { code, said } = await install(["--root", `${folder}/nowhere`]);
+  assertEquals(code, 1);
+  assertStringIncludes(said, `there is no folder ${folder}/nowhere`);
+});
