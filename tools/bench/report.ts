@@ -75,7 +75,7 @@ function formatCell(contender: string, key: MeasureKey, samples: Samples): strin
   const value = median(samples.of(contender, key));
   if (value === undefined) return "-";
   const times = ratio(contender, key, samples);
-  return contender === YARDSTICK || times === undefined
+  return contender === YARDSTICK || times === undefined || !Number.isFinite(times)
     ? formatNumber(value)
     : `${formatNumber(value)} x${times.toFixed(times >= 10 ? 0 : 2)}`;
 }

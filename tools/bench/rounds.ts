@@ -58,9 +58,14 @@ export async function measureLives({ lab, contenders, samples, plan, say }: Benc
     samples.add(name, { private1000: used.privateMb, resident1000: used.residentMb });
 
     if (forwards) {
-      const peak1 = await peakDuring(process.pid, () => askForBodies(lab, origin, 1));
-      const peak8 = await peakDuring(process.pid, () => askForBodies(lab, origin, 8));
-      samples.add(name, { peak1: peak1 - idle.residentMb, peak8: peak8 - idle.residentMb });
+      const peakOf = (count: number) =>
+        peakDuring(process.pid, () => askForBodies(lab, origin, count))
+          .then((peakMb) => peakMb - idle.residentMb)
+          .catch((error) => {
+            say(`${name} did not pass on ${count} bodies: ${error.message}`);
+            return Infinity;
+          });
+      samples.add(name, { peak1: await peakOf(1), peak8: await peakOf(8) });
     }
     await process.stop();
   }
@@ -152,7 +157,7 @@ async function startContender(
   { guest, folder }: Lab,
   { argv, origin }: Contender,
 ): Promise<{ process: Process; acceptMs: number; firstByteMs: number }> {
-  const client = guest.start(clientCommand("first", origin + USER_DATA_PATH), { env: { DENO_DIR: `${folder}/deno` } });
+  const client = guest.start(clientCommand("first", origin + USER_DATA_PATH), { env: clientEnv(folder) });
   await client.waitForLine(/^ready$/);
   const process = guest.start(timed(argv!));
   const execAt = Number(await process.waitForLine(/^\d+\.\d+$/)) * 1e3;
@@ -166,10 +171,14 @@ async function askForBodies(lab: Lab, origin: string, count: number): Promise<vo
 }
 
 async function askClient<T>({ guest, folder }: Lab, ...args: readonly (string | number)[]): Promise<T> {
-  return JSON.parse(await guest.must(clientCommand(...args), { env: { DENO_DIR: `${folder}/deno` } }));
+  return JSON.parse(await guest.must(clientCommand(...args), { env: clientEnv(folder) }));
 }
 
 function clientCommand(...args: readonly (string | number)[]): string[] {
   const module = new URL("guest_client.ts", import.meta.url).pathname;
   return [Deno.execPath(), "run", "--quiet", "--no-config", "--no-check", "-A", module, ...args.map(String)];
+}
+
+function clientEnv(folder: string): Record<string, string> {
+  return { DENO_DIR: `${folder}/deno`, NO_COLOR: "1" };
 }
