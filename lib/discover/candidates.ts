@@ -99,7 +99,9 @@ export function createCandidates(options: CandidatesOptions): Candidates {
       failure = error;
     }
     if (signal.aborted || entry.state === "valid") return;
-    Object.assign(entry, { state: failure ? "invalid" : "valid", elapsedMs: clock.now() - startedAt, failure });
+    const state = failure === undefined ? "valid" : "invalid";
+    if (state !== entry.state) entry.elapsedMs = clock.now() - startedAt;
+    Object.assign(entry, { state, failure });
     onDecided();
   }
 

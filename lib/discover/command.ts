@@ -45,21 +45,37 @@ export async function runDiscover(config: DiscoveryConfig, options: DiscoverOpti
   const { json, write, clock = SYSTEM_CLOCK, client = createClient(LIMITS) } = options;
   const machine = options.machine ?? openMachine({ clock, metrics: createRegistry() });
   const { iname, sources, timeoutMs } = config;
-  const notes = new Set<string>();
+  /** The lines to print, by what they say. */
+  const notes = new Map<string, string>();
   const report = await startSearch(config, {
     timeoutMs,
     signal: new AbortController().signal,
     isThorough: true,
-    onTrouble: (source, error) => void notes.add(`${source}: ${toCause(source, error).message}`),
-    onSubstitute: (using) =>
-      void notes.add(`${iname} does not exist: searching on ${using}, which has the default route`),
+    onTrouble(source, error) {
+      const { message } = toCause(source, error);
+      notes.set(message, `${source}: ${message}`);
+    },
+    onSubstitute(using) {
+      const message = `${iname} does not exist: searching on ${using}, which has the default route`;
+      notes.set(message, message);
+    },
   }, { machine, clock, validate: createValidate(client) }).done;
   client.close();
 
-  const advice = report.router === undefined ? diagnose({ sources, causes: causesOf(report) }) : undefined;
-  if (json) write(JSON.stringify({ ...report, notes: [...notes], advice }, undefined, 2) + "\n");
-  else write(formatReport(report, { notes: [...notes], advice }));
+  const causes = causesOf(report);
+  const advice = report.router === undefined ? diagnose({ sources, causes }) : undefined;
+  // What is said as a cause, or as the cause of a cause, need not be said twice.
+  const unsaid = [...notes].filter(([message]) => !causes.some((cause) => cause.message.includes(message)));
+  const rest = { notes: unsaid.map(([, note]) => note), advice };
+  write(json ? formatJson(report, rest) : formatReport(report, rest));
   return report.router === undefined ? 1 : 0;
+}
+
+/** Writes the same for a program to read. */
+function formatJson(report: SearchReport, { notes, advice }: Parameters<typeof formatReport>[1]): string {
+  const { router, elapsedMs, sources, candidates } = report;
+  const plain = { router: router ?? null, elapsedMs, sources, candidates, notes, advice: advice ?? null };
+  return JSON.stringify(plain, undefined, 2) + "\n";
 }
 
 /** The causes of a failed search: what candidates were is more telling than that a source had none. */

@@ -31,18 +31,29 @@ export interface LeaseFile extends FileContent {
 /** A folder of leases that holds more is not read to its end. */
 const MAX_FILES = 64;
 
-/** Reads every file in the folders whose name matches, the newest first. A folder that does not exist is empty. */
+/**
+ * Reads every file in the folders whose name matches, the newest first. A folder that does not exist is empty.
+ *
+ * @throws {Error} If something may not be read, and nothing else was there.
+ */
 export async function readNewest(
   machine: Pick<Machine, "listFolder" | "readFile">,
   { folders, pattern }: { readonly folders: readonly string[]; readonly pattern: RegExp },
 ): Promise<readonly LeaseFile[]> {
   const files: LeaseFile[] = [];
+  const failures: unknown[] = [];
   for (const folder of folders) {
-    const names = (await machine.listFolder(folder)).filter((name) => pattern.test(name)).slice(0, MAX_FILES);
-    for (const name of names) {
-      const file = await machine.readFile(`${folder}/${name}`);
-      if (file !== undefined) files.push({ name, ...file });
+    try {
+      const names = (await machine.listFolder(folder)).filter((name) => pattern.test(name)).slice(0, MAX_FILES);
+      for (const name of names) {
+        const file = await machine.readFile(`${folder}/${name}`);
+        if (file !== undefined) files.push({ name, ...file });
+      }
+    } catch (error) {
+      // NetworkManager keeps its folder to root: no reason to miss what lies elsewhere.
+      failures.push(error);
     }
   }
+  if (files.length === 0 && failures.length > 0) throw failures[0];
   return files.toSorted((a, b) => b.modifiedAt - a.modifiedAt);
 }

@@ -53,10 +53,10 @@ export interface GuestOptions {
   links: unknown[];
   /** What `ip -json route show default` prints. */
   routes: unknown[];
-  /** Files by their path. */
-  files: Record<string, Uint8Array | string>;
-  /** Who answers to `data-server`. */
-  dataServer: string | undefined;
+  /** Files by their path, the newest last; an error is a file, or with a slash at its end a folder, that cannot be read. */
+  files: Record<string, Uint8Array | string | Error>;
+  /** Who answers to `data-server`, or why nobody does. */
+  dataServer: string | Error;
   /** Why port 68 cannot be bound, if it cannot. */
   port68: Error | undefined;
   /** Why nothing can be sent, if nothing can. */
@@ -147,7 +147,7 @@ export function createLan(clock: VirtualClock): Lan {
         links: [linkAt(2, "eth0")],
         routes: [],
         files: {},
-        dataServer: undefined,
+        dataServer: new Error("failed to lookup address information: Name or service not known"),
         port68: undefined,
         sendError: undefined,
         ...options,
@@ -223,23 +223,25 @@ function createFakeMachine(
     interfaces: () => guest.interfaces,
     runIp: (args) => Promise.resolve(JSON.stringify(args.includes("link") ? guest.links : guest.routes)),
     exchange: createExchange({ listen, clock, metrics: createRegistry() }),
-    listFolder: (folder) =>
-      Promise.resolve(
-        Object.keys(guest.files).filter((path) => path.startsWith(`${folder}/`)).map((path) =>
-          path.slice(folder.length + 1)
-        ),
-      ),
-    readFile(path) {
-      const content = guest.files[path];
-      if (content === undefined) return Promise.resolve(undefined);
-      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-      // Files written down later are newer.
-      return Promise.resolve({ bytes, modifiedAt: Object.keys(guest.files).indexOf(path) });
+    // deno-lint-ignore require-await
+    async listFolder(folder) {
+      const failure = guest.files[`${folder}/`];
+      if (failure instanceof Error) throw failure;
+      const paths = Object.keys(guest.files).filter((path) => path.startsWith(`${folder}/`));
+      return paths.map((path) => path.slice(folder.length + 1));
     },
+
+    // deno-lint-ignore require-await
+    async readFile(path) {
+      const content = guest.files[path];
+      if (content instanceof Error) throw content;
+      if (content === undefined) return undefined;
+      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+      return { bytes, modifiedAt: Object.keys(guest.files).indexOf(path) };
+    },
+
     dial: () =>
-      guest.dataServer === undefined
-        ? Promise.reject(new Error("failed to lookup address information: Name or service not known"))
-        : Promise.resolve(guest.dataServer),
+      typeof guest.dataServer === "string" ? Promise.resolve(guest.dataServer) : Promise.reject(guest.dataServer),
   };
 }
 

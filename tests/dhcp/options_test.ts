@@ -1,0 +1,80 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { MessageError } from "../../lib/dhcp/message_error.ts";
+import {
+  decodeAddress,
+  decodeOptions,
+  encodeAddress,
+  encodeOptions,
+  readAddress,
+  readByte,
+} from "../../lib/dhcp/options.ts";
+import { test } from "../support/test.ts";
+
+/** A message whose three fields hold these bytes, as far as they fit. */
+function message({ options, file = [], sname = [] }: { options: number[]; file?: number[]; sname?: number[] }) {
+  const bytes = new Uint8Array(240 + options.length);
+  bytes.set(sname, 44);
+  bytes.set(file, 108);
+  bytes.set(options, 240);
+  return bytes;
+}
+
+const DECODED: readonly (readonly [what: string, Parameters<typeof message>[0], Record<number, number[]>])[] = [
+  ["options up to the end mark", { options: [53, 1, 2, 255, 99, 1, 1] }, { 53: [2] }],
+  ["padding between options", { options: [0, 0, 53, 1, 2, 0, 255] }, { 53: [2] }],
+  ["options without an end mark", { options: [53, 1, 2] }, { 53: [2] }],
+  ["no options at all", { options: [] }, {}],
+  ["an empty value", { options: [80, 0, 255] }, { 80: [] }],
+  ["file when it is lent", { options: [52, 1, 1, 255], file: [12, 1, 65, 255] }, { 52: [1], 12: [65] }],
+  ["sname when it is lent", { options: [52, 1, 2, 255], sname: [12, 1, 66, 255] }, { 52: [2], 12: [66] }],
+  [
+    "both when they are lent, file first",
+    { options: [52, 1, 3, 15, 1, 1, 255], file: [15, 1, 2, 255], sname: [15, 1, 3, 255] },
+    { 52: [3], 15: [1, 2, 3] },
+  ],
+  ["neither when they are not lent", { options: [53, 1, 2, 255], file: [12, 1, 65], sname: [12, 1, 66] }, { 53: [2] }],
+  ["repeats as one long value", { options: [15, 2, 1, 2, 53, 1, 2, 15, 1, 3, 255] }, { 15: [1, 2, 3], 53: [2] }],
+  ["a split server identifier as one", { options: [54, 2, 10, 1, 54, 2, 1, 7, 255] }, { 54: [10, 1, 1, 7] }],
+];
+for (const [what, fields, expected] of DECODED) {
+  test(`decodeOptions reads ${what}`, () => {
+    const options = Object.fromEntries([...decodeOptions(message(fields))].map(([code, value]) => [code, [...value]]));
+    assertEquals(options, expected);
+  });
+}
+
+test("decodeOptions lets no lent field lend another", () => {
+  const bytes = message({ options: [52, 1, 1, 255], file: [52, 1, 3, 255], sname: [12, 1, 66, 255] });
+  assertThrows(() => decodeOptions(bytes), MessageError, "Cannot decode option 52: need 1 byte, have 2");
+});
+
+test("encodeOptions writes code, length and value of each, and the end mark", () => {
+  assertEquals(
+    encodeOptions([[53, Uint8Array.of(1)], [80, new Uint8Array()], [54, Uint8Array.of(10, 1, 1, 1)]]),
+    Uint8Array.of(53, 1, 1, 80, 0, 54, 4, 10, 1, 1, 1, 255),
+  );
+});
+
+test("encodeOptions splits a value that is longer than one option can hold", () => {
+  const value = Uint8Array.from({ length: 300 }, (_, at) => at);
+  const encoded = encodeOptions([[43, value]]);
+  assertEquals([encoded[0], encoded[1], encoded[257], encoded[258], encoded.length], [43, 255, 43, 45, 305]);
+  assertEquals(decodeOptions(message({ options: [...encoded] })).get(43), value);
+});
+
+test("readAddress and readByte read an option, if it is there", () => {
+  const options = new Map([[54, Uint8Array.of(10, 1, 1, 1)], [1, Uint8Array.of(255)]]);
+  assertEquals([readAddress(options, 54), readAddress(options, 3), readAddress(options, 1)], [
+    "10.1.1.1",
+    undefined,
+    undefined,
+  ]);
+  assertEquals([readByte(options, 54), readByte(options, 3)], [10, undefined]);
+});
+
+test("encodeAddress and decodeAddress are each other's inverse", () => {
+  for (const address of ["0.0.0.0", "10.1.1.50", "255.255.255.255", "192.0.2.1"]) {
+    assertEquals(decodeAddress(encodeAddress(address)), address);
+  }
+  assertThrows(() => encodeAddress("data-server"), TypeError);
+});

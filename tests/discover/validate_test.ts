@@ -1,0 +1,56 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { createValidate } from "../../lib/discover/validate.ts";
+import { UpstreamError } from "../../lib/http1/error.ts";
+import { test } from "../support/test.ts";
+
+const NEVER = new AbortController().signal;
+
+/** Validates against a router that answers with this status and these chunks. */
+async function validate(status: number, chunks: readonly string[]) {
+  const asked: unknown[] = [];
+  let isCancelled = false;
+  const rest = [...chunks];
+  const check = createValidate({
+    request(address, { method, target }, { fresh }) {
+      asked.push({ address, method, target, fresh });
+      const read = () => Promise.resolve(rest.length === 0 ? undefined : new TextEncoder().encode(rest.shift()));
+      const body = { length: undefined, read, cancel: () => void (isCancelled = true) };
+      return Promise.resolve({ status, headers: [], reused: false, body });
+    },
+  });
+  const error = await check("10.1.1.1", NEVER).then(() => undefined, (error: Error & { kind: string }) => error);
+  return { asked, kind: error?.kind, message: error?.message, isOver: isCancelled || rest.length === 0 };
+}
+
+test("createValidate asks for the instance-id over a new connection", async () => {
+  const { asked } = await validate(200, ["i-2-50-VM"]);
+  assertEquals(asked, [
+    { address: "10.1.1.1", method: "GET", target: "/latest/meta-data/instance-id", fresh: true },
+  ]);
+});
+
+const ANSWERS:
+  readonly (readonly [what: string, status: number, chunks: readonly string[], kind: string | undefined])[] = [
+    ["an instance-id", 200, ["i-2-50-VM"], undefined],
+    ["an instance-id in pieces, with a newline", 200, ["i-2", "-50-", "VM\n"], undefined],
+    ["an empty body", 200, [], "empty"],
+    ["a body of blanks", 200, [" \n"], "empty"],
+    ["a page of HTML", 200, ["\n<!DOCTYPE html>", "<html>"], "not_metadata"],
+    ["an endless body", 200, Array.from({ length: 100 }, () => "x".repeat(1_000)), "not_metadata"],
+    ["204", 204, [], "status"],
+    ["a redirect", 302, [], "status"],
+    ["404", 404, ["not found"], "status"],
+    ["500", 500, ["oops"], "status"],
+  ];
+for (const [what, status, chunks, kind] of ANSWERS) {
+  test(`createValidate ${kind === undefined ? "accepts" : "rejects"} ${what}`, async () => {
+    const result = await validate(status, chunks);
+    assertEquals([result.kind, result.isOver], [kind, true], "and reads or gives up the whole body");
+  });
+}
+
+test("createValidate lets the client's errors through", async () => {
+  const error = new UpstreamError("refused", "The router refused the connection");
+  const check = createValidate({ request: () => Promise.reject(error) });
+  assertEquals(await assertRejects(() => check("10.1.1.1", NEVER)), error);
+});
