@@ -1,7 +1,9 @@
 import { assertEquals } from "@std/assert";
+import { binary } from "../support/binary.ts";
 import { createNetwork } from "../support/network.ts";
 import { createExchange, latin1 } from "../support/network_http.ts";
 import type { Exchange, RawResponse } from "../support/network_http.ts";
+import { runCommand } from "../support/network_process.ts";
 import { createGuest, startProgram } from "../support/network_program.ts";
 import { startRelay } from "../support/network_relay.ts";
 import { networkTest } from "../support/network_test.ts";
@@ -84,7 +86,7 @@ const CASES: readonly Case[] = [
   { what: "doubled slashes", target: "//latest//vm-id" },
   { what: "dot segments", target: "/latest/./meta-data/../vm-id" },
   { what: "a broken percent-encoding", target: "/latest/vm-id%zz" },
-  { what: "characters that URLs may not hold", target: '/latest/vm-id?{}|^`"<>\\' },
+  { what: "characters that URLs should not hold", target: "/latest/vm-id?{}|^`'\[]" },
   { what: "a trailing slash", target: "/latest/vm-id/" },
   { what: "the root", target: "/" },
   { what: "an empty body", target: "/latest/empty" },
@@ -110,6 +112,8 @@ const CASES: readonly Case[] = [
   { what: "a key for a client of HTTP/1.0", version: "1.0" },
   { what: "50 MB", target: "/latest/huge" },
 ];
+
+const DENO_COMPRESSES = /Deno 2\.[0-8]\./.test((await runCommand([binary(), "--version"])).stdout);
 
 /** Of one connection, not of the message; and the clock, which goes on between the two requests. */
 const HOP_BY_HOP = new Set(["connection", "keep-alive", "transfer-encoding", "date", "server"]);
@@ -150,7 +154,7 @@ for (const server of WEB_SERVERS) {
           const request = { ...row, headers: { ...row.headers, ...Object.fromEntries(echo) } };
           const direct = await ask(ROUTER, request);
           const proxied = await ask(PROXY, request);
-          assertEquals(await comparable(proxied), await comparable(asPassed(direct)));
+          assertEquals(await comparable(withoutAdditions(proxied, direct)), await comparable(asPassed(direct)));
         });
       }
 
@@ -201,7 +205,28 @@ function asPassed(response: RawResponse): RawResponse {
   return { ...response, headers, body: isError ? new Uint8Array() : response.body };
 }
 
-const OF_AN_ERROR_PAGE = new Set(["content-type", "content-length", "content-encoding", "etag", "last-modified"]);
+/**
+ * Takes away what is rightly added: the length of a short body that came in chunks, and, in a program compiled with Deno
+ * before 2.9, what keeps Deno's web server from compressing and what that adds itself.
+ */
+function withoutAdditions(proxied: RawResponse, direct: RawResponse): RawResponse {
+  const isAdded = ([name, value]: readonly [string, string]) =>
+    (direct.framing === "chunked" && name === "content-length") ||
+    (DENO_COMPRESSES && ADDITIONS.get(name) === value &&
+      !direct.headers.some(([key, same]) => key === name && same === value));
+  return { ...proxied, headers: proxied.headers.filter((field) => !isAdded(field)) };
+}
+
+const ADDITIONS = new Map([["cache-control", "no-transform"], ["vary", "Accept-Encoding"]]);
+
+const OF_AN_ERROR_PAGE = new Set([
+  "accept-ranges",
+  "content-type",
+  "content-length",
+  "content-encoding",
+  "etag",
+  "last-modified",
+]);
 
 async function comparable({ status, headers, body }: RawResponse): Promise<unknown> {
   const isError = status >= 400;

@@ -26,12 +26,12 @@ const FAULTS: Readonly<Record<string, (write: Write, seen: number) => Promise<vo
   "/latest/too-long": (write) =>
     write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine and then some more than was said"),
   "/latest/drip": async (write) => {
-    await write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
-    for (const byte of "fine") await pause(1_000).then(() => write(byte));
+    await write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nf");
+    for (const byte of "ine") await pause(1_000).then(() => write(byte));
   },
   "/latest/busy-for-a-moment": (write, seen) =>
     write(
-      seen <= 3
+      seen <= 2
         ? "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 10\r\n\r\n<h1>no</h1>"
         : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine",
     ),

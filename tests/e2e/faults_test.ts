@@ -12,7 +12,7 @@ import { startRouter } from "../support/servers_router.ts";
 
 /** Deadlines short enough for a test, and in the same order as the real ones. */
 const DEADLINES = [
-  ...["--connect-timeout", "1s", "--response-timeout", "2s", "--idle-timeout", "2s", "--request-timeout", "5s"],
+  ...["--connect-timeout", "500ms", "--response-timeout", "1s", "--idle-timeout", "3s", "--request-timeout", "2500ms"],
   ...["--cache-ttl", "0", "--stale-if-error", "0"],
 ];
 

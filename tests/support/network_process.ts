@@ -52,13 +52,24 @@ export interface Process extends AsyncDisposable {
 /** The environment every command gets. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Runs a command to its end. */
+/**
+ * Runs a command to its end.
+ *
+ * @throws {Error} If it does not end within twice the test's patience: curl and others have limits of their own.
+ */
 export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<Output> {
   const child = command(argv, options).spawn();
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    child.kill("SIGKILL");
+  }, 2 * PATIENCE_MS);
   const writer = child.stdin.getWriter();
   // A command that does not read its input closes it early: its exit code says whether that is a failure.
   await writer.write(new TextEncoder().encode(options.input ?? "")).then(() => writer.close()).catch(() => {});
   const { code, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  if (timedOut) throw new Error(`${argv.join(" ")} did not end`);
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr), bytes: stdout };
 }
@@ -128,6 +139,7 @@ export function startProcess(argv: readonly string[], options: CommandOptions = 
 
     async stop(signal = "SIGTERM") {
       kill(signal);
+      kill("SIGCONT"); // a test may have stopped it in its tracks
       const timer = setTimeout(() => kill("SIGKILL"), STOP_MS);
       try {
         return await ended;

@@ -60,6 +60,7 @@ export interface WebOptions {
 /** A web server at work. Its access log is among its lines: `10.1.1.50 "GET /latest/user-data HTTP/1.1" 200`. */
 export async function startWebServer(network: Network, host: Host, options: WebOptions): Promise<Process> {
   const folder = `${network.folder}/${host.name}-web`;
+  await Deno.mkdir(folder, { recursive: true });
   await writeDocuments(folder, options.guests);
   const config = `${folder}/server.conf`;
   const { text, argv, ready } = (options.server === "nginx" ? nginx : apache)(folder, options.address ?? "0.0.0.0");
