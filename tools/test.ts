@@ -40,7 +40,7 @@ async function runTests(args: readonly string[]): Promise<Count> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   try {
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["test", "--quiet", "--no-check", "-A", ...networkFlags(), `--junit-path=${report}`, ...args],
+      args: ["test", "--no-check", "-A", ...networkFlags(), `--junit-path=${report}`, ...args],
       cwd: TOP,
       stdin: "null",
     }).spawn();

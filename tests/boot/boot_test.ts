@@ -1,0 +1,257 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { createNetwork } from "../support/network.ts";
+import type { Network } from "../support/network.ts";
+import { createGuest, PROXY } from "../support/network_program.ts";
+import { networkTest } from "../support/network_test.ts";
+import { readmeCommands } from "../support/readme.ts";
+import { sampleMetadata } from "../support/servers_metadata.ts";
+import { GUEST, startRouter } from "../support/servers_router.ts";
+import type { Router } from "../support/servers_router.ts";
+import { agentReport, installAgent } from "./agent.ts";
+import { installByHand, installFile, runLines } from "./install.ts";
+import { createImage } from "./machine.ts";
+import type { Image, Machine } from "./machine.ts";
+
+//   vm eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
+
+const NEEDS = { programs: ["debootstrap", "dnsmasq", "nginx", "zip", "libdeflate-gzip"], root: true } as const;
+const UNIT = "mdproxy4cs.service";
+const METADATA = sampleMetadata(GUEST.address);
+/** A body that takes about two seconds, so that something can happen meanwhile. */
+const SLOW = { path: "/latest/meta-data/slow", body: "slow ".repeat(10_000) };
+
+/** Registers a test with an image on a host beside a router. */
+function bootTest(name: string, run: (context: Deno.TestContext, image: Image, router: Router) => Promise<void>): void {
+  networkTest(name, NEEDS, async (context) => {
+    await using network: Network = await createNetwork();
+    const lan = await network.createSegment();
+    const vm = await createGuest(network, lan);
+    const router = await startRouter(network, lan, {
+      metadata: { [GUEST.address]: { ...METADATA, slow: SLOW.body } },
+      extra: `location ${SLOW.path} { limit_rate 20k; rewrite ^ /metadata/$remote_addr/slow break; }`,
+    });
+    await run(context, await createImage(network, vm), router);
+  });
+}
+
+/** Asks through the program from inside, and fails unless the answer is 200. */
+function ask(machine: Machine, path: string, args: readonly string[] = []): Promise<string> {
+  return machine.must(["curl", "--silent", "--show-error", "--fail", ...args, PROXY + path]);
+}
+
+const isActive = (state: string) => state === "active";
+const isOther = (pid: string) => (value: string) => value !== pid && value !== "0";
+
+bootTest("the release, installed by the README's steps, serves a booting machine", async (context, image, router) => {
+  const step = (name: string, run: () => Promise<void>) =>
+    context.step({ name, sanitizeOps: false, sanitizeResources: false, fn: run });
+
+  await step("the steps by hand work in a chroot in which no systemd runs", async () => {
+    await installByHand(image);
+    const link = `${image.root}/etc/systemd/system/multi-user.target.wants/${UNIT}`;
+    assertEquals(await image.outside(["readlink", link]), "/usr/share/mdproxy4cs/mdproxy4cs.service\n");
+  });
+  await installAgent(image);
+  const machine = await image.boot();
+
+  await step("the unit is active, and nothing else has failed", async () => {
+    assertEquals(await machine.property(UNIT, "ActiveState"), "active");
+    assertEquals((await machine.run(["systemctl", "is-system-running"])).stdout, "running\n");
+  });
+
+  await step("an agent that starts at the same time gets everything at its first try", async () => {
+    const { publicKeys, userData, tries } = await agentReport(machine);
+    assertEquals([publicKeys, userData], [METADATA["public-keys"], METADATA["user-data"]]);
+    assertEquals(tries, [1, 1]);
+  });
+
+  await step("the address is on lo, put there by pre-start.sh", async () => {
+    assertMatch(await machine.must(["ip", "-4", "address", "show", "dev", "lo"]), /inet 169\.254\.169\.254\/32 /);
+    assert(!(await machine.journal(UNIT)).some(({ MESSAGE }) => MESSAGE?.includes("added the listen address")));
+  });
+
+  await step("it is ready only when it listens", async () => {
+    const moments = (await machine.journal(UNIT)).map(({ MESSAGE = "" }) => MESSAGE);
+    const listening = moments.findIndex((message) => message.startsWith("listening "));
+    const started = moments.findIndex((message) => message.startsWith("Started "));
+    assert(listening >= 0 && listening < started, moments.join("\n"));
+  });
+
+  await step("the status line names the router", async () => {
+    assertMatch(await machine.property(UNIT, "StatusText"), /\b10\.1\.1\.1\b/);
+  });
+
+  await step("the journal has its lines with their levels, fields and no priority in the text", async () => {
+    const own = (await machine.journal(UNIT)).filter(({ SYSLOG_IDENTIFIER }) => SYSLOG_IDENTIFIER === "mdproxy4cs");
+    const listening = own.find(({ MESSAGE }) => MESSAGE!.startsWith("listening "))!;
+    assertEquals([listening["PRIORITY"], listening["_SYSTEMD_UNIT"]], ["6", UNIT]);
+    assertStringIncludes(listening["MESSAGE"]!, "listen=169.254.169.254:39724");
+    assert(own.every(({ MESSAGE }) => !/^<\d>/.test(MESSAGE!)));
+    assert(!own.some(({ MESSAGE }) => MESSAGE!.includes("nats:secret")));
+  });
+
+  await step("the process is nobody, with the right to port 68 and no other", async () => {
+    const pid = await machine.property(UNIT, "MainPID");
+    const status = await machine.must(["cat", `/proc/${pid}/status`]);
+    const field = (name: string) => new RegExp(`^${name}:\\s+(\\S+)`, "m").exec(status)?.[1];
+    assert(field("Uid") !== "0");
+    // CAP_NET_BIND_SERVICE is bit 10.
+    for (const set of ["CapEff", "CapPrm", "CapBnd", "CapAmb"]) {
+      assertEquals([set, Number(`0x${field(set)}`)], [set, 1 << 10]);
+    }
+    assertEquals([field("NoNewPrivs"), field("Seccomp")], ["1", "2"]);
+    assertMatch(await machine.must(["cat", `/proc/${pid}/limits`]), /^Max core file size +0 +0 /m);
+    assertEquals((await machine.must(["cat", `/proc/${pid}/coredump_filter`])).trim(), "00000000");
+  });
+
+  await step("systemd-analyze sees an exposure of 1.5 or better", async () => {
+    const report = await machine.must(["systemd-analyze", "security", "--no-pager", UNIT]);
+    const exposure = Number(/Overall exposure level .*: (\d+\.\d+)/.exec(report)?.[1]);
+    assert(exposure <= 1.5, report);
+    console.log(`exposure ${exposure}`);
+  });
+
+  await step("its memory, as systemd counts it, is far below its limit", async () => {
+    const current = Number(await machine.property(UNIT, "MemoryCurrent"));
+    const limit = Number(await machine.property(UNIT, "MemoryMax"));
+    // Where the kernel lends this machine no memory controller, systemd counts nothing.
+    if (Number.isNaN(current)) return console.log("memory is not counted here");
+    console.log(`memory ${(current / 1e6).toFixed(1)} MB of ${(limit / 1e6).toFixed(1)} MB`);
+    assert(current < limit / 2);
+  });
+
+  await step("discover runs beside it and finds the same router", async () => {
+    assertMatch(await machine.must(["mdproxy4cs", "discover"]), /\b10\.1\.1\.1\b/);
+  });
+
+  await step("a reload loses no request", async () => {
+    const reload = `
+      (for i in $(seq 50); do curl -fsS -o /dev/null ${PROXY}/latest/meta-data/vm-id || exit 1; done) & asking=$!
+      systemctl reload ${UNIT}
+      systemctl reload ${UNIT}
+      wait $asking
+    `;
+    await machine.must(["sh", "-euc", reload]);
+    assertEquals(await machine.property(UNIT, "ActiveState"), "active");
+  });
+
+  await step("a restart lets what is in flight arrive whole, and those who retry lose nothing", async () => {
+    const restart = `
+      curl -fsS --no-buffer -o /run/slow ${PROXY}${SLOW.path} & in_flight=$!
+      until [ -s /run/slow ]; do sleep 0.01; done
+      systemctl restart ${UNIT} & restart=$!
+      wait $in_flight
+      wait $restart
+      cat /run/slow
+    `;
+    // As the agent does: whatever the error is.
+    const retry = ["--retry", "10", "--retry-delay", "1", "--retry-all-errors"];
+    const [slow, ...others] = await Promise.all([
+      machine.must(["sh", "-euc", restart]),
+      ...Array.from({ length: 10 }, () => ask(machine, "/latest/meta-data/vm-id", retry)),
+    ]);
+    assertEquals(slow, SLOW.body);
+    assertEquals(others, Array(10).fill(METADATA["vm-id"]));
+  });
+
+  await step("kill -9 is recovered from", async () => {
+    const pid = await machine.property(UNIT, "MainPID");
+    await machine.must(["systemctl", "kill", "--signal=KILL", UNIT]);
+    await machine.until(UNIT, "MainPID", isOther(pid));
+    await machine.until(UNIT, "ActiveState", isActive);
+    assertEquals(await ask(machine, "/latest/user-data"), METADATA["user-data"]);
+  });
+
+  await step("a process that hangs is replaced by the watchdog", async () => {
+    const pid = await machine.property(UNIT, "MainPID");
+    await machine.must(["systemctl", "kill", "--signal=STOP", UNIT]);
+    await machine.until(UNIT, "MainPID", isOther(pid));
+    await machine.until(UNIT, "ActiveState", isActive);
+    assert((await machine.journal(UNIT)).some(({ MESSAGE }) => MESSAGE!.includes("Watchdog timeout")));
+    assertEquals(await ask(machine, "/latest/user-data"), METADATA["user-data"]);
+  });
+
+  await step("a router that moves is followed", async () => {
+    await router.stop();
+    await router.start("10.1.1.77");
+    assertEquals(await ask(machine, "/latest/meta-data/local-hostname"), METADATA["local-hostname"]);
+    await machine.until(UNIT, "StatusText", (status) => status.includes("10.1.1.77"));
+  });
+
+  await step("it runs where the main process has no ip command at all, because pre-start.sh did the work", async () => {
+    const hidden = ["/usr/sbin/ip", "/usr/bin/ip", "/sbin/ip", "/bin/ip"].map((path) => `-${path}`).join(" ");
+    await machine.must(["mkdir", "-p", `/run/systemd/system/${UNIT}.d`]);
+    await machine.must(["sh", "-c", `cat > /run/systemd/system/${UNIT}.d/test.conf`], {
+      input: `[Service]\nInaccessiblePaths=${hidden}\n`,
+    });
+    await machine.must(["ip", "address", "del", "169.254.169.254/32", "dev", "lo"]);
+    await machine.must(["systemctl", "daemon-reload"]);
+    await machine.must(["systemctl", "restart", UNIT]);
+    assertEquals(await ask(machine, "/latest/user-data"), METADATA["user-data"]);
+  });
+
+  await step("it stops in under two seconds", async () => {
+    await machine.must(["systemctl", "stop", UNIT]);
+    const at = async (name: string) => Number(await machine.property(UNIT, name));
+    const tookMs = (await at("InactiveEnterTimestampMonotonic") - await at("ActiveExitTimestampMonotonic")) / 1_000;
+    assertEquals(await machine.property(UNIT, "Result"), "success");
+    console.log(`stopped in ${tookMs.toFixed(0)} ms`);
+    assert(tookMs < 2_000);
+  });
+});
+
+bootTest("the new program serves an image that has the old unit, settings and script", async (context, image) => {
+  const step = (name: string, run: () => Promise<void>) =>
+    context.step({ name, sanitizeOps: false, sanitizeResources: false, fn: run });
+
+  await installByHand(image);
+  for (
+    const [name, path, mode] of [
+      ["mdproxy4cs.service", "/usr/share/mdproxy4cs/mdproxy4cs.service", "644"],
+      ["default", "/etc/default/mdproxy4cs", "644"],
+      ["pre-start.sh", "/usr/share/mdproxy4cs/pre-start.sh", "755"],
+    ] as const
+  ) {
+    const text = await Deno.readTextFile(new URL(`../testdata/v1/${name}`, import.meta.url));
+    await installFile(image, path, { text, mode });
+  }
+  await installAgent(image);
+  const machine = await image.boot();
+
+  await step("the agent gets its settings, by its own retries if it came too early", async () => {
+    const { userData } = await agentReport(machine);
+    assertEquals(userData, METADATA["user-data"]);
+  });
+
+  await step("the unit is active and runs as root", async () => {
+    assertEquals(await machine.property(UNIT, "ActiveState"), "active");
+    const pid = await machine.property(UNIT, "MainPID");
+    assertMatch(await machine.must(["cat", `/proc/${pid}/status`]), /^Uid:\t0\t/m);
+  });
+
+  await step("restart and stop work", async () => {
+    await machine.must(["systemctl", "restart", UNIT]);
+    assertEquals(
+      await ask(machine, "/latest/user-data", ["--retry", "10", "--retry-connrefused"]),
+      METADATA["user-data"],
+    );
+    await machine.must(["systemctl", "stop", UNIT]);
+    assertEquals(await machine.property(UNIT, "Result"), "success");
+  });
+});
+
+networkTest("the README's lines for install.sh work in a system, and into an image's root", NEEDS, async () => {
+  await using network = await createNetwork();
+  const image = await createImage(network, await network.createHost("builder"));
+  await image.outside(["mkdir", "-p", `${image.root}/srv/image/usr`]);
+  const [withScript] = await readmeCommands("Install");
+  await runLines(
+    { ...image, outside: (argv, options) => image.outside(["chroot", image.root, ...argv], options) },
+    withScript!
+      .replaceAll("$image", "/srv/image"),
+  );
+  for (const root of [image.root, `${image.root}/srv/image`]) {
+    await image.outside(["cmp", `${root}/usr/bin/mdproxy4cs`, `${image.root}/usr/bin/mdproxy4cs`]);
+    await image.outside(["test", "-L", `${root}/etc/systemd/system/multi-user.target.wants/${UNIT}`]);
+  }
+});
