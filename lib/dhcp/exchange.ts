@@ -41,6 +41,8 @@ export interface ExchangeOptions {
   readonly broadcast?: boolean;
   /** Servers to ask by address, wherever they are. */
   readonly servers?: readonly string[];
+  /** The longest pause before asking again. */
+  readonly retryMs: number;
   /** Ends the exchange. */
   readonly signal: AbortSignal;
   /** Called for every answer, repeats included. */
@@ -63,8 +65,6 @@ const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
 /** A lost packet costs this much; RFC 2131's 4 seconds would be a long part of a boot. */
 const FIRST_RETRY_MS = 400;
-/** No longer, so that a server that comes up is heard within a second or two. */
-const MAX_RETRY_MS = 1_500;
 const MAX_DATAGRAM = 2_048;
 
 /** Creates the exchange, and declares what it counts. */
@@ -74,7 +74,7 @@ export function createExchange(
   const sent = metrics.counter("mdproxy4cs_dhcp_sent_total", "DHCP packets sent, by question.");
   const received = metrics.counter("mdproxy4cs_dhcp_received_total", "DHCP packets received, by what became of them.");
 
-  return async ({ askers, broadcast = true, servers = [], signal, onAnswer, onDeaf }) => {
+  return async ({ askers, broadcast = true, servers = [], retryMs, signal, onAnswer, onDeaf }) => {
     const startedAt = clock.now();
     const sockets: DatagramSocket[] = [];
     const open = (hostname: string, port: number) => {
@@ -97,13 +97,16 @@ export function createExchange(
       const isDeaf = !tryOpen(() => open("0.0.0.0", CLIENT_PORT), onDeaf);
       for (const socket of sockets) listeners.push(listenTo(socket, hear));
 
-      // An offer only ever comes to port 68.
-      const questions: readonly Question[] = isDeaf ? ["inform"] : ["inform", "discover"];
-      const packets = [
-        ...(broadcast ? questions.map((question) => ({ question, to: "255.255.255.255" })) : []),
-        ...servers.map((to) => ({ question: "inform" as const, to })),
-      ];
-      for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)) {
+      for (
+        let count = 0, pauseMs = FIRST_RETRY_MS;
+        !signal.aborted;
+        count++, pauseMs = Math.min(pauseMs * 2, retryMs)
+      ) {
+        const packets = [
+          ...(broadcast ? choose(count, { isDeaf }).map((question) => ({ question, to: "255.255.255.255" })) : []),
+          // Only the first time beside a broadcast, which the server hears as well, as a rule.
+          ...(broadcast && count > 0 ? [] : servers.map((to) => ({ question: "inform" as const, to }))),
+        ];
         const secs = Math.floor((clock.now() - startedAt) / 1_000);
         const results = await Promise.allSettled(lines.flatMap((line) =>
           packets.map(async ({ question, to }) => {
@@ -113,13 +116,22 @@ export function createExchange(
         ));
         const failed = results.find((result) => result.status === "rejected");
         if (failed !== undefined && results.every((result) => result.status === "rejected")) throw failed.reason;
-        await clock.sleep(jitter(retryMs, clock), signal);
+        await clock.sleep(jitter(pauseMs, clock), signal);
       }
     } finally {
       for (const socket of sockets) socket.close();
       await Promise.all(listeners);
     }
   };
+}
+
+/**
+ * Which questions to broadcast: both at first, then one after the other, which costs the network half as much and most
+ * servers answer either. An offer only ever comes to port 68.
+ */
+function choose(count: number, { isDeaf }: { readonly isDeaf: boolean }): readonly Question[] {
+  if (isDeaf) return ["inform"];
+  return count === 0 ? ["inform", "discover"] : count % 2 === 1 ? ["discover"] : ["inform"];
 }
 
 /** One interface in one exchange. */

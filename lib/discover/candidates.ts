@@ -58,14 +58,14 @@ export interface CandidatesOptions {
   readonly signal: AbortSignal;
   /** How long the first validation of each may take. */
   readonly patienceMs: number;
+  /** How often each is validated again. */
+  readonly retryMs: number;
   /** Called when a candidate turns out valid or invalid. */
   readonly onDecided: () => void;
   /** Called with what has to end before the search has left nothing behind. Never rejects. */
   readonly onTask: (task: Promise<void>) => void;
 }
 
-/** How often a candidate is validated again. */
-const RETRY_MS = 1_000;
 /** How long each validation but the first may take. */
 const VALIDATION_MS = 1_500;
 /** More than a network has, fewer than a hostile one could name. */
@@ -112,7 +112,7 @@ export function createCandidates(options: CandidatesOptions): Candidates {
    */
   async function pursue(entry: Entry): Promise<void> {
     const patient = attempt(entry, options.patienceMs);
-    const pause = () => clock.sleep(jitter(RETRY_MS, clock), signal);
+    const pause = () => clock.sleep(jitter(options.retryMs, clock), signal);
     await pause();
     while (!signal.aborted && entry.state !== "valid") await Promise.all([attempt(entry, VALIDATION_MS), pause()]);
     await patient;

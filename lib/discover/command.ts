@@ -16,6 +16,7 @@ import type { Cause } from "./errors.ts";
 import { formatReport } from "./format_report.ts";
 import { openMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
+import { retryMs } from "./pace.ts";
 import type { SearchReport } from "./report.ts";
 import { startSearch } from "./search.ts";
 import { createValidate } from "./validate.ts";
@@ -49,6 +50,7 @@ export async function runDiscover(config: DiscoveryConfig, options: DiscoverOpti
   const notes = new Map<string, string>();
   const report = await startSearch(config, {
     timeoutMs,
+    retryMs: retryMs(0),
     signal: new AbortController().signal,
     isThorough: true,
     onTrouble(source, error) {

@@ -42,6 +42,7 @@ export async function confirmRouter(
       askers: nearest.length > 0 ? nearest : nics,
       broadcast: false,
       servers: [router.address],
+      retryMs: DHCP_MS,
       signal: AbortSignal.any([signal, answered.signal]),
       onAnswer(answer) {
         server ??= answer.server;

@@ -18,12 +18,23 @@ const MAX_REST_MS = 8_000;
 const MAX_LATE_REST_MS = 30_000;
 /** How long an outage is young. */
 const YOUNG_MS = 120_000;
-/** How long a search takes that nobody waits for: three questions and their answers. */
+/** How often to ask again within a search, while requests that noticed the outage still wait for its end. */
+const RETRY_MS = 1_000;
+/** How often later on. */
+const LATE_RETRY_MS = 2_000;
+/** How long requests wait that noticed the outage. */
+const FRESH_MS = 30_000;
+/** How long a search takes that nobody waits for: a few questions and their answers. */
 const QUIET_SEARCH_MS = 2_500;
 
 /** How long a search may take. */
 export function searchMs(timeoutMs: number, { isAwaited }: { readonly isAwaited: boolean }): number {
   return isAwaited ? timeoutMs : Math.min(timeoutMs, QUIET_SEARCH_MS);
+}
+
+/** How often to ask again within a search. @param elapsedMs how long there has been no router */
+export function retryMs(elapsedMs: number): number {
+  return elapsedMs < FRESH_MS ? RETRY_MS : LATE_RETRY_MS;
 }
 
 /**

@@ -24,7 +24,7 @@ import type { Cause } from "./errors.ts";
 import { createJournal } from "./journal.ts";
 import { openMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
-import { MIN_REST_MS, restMs, searchMs } from "./pace.ts";
+import { MIN_REST_MS, restMs, retryMs, searchMs } from "./pace.ts";
 import type { SearchReport } from "./report.ts";
 import type { Resolver, ResolverStatus, Router } from "./router.ts";
 import { startSearch } from "./search.ts";
@@ -96,6 +96,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     const isAwaited = waiters.size > 0 || failures === 0;
     current = startSearch(config, {
       timeoutMs: searchMs(config.timeoutMs, { isAwaited }),
+      retryMs: isTrusted ? retryMs(0) : retryMs(clock.now() - lostAt),
       signal: seeking.signal,
       // One that is only being refreshed has no head start: the question is whether there is a better one.
       known: isTrusted ? undefined : router,

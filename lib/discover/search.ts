@@ -31,6 +31,8 @@ export interface SearchDeps {
 /** How one search is done. */
 export interface SearchOptions {
   readonly timeoutMs: number;
+  /** How often a source or a candidate is asked again: a lease may still come, a web server may still start. */
+  readonly retryMs: number;
   /** Ends the search early. */
   readonly signal: AbortSignal;
   /** A router that was good until a moment ago: it is validated first of all. */
@@ -59,13 +61,11 @@ const STAGGER_MS = 300;
 const GRACE_MS = 100;
 /** The same where everyone is heard out. */
 const THOROUGH_GRACE_MS = 1_000;
-/** How long to wait before a source is asked again: a lease may still come, an interface may still get its address. */
-const RETRY_MS = 1_000;
 
 /** Starts a search. */
 export function startSearch(config: DiscoveryConfig, options: SearchOptions, deps: SearchDeps): Search {
   const { clock, machine, validate } = deps;
-  const { known, timeoutMs, isThorough = false, onTrouble = () => {} } = options;
+  const { known, timeoutMs, retryMs, isThorough = false, onTrouble = () => {} } = options;
   const startedAt = clock.now();
   const over = new AbortController();
   const { signal } = over;
@@ -79,6 +79,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     clock,
     signal,
     patienceMs: timeoutMs,
+    retryMs,
     onDecided: decide,
     onTask: (task) => tasks.push(task),
   });
@@ -103,7 +104,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     while (!signal.aborted) {
       asked.set(source, await ask(source));
       onAnswered();
-      await clock.sleep(jitter(RETRY_MS, clock), signal);
+      await clock.sleep(jitter(retryMs, clock), signal);
     }
   }
 
@@ -114,6 +115,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
         network,
         server: config.server,
         known: known?.address,
+        retryMs,
         signal,
         propose: (address, iface) => candidates.propose(address, { source, iface }),
         note: (trouble) => onTrouble(source, trouble),

@@ -16,6 +16,8 @@ export interface Ask {
   readonly server: string | undefined;
   /** A router that was good until a moment ago, if any. */
   readonly known: string | undefined;
+  /** How often to ask whoever does not answer. */
+  readonly retryMs: number;
   /** Ends the search. */
   readonly signal: AbortSignal;
   /** Names a possible router. It is validated by whoever asks. */

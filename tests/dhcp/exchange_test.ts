@@ -67,7 +67,7 @@ function createBench() {
     failures,
     stop,
     run: (options: Partial<ExchangeOptions>) =>
-      exchange({ askers: [ETH0], signal: stop.signal, onAnswer() {}, ...options }),
+      exchange({ askers: [ETH0], retryMs: 1_500, signal: stop.signal, onAnswer() {}, ...options }),
     async finish(done: Promise<void>) {
       stop.abort();
       await clock.run(0);

@@ -35,6 +35,7 @@ async function search(
   const { done } = startSearch(full, {
     ...options,
     timeoutMs: full.timeoutMs,
+    retryMs: 1_000,
     signal: new AbortController().signal,
     onTrouble: (source, error) => void troubles.push(`${source}: ${(error as Error).message}`),
     onSubstitute: (using) => void troubles.push(`substitute: ${using}`),

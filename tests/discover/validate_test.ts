@@ -14,7 +14,7 @@ async function validate(status: number, chunks: readonly string[]) {
     request(address, { method, target }, { fresh }) {
       asked.push({ address, method, target, fresh });
       const read = () => Promise.resolve(rest.length === 0 ? undefined : new TextEncoder().encode(rest.shift()));
-      const body = { length: undefined, read, cancel: () => void (isCancelled = true) };
+      const body = { length: undefined, read, takeWhole: () => undefined, cancel: () => void (isCancelled = true) };
       return Promise.resolve({ status, headers: [], reused: false, body });
     },
   });

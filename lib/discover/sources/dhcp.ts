@@ -9,13 +9,14 @@ import { SourceError } from "../errors.ts";
 import type { Source } from "../source.ts";
 
 /** Proposes every DHCP server that answers, for as long as the search goes on. */
-export const dhcp: Source = async ({ machine, network, known, signal, propose, note }) => {
+export const dhcp: Source = async ({ machine, network, known, retryMs, signal, propose, note }) => {
   const askers = await network.nics();
   let hasAnswer = false;
   let deaf: SourceError | undefined;
   await machine.exchange({
     askers,
     servers: known === undefined ? [] : [known],
+    retryMs,
     signal,
     onAnswer({ server, asker }) {
       hasAnswer = true;

@@ -27,6 +27,7 @@ async function ask(
     network: createNetwork({ iname, machine, signal: over.signal }),
     server: "10.1.1.9",
     known: undefined,
+    retryMs: 1_000,
     signal: over.signal,
     propose: (address, iface) => void said.push(iface === undefined ? address : `${address} ${iface}`),
     note: ({ message }) => void said.push(message),

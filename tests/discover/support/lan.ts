@@ -83,14 +83,18 @@ export function linkAt(ifindex: number, ifname: string, more: Readonly<Record<st
   return { ifindex, ifname, flags: ["BROADCAST", "UP", "LOWER_UP"], link_type: "ether", ...more };
 }
 
-/** Creates an empty network. */
-export function createLan(clock: VirtualClock): Lan {
+/** Creates an empty network. `onSeen` is called whenever something is sent. */
+export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = () => {}): Lan {
   const routers: FakeRouter[] = [];
   const seen = { inform: 0, discover: 0, request: 0 };
+  const see = (what: Seen) => {
+    seen[what] += 1;
+    onSeen(what);
+  };
 
   const client: Lan["client"] = {
     async request(address, { target }, { signal }) {
-      seen.request += 1;
+      see("request");
       const router = routers.find((router) => router.address === address);
       if (router === undefined || router.web === "hangs") await untilAborted(signal);
       await clock.sleep(router!.delayMs, signal);
@@ -104,7 +108,12 @@ export function createLan(clock: VirtualClock): Lan {
         status: isKnown ? web.status : 404,
         headers: [],
         reused: false,
-        body: { length: undefined, read: () => Promise.resolve(chunks.shift()), cancel() {} },
+        body: {
+          length: undefined,
+          read: () => Promise.resolve(chunks.shift()),
+          takeWhole: () => undefined,
+          cancel() {},
+        },
       };
     },
   };
@@ -113,7 +122,7 @@ export function createLan(clock: VirtualClock): Lan {
   function broadcast(bytes: Uint8Array, to: string, reply: (bytes: Uint8Array, toPort68: boolean) => void): void {
     const message = decodeMessage(bytes);
     const question = readByte(message.options, OPTION.messageType) === MESSAGE_TYPE.inform ? "inform" : "discover";
-    seen[question] += 1;
+    see(question);
     for (const router of routers) {
       if (!router.dhcp || (to !== "255.255.255.255" && to !== router.address)) continue;
       const answer = encodeMessage({
