@@ -72,15 +72,17 @@ export async function runDaemon(config: Config): Promise<number> {
     log.info("listening for those who watch", { admin: `${admin.addr.hostname}:${admin.addr.port}` });
   }
 
-  log.info("listening", { listen, version: BUILD.version, pid: Deno.pid });
-  notifier.notify("READY=1", `STATUS=${summarize(resolver.status())}`);
-  resolver.onChange((status) => notifier.notify(`STATUS=${summarize(status)}`));
-
-  const signal = await untilStopped(() => {
+  // Before anybody is told that the program is ready, and might at once tell it to stop.
+  const stopped = untilStopped(() => {
     reopen();
     resolver.refresh();
     log.info("reloaded", { router: resolver.status().router?.address });
   });
+  log.info("listening", { listen, version: BUILD.version, pid: Deno.pid });
+  notifier.notify("READY=1", `STATUS=${summarize(resolver.status())}`);
+  resolver.onChange((status) => notifier.notify(`STATUS=${summarize(status)}`));
+
+  const signal = await stopped;
   log.info("stopping", { signal });
   notifier.notify("STOPPING=1", "STATUS=Finishing the requests in flight");
   return 0;
