@@ -1,0 +1,20 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { test } from "../support/test.ts";
+
+const TOP = new URL("../../", import.meta.url);
+const readText = (path: string) => Deno.readTextFile(new URL(path, TOP));
+
+for (const name of ["ci.yml", "release.yml"]) {
+  test(`.github/workflows/${name} pins every action to a commit, and says which version that is`, async () => {
+    const text = await readText(`.github/workflows/${name}`);
+    for (const [, action] of text.matchAll(/uses: (.*)/g)) {
+      assertMatch(action!, /^[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+    }
+  });
+
+  test(`.github/workflows/${name} uses the Deno that ./dev installs`, async () => {
+    const { dependencies } = JSON.parse(await readText("tools/npm/deno/package.json"));
+    const [, version] = /deno-version: v(\S+)/.exec(await readText(`.github/workflows/${name}`)) ?? [];
+    assertEquals(`npm:@deno/linux-x64-glibc@${version}`, dependencies.deno);
+  });
+}
