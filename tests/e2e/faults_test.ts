@@ -38,7 +38,7 @@ const PATHS: Readonly<Record<string, Outcome>> = {
   "/latest/too-long": "fine",
   "/latest/drip": "fine",
   "/latest/busy-for-a-moment": "fine",
-  "/latest/always-busy": [503],
+  "/latest/always-busy": BAD_ROUTER,
 };
 
 /** By what is done to the router; undone afterwards. */

@@ -70,6 +70,8 @@ export async function startWebServer(network: Network, host: Host, options: WebO
   return process;
 }
 
+const LONG_AGO = new Date("2020-01-01T00:00:00Z");
+
 /** `metadata/<guest>/<key>` and `userdata/<guest>/user-data`, as below a virtual router's /var/www/html. */
 async function writeDocuments(folder: string, guests: WebOptions["guests"]): Promise<void> {
   for (const [address, metadata] of Object.entries(guests)) {
@@ -80,6 +82,8 @@ async function writeDocuments(folder: string, guests: WebOptions["guests"]): Pro
     for (const [key, value] of Object.entries(metadata)) {
       const path = `${folder}/${key === "user-data" ? "userdata" : "metadata"}/${address}/${key}`;
       await (typeof value === "string" ? Deno.writeTextFile(path, value) : Deno.writeFile(path, value));
+      // Of a file that has only just changed Apache is not sure whether it is done changing, and marks its ETag as weak.
+      await Deno.utime(path, LONG_AGO, LONG_AGO);
     }
   }
 }
