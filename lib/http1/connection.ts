@@ -154,6 +154,13 @@ export function createConnection(
       get length() {
         return decoder.remaining;
       },
+      takeWhole() {
+        if (over || decoder.remaining === undefined || decoder.remaining > end - start) return undefined;
+        const whole = buffer.slice(start, start + decoder.remaining);
+        start += whole.length;
+        finish();
+        return whole;
+      },
       async read() {
         try {
           while (!over) {
@@ -176,13 +183,9 @@ export function createConnection(
       },
       cancel() {
         if (over) return;
-        if (decoder.remaining !== undefined && decoder.remaining <= end - start) {
-          start += decoder.remaining;
-          finish();
-        } else {
-          over = true;
-          close();
-        }
+        if (this.takeWhole() !== undefined) return;
+        over = true;
+        close();
       },
     };
   };

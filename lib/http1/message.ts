@@ -4,7 +4,7 @@
  * @module
  */
 
-/** A header field: the name as it was written, and the value without surrounding blanks. */
+/** A header field: the name in lower case, and the value without surrounding blanks. */
 export type Header = readonly [name: string, value: string];
 
 /** A request without a body: the program sends no other. */
@@ -29,6 +29,8 @@ export interface UpstreamResponse {
 export interface ResponseBody {
   /** Bytes still to come, where the message says so. */
   readonly length: number | undefined;
+  /** All of it, if it has come already and its end is known; the body is over then. */
+  takeWhole(): Uint8Array<ArrayBuffer> | undefined;
   /**
    * The next bytes, never empty; `undefined` at the end.
    *

@@ -23,9 +23,8 @@ export interface ResponseHead {
   readonly persistent: boolean;
 }
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const NOT_FIELD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/;
+const FIELD_LINE = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r\n/y;
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -45,57 +44,59 @@ export function findHeadEnd(bytes: Uint8Array): number {
  * @throws {UpstreamError} of kind `malformed`
  */
 export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["method"]): ResponseHead {
-  const [statusLine = "", ...lines] = latin1(bytes.subarray(0, -4)).split("\r\n");
-  const [, minor, code] = STATUS_LINE.exec(statusLine) ?? malformed("is not a status line of HTTP/1");
+  const text = latin1(bytes);
+  const [statusLine, minor, code] = STATUS_LINE.exec(text) ?? malformed("does not begin with a status line of HTTP/1");
   const status = Number(code);
-  const headers = lines.map(decodeField);
+  const headers = decodeFields(text.slice(statusLine.length));
 
-  const connection = listOf(headers, "connection");
   const framing = framingOf(status, method, headers);
+  const connection = listOf(headers, "connection");
   return {
     status,
     headers,
     framing,
-    persistent: framing !== "close" && !connection.includes("close") &&
-      (minor === "1" || connection.includes("keep-alive")),
+    persistent: framing !== "close" && !connection?.includes("close") &&
+      (minor === "1" || connection?.includes("keep-alive") === true),
   };
 }
 
-function decodeField(line: string): Header {
-  const colon = line.indexOf(":");
-  const name = line.slice(0, Math.max(colon, 0));
-  if (!FIELD_NAME.test(name)) malformed("has a header without a proper name");
-  const value = trimBlanks(line, colon + 1);
-  if (NOT_FIELD_VALUE.test(value)) malformed(`has a control character in its header ${name}`);
-  return [name, value];
+function decodeFields(text: string): Header[] {
+  const headers: Header[] = [];
+  let at = FIELD_LINE.lastIndex = 0;
+  for (let field; (field = FIELD_LINE.exec(text)) !== null; at = FIELD_LINE.lastIndex) {
+    headers.push([field[1]!.toLowerCase(), trimBlanks(field[2]!)]);
+  }
+  if (text.slice(at) !== "\r\n") malformed(`has an improper line in its head, after ${headers.length} fields`);
+  return headers;
 }
 
 /** RFC 9112 section 6.3, the rules in their order; stricter where it lets a recipient choose. */
 function framingOf(status: number, method: RequestHead["method"], headers: readonly Header[]): Framing {
-  const codings = listOf(headers, "transfer-encoding");
-  const lengths = new Set(listOf(headers, "content-length"));
-  if (codings.length > 0 && lengths.size > 0) malformed("has both a length and a transfer coding");
-  if (lengths.size > 1) malformed("has two different lengths");
-  const [length] = lengths;
+  const coding = listOf(headers, "transfer-encoding")?.join();
+  const [length, ...more] = listOf(headers, "content-length") ?? [];
+  if (coding !== undefined && length !== undefined) malformed("has both a length and a transfer coding");
+  if (more.some((other) => other !== length)) malformed("has two different lengths");
   if (length !== undefined && !/^\d{1,15}$/.test(length)) malformed("has a length that is not a number");
 
   if (method === "HEAD" || status < 200 || status === 204 || status === 304) return 0;
-  if (codings.length > 0) {
-    // Whatever else it may be coded with was not asked for (no TE was sent).
-    return codings.length === 1 && codings[0] === "chunked" ? "chunked" : malformed("has an unknown transfer coding");
-  }
+  // Whatever else it may be coded with was not asked for (no TE was sent).
+  if (coding !== undefined) return coding === "chunked" ? "chunked" : malformed("has an unknown transfer coding");
   return length === undefined ? "close" : Number(length);
 }
 
 /** The items of a comma-separated header in all its occurrences, in lower case. */
-function listOf(headers: readonly Header[], name: string): string[] {
-  return headers
-    .filter(([key]) => key.length === name.length && key.toLowerCase() === name)
-    .flatMap(([, value]) => value.toLowerCase().split(",").map((item) => item.trim()));
+function listOf(headers: readonly Header[], name: string): string[] | undefined {
+  let items: string[] | undefined;
+  for (const [key, value] of headers) {
+    if (key !== name) continue;
+    for (const item of value.toLowerCase().split(",")) (items ??= []).push(item.trim());
+  }
+  return items;
 }
 
 /** Spaces and tabs only: `trim` would also take a no-break space, which is part of a value. */
-function trimBlanks(text: string, from: number): string {
+function trimBlanks(text: string): string {
+  let from = 0;
   let end = text.length;
   while (from < end && isBlank(text.charCodeAt(from))) from++;
   while (end > from && isBlank(text.charCodeAt(end - 1))) end--;
@@ -104,7 +105,7 @@ function trimBlanks(text: string, from: number): string {
 
 const isBlank = (code: number) => code === 0x20 || code === 0x09;
 
-/** One character for each byte. (The decoder of that name in TextDecoder is windows-1252.) */
+/** One character for each byte. (TextDecoder's "latin1" is windows-1252, and in pieces because arguments are limited.) */
 function latin1(bytes: Uint8Array): string {
   let text = "";
   for (let from = 0; from < bytes.length; from += 8192) {

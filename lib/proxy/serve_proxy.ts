@@ -1,0 +1,36 @@
+/**
+ * Puts the proxy behind its server.
+ *
+ * @module
+ */
+
+import type { ProxyConfig } from "../config/config.ts";
+import type { Front } from "./front.ts";
+import { openFront } from "./front.ts";
+import { createProxy } from "./proxy.ts";
+import type { ProxyDependencies } from "./proxy.ts";
+import type { Router } from "./upstream.ts";
+
+/**
+ * Starts to serve metadata.
+ *
+ * @throws {ListenError} If the address is taken and stays so, or is not this machine's.
+ */
+export async function serveProxy<R extends Router>(
+  config: ProxyConfig,
+  dependencies: ProxyDependencies<R>,
+): Promise<Front> {
+  const proxy = createProxy(config, dependencies);
+  const { address, shutdown } = await openFront(config.listen, proxy.handle, {
+    activity: proxy,
+    lifetimeMs: config.idleTimeoutMs,
+    log: dependencies.log,
+  });
+  return {
+    address,
+    async shutdown(graceMs) {
+      await shutdown(graceMs);
+      proxy.close();
+    },
+  };
+}
