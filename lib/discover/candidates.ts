@@ -46,12 +46,14 @@ export interface Candidates {
   best(): Candidate | undefined;
   /** Whether somebody better than this one has not been decided on. */
   isRivalled(leader: Candidate): boolean;
+  /** Whether it is on an interface that is not the best one: somebody better may not have been named yet. */
+  isSecondary(leader: Candidate): boolean;
 }
 
 /** What candidates are judged by. */
 export interface CandidatesOptions {
   readonly config: Pick<DiscoveryConfig, "sources" | "allowServer">;
-  readonly network: Pick<Network, "isOnLink" | "isOwn">;
+  readonly network: Pick<Network, "isOnLink" | "isOwn" | "placeOf">;
   readonly validate: Validate;
   readonly clock: Clock;
   /** Ends every validation. */
@@ -80,9 +82,11 @@ export function createCandidates(options: CandidatesOptions): Candidates {
 
   /** Lower is better. */
   const distrust = ({ source }: Naming): number => config.sources.indexOf(source);
-  /** Lower is better: on-link before off-link, then in the order of trust. */
-  const rank = ({ isOnLink, namings: [naming] }: Candidate): number =>
-    (isOnLink ? 0 : config.sources.length) + distrust(naming!);
+  const placeOf = ({ namings: [naming] }: Candidate): number => network.placeOf(naming!.iface);
+  /** Lower is better: on-link before off-link, then in the order of the interfaces, then in that of trust. */
+  const compare = (a: Candidate, b: Candidate): number =>
+    Number(b.isOnLink) - Number(a.isOnLink) || placeOf(a) - placeOf(b) ||
+    distrust(a.namings[0]!) - distrust(b.namings[0]!);
 
   const whyRefused = (address: string): ValidationError | undefined => {
     if (!isUsableRouter(address)) return new ValidationError("unusable", "is no address that a router can have");
@@ -143,8 +147,9 @@ export function createCandidates(options: CandidatesOptions): Candidates {
     },
 
     list: () => [...field.values()],
-    best: () => [...field.values()].filter(({ state }) => state === "valid").sort((a, b) => rank(a) - rank(b))[0],
+    best: () => [...field.values()].filter(({ state }) => state === "valid").sort(compare)[0],
     isRivalled: (leader) =>
-      [...field.values()].some((other) => other.state === "undecided" && rank(other) < rank(leader)),
+      [...field.values()].some((other) => other.state === "undecided" && compare(other, leader) < 0),
+    isSecondary: (leader) => placeOf(leader) > 0,
   };
 }

@@ -43,6 +43,8 @@ export interface Network {
   indexedNics(): Promise<readonly (Nic & { readonly index: number })[]>;
   /** The default routes over the interfaces to search on, the preferred first. @throws {CommandError} If `ip` fails. */
   gateways(): Promise<readonly Route[]>;
+  /** The place of an interface among those that were last searched on, 0 being the best; 0 also if it is none of them. */
+  placeOf(iface: string | undefined): number;
   /** Whether the address lies in a network that the machine is attached to. */
   isOnLink(address: string): boolean;
   /** Whether the address is the machine's own. */
@@ -65,7 +67,13 @@ export function createNetwork({ iname, machine, signal, onSubstitute }: NetworkO
   const links = async () => parseLinks(await machine.runIp(["-json", "-details", "link", "show"], { signal }));
   const routes = async () => parseRoutes(await machine.runIp(["-json", "route", "show", "default"], { signal }));
 
+  let searched: readonly Nic[] = [];
+
   async function nics(): Promise<readonly Nic[]> {
+    return searched = await selectNics();
+  }
+
+  async function selectNics(): Promise<readonly Nic[]> {
     if (iname === "auto") return await selectGuestNics();
     const named = pickNics(addresses()).find(({ name }) => name === iname);
     return [named ?? await findSubstitute()];
@@ -117,6 +125,7 @@ export function createNetwork({ iname, machine, signal, onSubstitute }: NetworkO
       return known.filter(({ iface }) => selected.some(({ name }) => name === iface));
     },
 
+    placeOf: (iface) => Math.max(0, searched.findIndex(({ name }) => name === iface)),
     isOnLink: (address) => addresses().some((own) => contains(rangeOf(own), address)),
     isOwn: (address) => addresses().some((own) => own.address === address),
   };

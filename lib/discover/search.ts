@@ -89,6 +89,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     const leader = candidates.best();
     if (leader === undefined) return;
     if (isThorough) tasks.push(endAfter(THOROUGH_GRACE_MS));
+    else if (candidates.isSecondary(leader)) tasks.push(endAfter(STAGGER_MS));
     else if (candidates.isRivalled(leader)) tasks.push(endAfter(GRACE_MS));
     else over.abort();
   }
