@@ -26,7 +26,6 @@ export const OPTION = {
   parameterList: 55,
   maxMessageSize: 57,
   vendorClass: 60,
-  clientIdentifier: 61,
 } as const;
 
 /** Where the options field begins in a message: behind the header and the magic cookie. */

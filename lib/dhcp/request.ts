@@ -10,7 +10,7 @@
 
 import { isUsableRouter } from "../address/ipv4.ts";
 import type { Message } from "./message.ts";
-import { encodeMessage, parseMac } from "./message.ts";
+import { encodeMessage } from "./message.ts";
 import { OPTION, readAddress, readByte } from "./options.ts";
 
 /** The two questions. */
@@ -40,12 +40,13 @@ const PARAMETERS = [
 const VENDOR_CLASS = new TextEncoder().encode("mdproxy4cs");
 /** 1024 bytes: enough for any answer, and never in fragments. */
 const MAX_MESSAGE_SIZE = Uint8Array.of(4, 0);
-const ETHERNET = 1;
 const REPLY = 2;
 
 /**
  * Encodes a question. A DISCOVER asks for a broadcast reply, since a unicast one would go to the address on offer. It
  * neither names an address (option 50) nor wants it at once (option 80): a server would ping the one and record the other.
+ * Nor does either say who asks by anything but its MAC (option 61): Kea makes no offer to a client whose address is taken
+ * by itself under another identifier, as systemd-networkd and dhcpcd choose one.
  *
  * @param options.secs seconds since the first try
  * @throws {TypeError} If the asker has no Ethernet address.
@@ -69,7 +70,6 @@ export function encodeQuestion(
       [OPTION.parameterList, Uint8Array.from(PARAMETERS)],
       [OPTION.maxMessageSize, MAX_MESSAGE_SIZE],
       [OPTION.vendorClass, VENDOR_CLASS],
-      [OPTION.clientIdentifier, Uint8Array.of(ETHERNET, ...parseMac(asker.mac))],
     ]),
   });
 }

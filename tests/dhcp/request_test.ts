@@ -28,9 +28,8 @@ for (const [question, what, secsAndFlags, ciaddr, type] of QUESTIONS) {
         37 05 01 03 06 0f 36     # parameters: mask, routers, name servers, domain, server identifier
         39 02 04 00              # at most 1024 bytes
         3c 0a 6d 64 70 72 6f 78 79 34 63 73     # vendor class "mdproxy4cs"
-        3d 07 01 02 00 4c 9f 00 0a              # client identifier: Ethernet, the MAC
         ff
-        ${"00 ".repeat(24)}      # padding to 300 bytes
+        ${"00 ".repeat(33)}      # padding to 300 bytes
       `),
     );
   });
