@@ -4,6 +4,7 @@
  * @module
  */
 
+import { latin1 } from "../support/network_http.ts";
 import { writeAll } from "../support/network_relay.ts";
 
 const ANSWER = new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nrecorded");
@@ -13,7 +14,7 @@ async function record(connection: Deno.Conn): Promise<void> {
   const buffer = new Uint8Array(65_536);
   let heard = "";
   for (let count = await connection.read(buffer); count !== null; count = await connection.read(buffer)) {
-    heard += new TextDecoder("latin1").decode(buffer.subarray(0, count));
+    heard += latin1(buffer.subarray(0, count));
     for (let end = heard.indexOf("\r\n\r\n"); end >= 0; end = heard.indexOf("\r\n\r\n")) {
       console.log(JSON.stringify({ head: heard.slice(0, end + 4) }));
       heard = heard.slice(end + 4);

@@ -110,9 +110,11 @@ export function createExchange(connection: Deno.Conn): Exchange {
   };
 }
 
-/** Reads bytes as the characters with those numbers. */
+/** Reads bytes as the characters with those numbers, which `TextDecoder` does for no encoding it knows. */
 export function latin1(bytes: Uint8Array): string {
-  return new TextDecoder("latin1").decode(bytes);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8_192) text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
+  return text;
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
