@@ -1,0 +1,397 @@
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { createClient, UpstreamError } from "../../lib/http1/client.ts";
+import type { Client, ClientLimits, Connect } from "../../lib/http1/client.ts";
+import type { RequestHead, ResponseBody } from "../../lib/http1/message.ts";
+import { latin1, ok, startUpstream } from "../support/upstream.ts";
+import type { Script, ScriptedServer } from "../support/upstream.ts";
+import { test } from "../support/test.ts";
+
+const LIMITS: ClientLimits = {
+  connectTimeoutMs: 5_000,
+  responseTimeoutMs: 5_000,
+  idleTimeoutMs: 5_000,
+  maxHeaderBytes: 4_096,
+};
+const SHORT_MS = 50;
+
+const NEVER = new AbortController().signal;
+const ADDRESS = "10.1.1.1";
+
+/** Sends every connection to the scripted server, wherever it was meant to go. */
+const connectTo = ({ port }: { readonly port: number }): Connect => ({ signal }) =>
+  Deno.connect({ hostname: "127.0.0.1", port, signal });
+
+async function withClient(
+  script: Script,
+  run: (client: Client, server: ScriptedServer) => Promise<void>,
+  limits: Partial<ClientLimits> = {},
+): Promise<void> {
+  await using server = startUpstream(script);
+  const client = createClient({ ...LIMITS, ...limits }, connectTo(server));
+  try {
+    await run(client, server);
+  } finally {
+    client.close();
+  }
+}
+
+const get = (target: string): RequestHead => ({ method: "GET", target, headers: [] });
+
+async function readAll(body: ResponseBody): Promise<string> {
+  let text = "";
+  for (let piece; (piece = await body.read()) !== undefined;) text += latin1(piece);
+  return text;
+}
+
+async function ask(client: Client, target = "/"): Promise<{ status: number; text: string; reused: boolean }> {
+  const { status, body, reused } = await client.request(ADDRESS, get(target), { signal: NEVER });
+  return { status, text: await readAll(body), reused };
+}
+
+async function assertFails(kind: UpstreamError["kind"], run: () => Promise<unknown>): Promise<void> {
+  assertEquals((await assertRejects(run, UpstreamError)).kind, kind);
+}
+
+test("createClient sends requests one after the other on one connection", async () => {
+  await withClient(({ path, write }) => write(ok(path)), async (client, server) => {
+    assertEquals(await ask(client, "/a"), { status: 200, text: "/a", reused: false });
+    assertEquals(await ask(client, "/b"), { status: 200, text: "/b", reused: true });
+    assertEquals(server.accepted, 1);
+    assertEquals(server.heads, [
+      "GET /a HTTP/1.1\r\nHost: 10.1.1.1\r\n\r\n",
+      "GET /b HTTP/1.1\r\nHost: 10.1.1.1\r\n\r\n",
+    ]);
+  });
+});
+
+test("createClient keeps connections apart by address", async () => {
+  await withClient(({ write }) => write(ok("x")), async (client, server) => {
+    await ask(client);
+    const { reused, body } = await client.request("10.1.1.2", get("/"), { signal: NEVER });
+    body.cancel();
+    assertEquals([reused, server.accepted], [false, 2]);
+  });
+});
+
+test("createClient makes a new connection when asked for a fresh one", async () => {
+  await withClient(({ write }) => write(ok("x")), async (client, server) => {
+    await ask(client);
+    const { reused, body } = await client.request(ADDRESS, get("/"), { signal: NEVER, fresh: true });
+    body.cancel();
+    assertEquals([reused, server.accepted], [false, 2]);
+  });
+});
+
+const ANSWERS: readonly {
+  readonly what: string;
+  readonly answer: string;
+  readonly text: string;
+  readonly kept: boolean;
+}[] = [
+  { what: "a length", answer: ok("hello"), text: "hello", kept: true },
+  { what: "nothing", answer: ok(""), text: "", kept: true },
+  {
+    what: "chunks and trailers",
+    answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n",
+    text: "hello",
+    kept: true,
+  },
+  {
+    what: "what comes before the connection closes",
+    answer: "HTTP/1.1 200 OK\r\n\r\nhello",
+    text: "hello",
+    kept: false,
+  },
+  { what: "HTTP/1.0", answer: "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", text: "hello", kept: false },
+  { what: "a connection that is to close", answer: ok("hello", "Connection: close\r\n"), text: "hello", kept: false },
+  {
+    what: "what comes behind interim answers",
+    answer: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + ok("hello"),
+    text: "hello",
+    kept: true,
+  },
+  { what: "an answer with bytes behind it", answer: ok("hello") + "HTTP/1.1 200 OK\r\n", text: "hello", kept: false },
+];
+
+for (const { what, answer, text, kept } of ANSWERS) {
+  for (const pieces of ["at once", "byte by byte"] as const) {
+    test(`createClient reads ${what}, ${pieces}`, async () => {
+      await withClient(
+        async ({ write }) => {
+          for (const piece of pieces === "at once" ? [answer] : answer) await write(piece);
+          return kept ? undefined : "close";
+        },
+        async (client) => {
+          assertEquals((await ask(client)).text, text);
+          assertEquals((await ask(client)).reused, kept);
+        },
+      );
+    });
+  }
+}
+
+test("createClient reads no body where there is none, whatever the head says", async () => {
+  const heads = ["HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"];
+  await withClient(({ count, write }) => write(heads[count - 1]!), async (client) => {
+    for (const _ of heads) assertEquals((await ask(client)).text, "");
+  });
+  await withClient(({ write }) => write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), async (client) => {
+    for (const reused of [false, true]) {
+      const response = await client.request(ADDRESS, { ...get("/"), method: "HEAD" }, { signal: NEVER });
+      assertEquals([await readAll(response.body), response.reused], ["", reused]);
+    }
+  });
+});
+
+test("createClient takes an answer that came while nothing was asked for no answer", async () => {
+  const { promise: sent, resolve } = Promise.withResolvers<void>();
+  await withClient(async ({ count, path, write }) => {
+    await write(ok(path));
+    if (path !== "/first") return;
+    assertEquals(count, 1);
+    await sent;
+    await write(ok("/forged"));
+  }, async (client, server) => {
+    assertEquals((await ask(client, "/first")).text, "/first");
+    resolve();
+    await server.untilOpen(0);
+    assertEquals(await ask(client, "/second"), { status: 200, text: "/second", reused: false });
+  });
+});
+
+test("createClient notices at once that a kept connection was closed", async () => {
+  await withClient(async ({ count, write }) => {
+    await write(ok("x"));
+    return count === 1 ? "close" : undefined;
+  }, async (client, server) => {
+    await ask(client);
+    await server.untilOpen(0);
+    assertEquals((await ask(client)).reused, false);
+  });
+});
+
+test("createClient asks again on a new connection when a kept one dies before it answers", async () => {
+  await withClient(({ count, path, write }) => count === 2 ? "close" : write(ok(path)), async (client, server) => {
+    await ask(client, "/first");
+    assertEquals(await ask(client, "/second"), { status: 200, text: "/second", reused: false });
+    assertEquals(server.heads.length, 3);
+  });
+});
+
+test("createClient does not ask again when the first byte of an answer has come", async () => {
+  await withClient(async ({ count, path, write }) => {
+    await write(count === 2 ? "H" : ok(path));
+    return count === 2 ? "close" : undefined;
+  }, async (client, server) => {
+    await ask(client, "/first");
+    await assertFails("cut_short", () => ask(client, "/second"));
+    assertEquals(server.heads.length, 2);
+  });
+});
+
+test("createClient gives up the rest of a body: what has come is skipped, for what has not the connection goes", async () => {
+  await withClient(
+    ({ path, write }) => write(path === "/big" ? ok("x").replace("h: 1", "h: 100000") : ok("x")),
+    async (client, server) => {
+      const small = await client.request(ADDRESS, get("/small"), { signal: NEVER });
+      small.body.cancel();
+      const big = await client.request(ADDRESS, get("/big"), { signal: NEVER });
+      assertEquals([big.reused, big.body.length], [true, 100_000]);
+      big.body.cancel();
+      assertEquals(await big.body.read(), undefined);
+      await server.untilOpen(0);
+    },
+  );
+});
+
+test("createClient gives a whole body at once, if it is there", async () => {
+  await withClient(({ write }) => write(ok("hello")), async (client) => {
+    const { body } = await client.request(ADDRESS, get("/"), { signal: NEVER });
+    assertEquals(latin1(body.takeWhole() ?? await Promise.reject(new Error("not whole"))), "hello");
+    assertEquals([body.takeWhole(), await body.read()], [undefined, undefined]);
+    assertEquals((await ask(client)).reused, true);
+  });
+});
+
+const FAILURES: readonly {
+  readonly what: string;
+  readonly kind: UpstreamError["kind"];
+  readonly script: Script;
+  readonly limits?: Partial<ClientLimits>;
+}[] = [
+  { what: "closes without an answer", kind: "reset", script: () => "close" },
+  {
+    what: "closes within the head",
+    kind: "cut_short",
+    script: ({ write }) => write("HTTP/1.1 200 OK\r\nX").then(() => "close"),
+  },
+  { what: "sends something else", kind: "malformed", script: ({ write }) => write("SSH-2.0-x\r\n\r\n") },
+  {
+    what: "switches protocols",
+    kind: "malformed",
+    script: ({ write }) => write("HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"),
+  },
+  {
+    what: "sends a head without an end",
+    kind: "too_large",
+    script: async ({ write }) => {
+      await write("HTTP/1.1 200 OK\r\n");
+      for (let i = 0; i < 1_000; i++) await write(`X-${i}: ${"y".repeat(1_000)}\r\n`);
+    },
+  },
+  {
+    what: "sends too large a head",
+    kind: "too_large",
+    script: ({ write }) => write(ok("x", `X: ${"y".repeat(5_000)}\r\n`)),
+  },
+  {
+    what: "sends interim answers without an end",
+    kind: "too_large",
+    script: ({ write }) => write("HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000)),
+  },
+  {
+    what: "never begins its answer",
+    kind: "response_timeout",
+    script: ({ closed }) => closed,
+    limits: { responseTimeoutMs: SHORT_MS },
+  },
+  {
+    what: "never ends the head",
+    kind: "response_timeout",
+    script: ({ write, closed }) => write("HTTP/1.1 200 OK\r\n").then(() => closed),
+    limits: { responseTimeoutMs: SHORT_MS },
+  },
+  {
+    what: "closes within the body",
+    kind: "cut_short",
+    script: ({ write }) => write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello").then(() => "close"),
+  },
+  {
+    what: "closes within a chunk",
+    kind: "cut_short",
+    script: ({ write }) => write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello").then(() => "close"),
+  },
+  {
+    what: "closes instead of the last chunk",
+    kind: "cut_short",
+    script: ({ write }) =>
+      write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n").then(() => "close"),
+  },
+  {
+    what: "sends a broken chunk",
+    kind: "malformed",
+    script: ({ write }) => write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+  },
+  {
+    what: "stands still within the body",
+    kind: "idle_timeout",
+    script: ({ write, closed }) => write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello").then(() => closed),
+    limits: { idleTimeoutMs: SHORT_MS },
+  },
+];
+
+for (const { what, kind, script, limits } of FAILURES) {
+  test(`createClient fails with ${kind} when the router ${what}, and closes the connection`, async () => {
+    await withClient(script, async (client, server) => {
+      await assertFails(kind, () => ask(client));
+      await server.untilOpen(0);
+    }, limits);
+  });
+}
+
+test("createClient does not take a slow body for one that stands still", async () => {
+  await withClient(
+    async ({ write }) => {
+      await write("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n");
+      for (const byte of "slowly..") {
+        await write(byte);
+        await new Promise((resolve) => setTimeout(resolve, 40));
+      }
+    },
+    async (client) => assertEquals((await ask(client)).text, "slowly.."),
+    { idleTimeoutMs: 250 },
+  );
+});
+
+test("createClient fails with refused when nobody listens", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const client = createClient(LIMITS, connectTo(listener.addr));
+  listener.close();
+  await assertFails("refused", () => ask(client));
+  client.close();
+});
+
+test("createClient fails with connect_timeout when a connection is not accepted in time", async () => {
+  const silent: Connect = ({ signal }) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  const client = createClient({ ...LIMITS, connectTimeoutMs: SHORT_MS }, silent);
+  await assertFails("connect_timeout", () => ask(client));
+  client.close();
+});
+
+test("createClient fails with unreachable at any other error of the network", async () => {
+  const cause = new Error("No route to host (os error 113)");
+  const client = createClient(LIMITS, () => Promise.reject(cause));
+  const error = await assertRejects(() => ask(client), UpstreamError);
+  assertEquals(error.kind, "unreachable");
+  assertStrictEquals(error.cause, cause);
+  client.close();
+});
+
+test("createClient ends what it does when the signal aborts, with the signal's reason", async () => {
+  const reason = new Error("enough");
+  await withClient(({ closed }) => closed, async (client, server) => {
+    const controller = new AbortController();
+    const answer = client.request(ADDRESS, get("/"), { signal: controller.signal });
+    await server.untilOpen(1);
+    controller.abort(reason);
+    assertStrictEquals(await assertRejects(() => answer), reason);
+    await server.untilOpen(0);
+    assertStrictEquals(
+      await assertRejects(() => client.request(ADDRESS, get("/"), { signal: controller.signal })),
+      reason,
+    );
+  });
+  const controller = new AbortController();
+  const client = createClient(LIMITS, ({ signal }) =>
+    new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("Interrupted")));
+      queueMicrotask(() => controller.abort(reason));
+    }));
+  assertStrictEquals(
+    await assertRejects(() => client.request(ADDRESS, get("/"), { signal: controller.signal })),
+    reason,
+  );
+  client.close();
+});
+
+test("createClient says when a request is on its way, and over which connection", async () => {
+  await withClient(({ count, write }) => count === 2 ? "close" : write(ok("x")), async (client) => {
+    const sent: boolean[] = [];
+    const onSent = ({ reused }: { readonly reused: boolean }) => sent.push(reused);
+    for (let i = 0; i < 2; i++) {
+      const { body } = await client.request(ADDRESS, get("/"), { signal: NEVER, onSent });
+      await readAll(body);
+    }
+    assertEquals(sent, [false, true, false]);
+  });
+});
+
+test("createClient refuses to send what is not a request, and sends nothing", async () => {
+  await withClient(({ write }) => write(ok("x")), async (client, server) => {
+    await assertRejects(() => client.request(ADDRESS, get("http://evil/"), { signal: NEVER }), TypeError);
+    assertEquals(server.accepted, 0);
+  });
+});
+
+test("createClient keeps only so many connections", async () => {
+  await withClient(({ write }) => write(ok("x")), async (client, server) => {
+    const responses = await Promise.all(
+      Array.from({ length: 40 }, () => client.request(ADDRESS, get("/"), { signal: NEVER, fresh: true })),
+    );
+    await Promise.all(responses.map(({ body }) => readAll(body)));
+    await server.untilOpen(32);
+    client.close();
+    await server.untilOpen(0);
+  });
+});
