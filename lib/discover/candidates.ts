@@ -21,6 +21,8 @@ import { within } from "./within.ts";
 export interface Naming {
   readonly source: SourceName;
   readonly iface: string | undefined;
+  /** Whether it did so in an earlier search. */
+  readonly isRemembered?: boolean;
 }
 
 /** An address that may be the router's. */
@@ -39,7 +41,10 @@ export interface Candidate {
 
 /** The candidates of one search. */
 export interface Candidates {
-  /** Adds an address, and begins to validate it unless it is refused or known already. */
+  /**
+   * Adds an address, and begins to validate it unless it is refused or known already. A known one is validated once more
+   * when another source names it: what was tried in vain a moment ago may just have come up.
+   */
   propose(address: string, naming: Naming): void;
   list(): readonly Candidate[];
   /** The best of those that are valid. */
@@ -70,15 +75,19 @@ export interface CandidatesOptions {
 
 /** How long each validation but the first may take. */
 const VALIDATION_MS = 1_500;
+/** How old a validation must be for another to be worth it. */
+const FRESH_MS = 250;
 /** More than a network has, fewer than a hostile one could name. */
 const MAX_CANDIDATES = 16;
+
+/** A candidate as it is worked on. */
+type Entry = { -readonly [K in keyof Candidate]: Candidate[K] } & { triedAt: number };
 
 /** Creates an empty field. */
 export function createCandidates(options: CandidatesOptions): Candidates {
   const { config, network, validate, clock, signal, onDecided } = options;
   const startedAt = clock.now();
-  const field = new Map<string, { -readonly [K in keyof Candidate]: Candidate[K] } & { namings: Naming[] }>();
-  type Entry = NonNullable<ReturnType<typeof field.get>>;
+  const field = new Map<string, Entry>();
 
   /** Lower is better. */
   const distrust = ({ source }: Naming): number => config.sources.indexOf(source);
@@ -96,6 +105,7 @@ export function createCandidates(options: CandidatesOptions): Candidates {
   };
 
   async function attempt(entry: Entry, limitMs: number): Promise<void> {
+    entry.triedAt = clock.now();
     let failure: unknown;
     try {
       await within(limitMs, { clock, signal }, (signal) => validate(entry.address, signal));
@@ -122,16 +132,19 @@ export function createCandidates(options: CandidatesOptions): Candidates {
     await patient;
   }
 
+  function addNaming(entry: Entry, naming: Naming): void {
+    const others = entry.namings.filter(({ source, isRemembered }) => source !== naming.source || !isRemembered);
+    if (others.some(({ source }) => source === naming.source)) return;
+    entry.namings = [...others, naming].sort((a, b) => distrust(a) - distrust(b));
+    const isOpen = entry.state === "undecided" || entry.state === "invalid";
+    if (isOpen && clock.now() - entry.triedAt > FRESH_MS) options.onTask(attempt(entry, VALIDATION_MS));
+  }
+
   return {
     propose(address, naming) {
       if (signal.aborted) return;
-      const before = field.get(address);
-      if (before !== undefined) {
-        if (before.namings.some(({ source }) => source === naming.source)) return;
-        before.namings.push(naming);
-        before.namings.sort((a, b) => distrust(a) - distrust(b));
-        return;
-      }
+      const known = field.get(address);
+      if (known !== undefined) return addNaming(known, naming);
       if (field.size >= MAX_CANDIDATES) return;
       const failure = whyRefused(address);
       const entry: Entry = {
@@ -141,6 +154,7 @@ export function createCandidates(options: CandidatesOptions): Candidates {
         state: failure === undefined ? "undecided" : "refused",
         elapsedMs: clock.now() - startedAt,
         failure,
+        triedAt: -Infinity,
       };
       field.set(address, entry);
       if (failure === undefined) options.onTask(pursue(entry));

@@ -48,7 +48,7 @@ export function createJournal({ log, metrics }: { readonly log: Log; readonly me
       const level = error instanceof SourceError && error.kind === "deaf" ? "warn" : "info";
       once(
         `${source} ${describeError(error)}`,
-        () => log[level]("a source of the router has trouble", { source, error }),
+        () => log[level]("a source has trouble", { source, error }),
       );
     },
 

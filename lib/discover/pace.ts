@@ -10,19 +10,21 @@
 import { jitter } from "../dhcp/clock.ts";
 import type { Clock } from "../dhcp/clock.ts";
 
-/** The rest that is kept whoever waits: a router that fails every request must not cost a search for each. */
-export const MIN_REST_MS = 500;
+/** How soon one search may follow another, whoever waits: a router that fails every request must not cost one for each. */
+export const MIN_INTERVAL_MS = 500;
+/** The rest after the first search that found nothing. */
+const FIRST_REST_MS = 500;
 /** The longest rest while an outage is young and the router likely to be back soon. */
 const MAX_REST_MS = 8_000;
 /** The longest rest later on. */
 const MAX_LATE_REST_MS = 30_000;
 /** How long an outage is young. */
 const YOUNG_MS = 120_000;
-/** How often to ask again within a search, while requests that noticed the outage still wait for its end. */
-const RETRY_MS = 1_000;
-/** How often later on. */
+/** How often to ask again within a search at first: with jitter, a router that is there is heard within a second. */
+const RETRY_MS = 800;
+/** How often when nobody can still be in a hurry. */
 const LATE_RETRY_MS = 2_000;
-/** How long requests wait that noticed the outage. */
+/** How long requests wait that noticed the outage, and somewhat longer. */
 const FRESH_MS = 30_000;
 /** How long a search takes that nobody waits for: a few questions and their answers. */
 const QUIET_SEARCH_MS = 2_500;
@@ -49,5 +51,5 @@ export function restMs(
   clock: Clock,
 ): number {
   const cap = elapsedMs < YOUNG_MS ? MAX_REST_MS : MAX_LATE_REST_MS;
-  return jitter(Math.min(MIN_REST_MS * 2 ** Math.min(failures - 1, 16), cap), clock);
+  return jitter(Math.min(FIRST_REST_MS * 2 ** Math.min(failures - 1, 16), cap), clock);
 }

@@ -24,7 +24,7 @@ import type { Cause } from "./errors.ts";
 import { createJournal } from "./journal.ts";
 import { openMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
-import { MIN_REST_MS, restMs, retryMs, searchMs } from "./pace.ts";
+import { MIN_INTERVAL_MS, restMs, retryMs, searchMs } from "./pace.ts";
 import type { SearchReport } from "./report.ts";
 import type { Resolver, ResolverStatus, Router } from "./router.ts";
 import { startSearch } from "./search.ts";
@@ -65,7 +65,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   let confirmedAt: number | undefined;
   let lastFailure: ResolverStatus["lastFailure"];
   let lastCauses: readonly Cause[] = [];
-  let lastSearchEnded = -Infinity;
+  let lastSearchBegan = -Infinity;
   let failures = 0;
   let lostAt = 0;
 
@@ -90,8 +90,10 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   }
 
   async function seek(): Promise<void> {
-    await clock.sleep(lastSearchEnded + MIN_REST_MS - clock.now(), stop.signal);
+    await clock.sleep(lastSearchBegan + MIN_INTERVAL_MS - clock.now(), stop.signal);
     if (stop.signal.aborted) return;
+    const before = lastSearchBegan;
+    lastSearchBegan = clock.now();
     seeking = new AbortController();
     const isAwaited = waiters.size > 0 || failures === 0;
     current = startSearch(config, {
@@ -107,7 +109,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     const wasEnded = seeking.signal.aborted;
     current = seeking = undefined;
     if (stop.signal.aborted) return;
-    if (!wasEnded) lastSearchEnded = clock.now();
+    // One that was cut short to begin anew does not count.
+    if (wasEnded) lastSearchBegan = before;
     journal.searched(report);
     if (report.router !== undefined) accept(report.router);
     else if (!wasEnded) await fail(report);

@@ -12,6 +12,7 @@ import type { SourceName } from "../config/options.ts";
 import type { Clock } from "../dhcp/clock.ts";
 import { jitter } from "../dhcp/clock.ts";
 import { createCandidates } from "./candidates.ts";
+import type { Candidate } from "./candidates.ts";
 import { SourceError } from "./errors.ts";
 import type { Machine } from "./machine.ts";
 import { createNetwork } from "./network.ts";
@@ -147,20 +148,26 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     const chosen = candidates.best();
     const rows = reportCandidates(candidates.list(), chosen);
     const elapsedMs = clock.now() - startedAt;
-    const naming = chosen?.namings[0];
     return {
-      router: naming && Object.freeze({ address: chosen.address, ...naming, since: clock.date(), elapsedMs }),
+      router: chosen && toRouter(chosen, elapsedMs),
       elapsedMs,
       sources: reportSources(asked, rows),
       candidates: rows,
     };
   }
 
+  function toRouter({ address, namings }: Candidate, elapsedMs: number): Router {
+    const { source, iface } = namings[0]!;
+    return Object.freeze({ address, source, iface, since: clock.date(), elapsedMs });
+  }
+
   async function run(): Promise<SearchReport> {
     const end = () => over.abort();
     options.signal.addEventListener("abort", end);
     if (options.signal.aborted) end();
-    if (known !== undefined) candidates.propose(known.address, known);
+    if (known !== undefined) {
+      candidates.propose(known.address, { source: known.source, iface: known.iface, isRemembered: true });
+    }
     tasks.push(consultAll());
     await endAfter(timeoutMs);
     options.signal.removeEventListener("abort", end);

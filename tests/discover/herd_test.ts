@@ -22,12 +22,12 @@ test("createResolver asks rarely in a fleet that lost its router and is seldom a
 });
 
 test("createResolver asks at most about once a second in a fleet where requests wait for the router", async () => {
-  const { seconds, recoveredMs } = await playFleet({ ...TIMES, program: "this", askEveryMs: 30_000 });
+  const { seconds, recoveredMs } = await playFleet({ ...TIMES, program: "this", askEveryMs: 5_000 });
   const outage = rates(seconds.slice(120, 660));
   assert(outage.dhcp < 1, `${outage.dhcp} DHCP packets per guest and second`);
   assert(outage.validations < 0.7, `${outage.validations} validations per guest and second`);
-  const waitedMs = recoveredMs[GUESTS / 2]!;
-  assert(waitedMs <= 2_500, `half the fleet waited for ${waitedMs} ms`);
+  const waitedMs = recoveredMs[Math.floor(GUESTS * 0.75)]!;
+  assert(waitedMs <= 2_000, `a quarter of the fleet waited for more than ${waitedMs} ms`);
   const back = rates(seconds.slice(660, 720));
   assert(back.validations * 60 < 2, `${back.validations * 60} validations per guest for the router's return`);
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { restMs, searchMs } from "../../lib/discover/pace.ts";
+import { restMs, retryMs, searchMs } from "../../lib/discover/pace.ts";
 import { test } from "../support/test.ts";
 import { createVirtualClock } from "./support/virtual_clock.ts";
 
@@ -7,6 +7,10 @@ test("searchMs takes its time for those who wait, and is short while nobody does
   assertEquals(searchMs(10_000, { isAwaited: true }), 10_000);
   assertEquals(searchMs(10_000, { isAwaited: false }), 2_500);
   assertEquals(searchMs(1_000, { isAwaited: false }), 1_000);
+});
+
+test("retryMs asks often while an outage is fresh, and less often later", () => {
+  assertEquals([retryMs(0), retryMs(29_000), retryMs(31_000), retryMs(1e9)], [800, 800, 2_000, 2_000]);
 });
 
 const RESTS: readonly (readonly [failures: number, elapsedMs: number, nominalMs: number])[] = [

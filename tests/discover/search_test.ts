@@ -241,6 +241,16 @@ test("startSearch validates a router that was good a moment ago before anything 
   assert(report.elapsedMs < 20, `${report.elapsedMs} ms`);
 });
 
+test("startSearch validates a known router again as soon as a source names it", async () => {
+  const scene = createScene();
+  const router = scene.lan.add({ address: "10.1.1.1", dhcp: false, web: "hangs" });
+  const known: Router = { address: "10.1.1.1", source: "dhcp", iface: "eth0", since: 0, elapsedMs: 0 };
+  scene.clock.after(350, () => Object.assign(router, { dhcp: true, web: { status: 200, body: "i-2-50-VM" } }));
+  const report = await search(scene, {}, { known });
+  assert(report.router !== undefined);
+  assert(report.elapsedMs < 600, `${report.elapsedMs} ms`);
+});
+
 test("startSearch asks a router that was good a moment ago by its address too", async () => {
   const scene = createScene();
   scene.lan.add({ address: "10.1.1.1", web: "refuses", serverId: "10.1.1.2" });
@@ -280,6 +290,33 @@ test("startSearch searches on every Ethernet interface under auto, and only on t
     await search(scene, { iname });
     assertEquals(scene.lan.seen.discover, sent, iname);
   }
+});
+
+const TWO_ROUTERS = {
+  interfaces: [interfaceAt("10.1.1.50"), interfaceAt("10.2.2.50", { name: "eth1", mac: "02:00:4c:9f:00:0b" })],
+  links: [linkAt(2, "eth0"), linkAt(3, "eth1")],
+  files: {
+    "/run/systemd/netif/leases/2": "SERVER_ADDRESS=10.1.1.1\n",
+    "/run/systemd/netif/leases/3": "SERVER_ADDRESS=10.2.2.1\n",
+  },
+};
+
+test("startSearch prefers the router of the best interface, even if another's answers first", async () => {
+  for (const [dev, expected] of [["eth0", "10.1.1.1"], ["eth1", "10.2.2.1"]] as const) {
+    const scene = createScene({ ...TWO_ROUTERS, routes: [{ gateway: "192.0.2.1", dev }] });
+    scene.lan.add({ address: "10.1.1.1", dhcp: false, delayMs: dev === "eth0" ? 60 : 1 });
+    scene.lan.add({ address: "10.2.2.1", dhcp: false, delayMs: dev === "eth1" ? 60 : 1 });
+    const report = await search(scene, { iname: "auto", sources: ["networkd"] });
+    assertEquals(report.router?.address, expected);
+  }
+});
+
+test("startSearch takes the other interface's router when the best one has none", async () => {
+  const scene = createScene({ ...TWO_ROUTERS, routes: [{ gateway: "192.0.2.1", dev: "eth0" }] });
+  scene.lan.add({ address: "10.2.2.1", dhcp: false });
+  const report = await search(scene, { iname: "auto", sources: ["networkd"] });
+  assertEquals(report.router?.address, "10.2.2.1");
+  assert(report.elapsedMs < 400, `${report.elapsedMs} ms`);
 });
 
 test("startSearch asks every source at once and hears them out when it is to be thorough", async () => {
