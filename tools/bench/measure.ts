@@ -45,34 +45,34 @@ function done(summary, latency)
 end
 `;
 
-/** Memory of a process, in MB of a million bytes. */
+/** Memory of a process, in MiB, as `ps` and `systemctl` count it. */
 export interface Memory {
   /** Pages in memory, those of the executable file included. */
-  readonly residentMb: number;
+  readonly residentMib: number;
   /**
    * Pages that no file backs: heaps, stacks, and what the process changed of its files. Not "Private_Dirty", which
    * counts the pages of an executable that was just written until the disk has them.
    */
-  readonly privateMb: number;
+  readonly privateMib: number;
 }
 
 /** Reads what memory a process has now. */
 export async function memoryOf(pid: number): Promise<Memory> {
   const text = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
-  return { residentMb: megabytes(text, "Rss"), privateMb: megabytes(text, "Anonymous") };
+  return { residentMib: mebibytes(text, "Rss"), privateMib: mebibytes(text, "Anonymous") };
 }
 
-/** Runs something and returns the most resident memory, in MB, that a process had meanwhile. */
+/** Runs something and returns the most resident memory, in MiB, that a process had meanwhile. */
 export async function peakDuring(pid: number, run: () => Promise<unknown>): Promise<number> {
   await Deno.writeTextFile(`/proc/${pid}/clear_refs`, "5"); // proc(5): resets VmHWM
   await run();
-  return megabytes(await Deno.readTextFile(`/proc/${pid}/status`), "VmHWM");
+  return mebibytes(await Deno.readTextFile(`/proc/${pid}/status`), "VmHWM");
 }
 
-function megabytes(text: string, field: string): number {
+function mebibytes(text: string, field: string): number {
   const [, kib] = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(text) ?? [];
   if (kib === undefined) throw new Error(`The kernel says nothing of ${field}`);
-  return Number(kib) * 1_024 / 1e6;
+  return Number(kib) / 1_024;
 }
 
 /** What a process has used of the processors. */

@@ -52,15 +52,15 @@ export async function measureLives({ lab, contenders, samples, plan, say }: Benc
 
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const idle = await memoryOf(process.pid);
-    samples.add(name, { privateIdle: idle.privateMb, residentIdle: idle.residentMb });
+    samples.add(name, { privateIdle: idle.privateMib, residentIdle: idle.residentMib });
     await askClient(lab, "requests", url, 900);
     const used = await memoryOf(process.pid);
-    samples.add(name, { private1000: used.privateMb, resident1000: used.residentMb });
+    samples.add(name, { private1000: used.privateMib, resident1000: used.residentMib });
 
     if (forwards) {
       const peakOf = (count: number) =>
         peakDuring(process.pid, () => askForBodies(lab, origin, count))
-          .then((peakMb) => peakMb - idle.residentMb)
+          .then((peakMib) => peakMib - idle.residentMib)
           .catch((error) => {
             say(`${name} did not pass on ${count} bodies: ${error.message}`);
             return Infinity;
@@ -125,8 +125,8 @@ async function measureLoads(bench: Bench, processes: ReadonlyMap<Contender, Proc
     });
     const process = processes.get(contender);
     if (process === undefined) continue;
-    const { privateMb, residentMb } = await memoryOf(process.pid);
-    samples.add(name, { privateLoad: privateMb, residentLoad: residentMb });
+    const { privateMib, residentMib } = await memoryOf(process.pid);
+    samples.add(name, { privateLoad: privateMib, residentLoad: residentMib });
   }
 }
 
