@@ -70,6 +70,7 @@ declare module "@std/http/status" {
   export const STATUS_CODE: {
     readonly OK: 200;
     readonly NoContent: 204;
+    readonly ResetContent: 205;
     readonly PartialContent: 206;
     readonly MovedPermanently: 301;
     readonly Found: 302;
