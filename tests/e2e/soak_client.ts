@@ -16,8 +16,11 @@ export interface SoakOptions {
 
 /** What came of it. */
 export interface SoakReport {
-  /** How often each status came; 0 stands for no answer. */
+  /** How often each status came. */
   readonly statuses: Readonly<Record<string, number>>;
+  /** Requests that visibly failed, as a body does that is cut because its router vanished: the first few say how. */
+  readonly failures: readonly string[];
+  readonly failureCount: number;
   /** Answers that were not what they had to be: the first few, each in a sentence. */
   readonly wrong: readonly string[];
   readonly wrongCount: number;
@@ -26,24 +29,23 @@ export interface SoakReport {
 }
 
 const PROGRESS_STEP = 250;
-/** Longer than any answer may take: a request that hangs must become a wrong answer, not hold up the test. */
+/** How many sentences of each kind are kept. */
+const SHOWN = 5;
+/** Longer than any answer may take: a request that hangs must fail, not hold up the test. */
 const TIMEOUT_MS = 60_000;
 
 async function soak({ origin, requests, connections, expected }: SoakOptions): Promise<SoakReport> {
   const paths = Object.keys(expected);
   const statuses: Record<string, number> = {};
+  const failures: string[] = [];
   const wrong: string[] = [];
+  let failureCount = 0;
   let wrongCount = 0;
   let slowestMs = 0;
   let next = 0;
   const startedAt = performance.now();
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: connections });
 
-  const judge = (ok: boolean, sentence: () => string) => {
-    if (ok) return;
-    wrongCount += 1;
-    if (wrong.length < 5) wrong.push(sentence());
-  };
   const askOnce = async (number: number) => {
     const path = paths[number % paths.length]!;
     const method = number % 7 === 0 ? "HEAD" : "GET";
@@ -55,10 +57,11 @@ async function soak({ origin, requests, connections, expected }: SoakOptions): P
       const body = await response.text();
       statuses[response.status] = (statuses[response.status] ?? 0) + 1;
       const due = response.status === 200 && method === "GET" ? expected[path]! : "";
-      judge(body === due, () => `${method} ${url}: ${response.status} with ${body.length} bytes: ${body.slice(0, 80)}`);
+      if (body !== due && ++wrongCount <= SHOWN) {
+        wrong.push(`${method} ${url}: ${response.status} with ${body.length} bytes: ${body.slice(0, 80)}`);
+      }
     } catch (error) {
-      statuses[0] = (statuses[0] ?? 0) + 1;
-      judge(false, () => `${method} ${url}: ${error}`);
+      if (++failureCount <= SHOWN) failures.push(`${method} ${url}: ${error}`);
     }
     slowestMs = Math.max(slowestMs, performance.now() - askedAt);
   };
@@ -69,8 +72,15 @@ async function soak({ origin, requests, connections, expected }: SoakOptions): P
       await askOnce(number);
     }
   }));
-  const totalMs = performance.now() - startedAt;
-  return { statuses, wrong, wrongCount, slowestMs: Math.round(slowestMs), totalMs: Math.round(totalMs) };
+  return {
+    statuses,
+    failures,
+    failureCount,
+    wrong,
+    wrongCount,
+    slowestMs: Math.round(slowestMs),
+    totalMs: Math.round(performance.now() - startedAt),
+  };
 }
 
 if (import.meta.main) console.log(JSON.stringify(await soak(JSON.parse(Deno.args[0]!))));
