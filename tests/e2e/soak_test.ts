@@ -31,7 +31,7 @@ networkTest(
     const lan = await network.createSegment();
     const guest = await createGuest(network, lan);
     const router = await startRouter(network, lan, { metadata: { [GUEST.address]: METADATA } });
-    const program = await startProgram(guest);
+    const program = await startProgram(guest, ["--idle-timeout", "5s"]);
     assertEquals((await get(guest, "/latest/user-data")).status, 200);
 
     await soak(guest, WARM_UP).report;
