@@ -76,7 +76,7 @@ test("mdproxy4cs takes a flag before its variable, and the variable before the e
 networkTest("mdproxy4cs starts with an unknown log level, and says so", {}, async () => {
   await using network = await createNetwork();
   const guest = await network.createHost("guest");
-  const program = await startProgram(guest, [], { MDPROXY4CS_LOG_LEVEL: "verbose" });
+  const program = await startProgram(guest, [], { env: { MDPROXY4CS_LOG_LEVEL: "verbose" } });
   assertMatch(program.lines.join("\n"), /warn .*verbose.*using info/);
 });
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createNetwork } from "../support/network.ts";
 import { createGuest, get, PROXY, startProgram } from "../support/network_program.ts";
 import { networkTest } from "../support/network_test.ts";
@@ -57,5 +57,46 @@ networkTest(
     assertEquals(DHCPREQUEST, 0, "the program took up an offer");
     const heard = router.web.lines.filter((line) => line.includes("/latest/meta-data/vm-id?"));
     assertEquals(heard.length, 100, "the web server was asked another number of times");
+  },
+);
+
+networkTest(
+  "a program without the right to port 68 finds the router by INFORM alone, and says so once",
+  { programs: ["dnsmasq", "nginx"] },
+  async () => {
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    const router = await startRouter(network, lan);
+    await guest.must(["sh", "-c", "echo 1024 > /proc/sys/net/ipv4/ip_unprivileged_port_start"]);
+    await guest.ip("address add 169.254.169.254/32 dev lo");
+    const program = await startProgram(guest, ["--cache-ttl", "0"], { without: ["net_bind_service", "net_admin"] });
+
+    assertEquals((await get(guest, "/latest/meta-data/instance-id")).status, 200);
+    const { DHCPINFORM = 0, DHCPDISCOVER = 0 } = countPackets(router.dhcp);
+    assertEquals([DHCPINFORM > 0, DHCPDISCOVER], [true, 0]);
+    const said = program.lines.filter((line) => line.includes("port 68"));
+    assertEquals(said.length, 1, program.lines.join("\n"));
+    assertMatch(said[0]!, /CAP_NET_BIND_SERVICE/);
+  },
+);
+
+networkTest(
+  "a known router is asked from time to time whether it is still there, by INFORM",
+  { programs: ["dnsmasq", "nginx"] },
+  async () => {
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    const router = await startRouter(network, lan);
+    const program = await startProgram(guest, ["--confirm-interval", "200ms"]);
+    await program.waitForLine(/\bfound the router\b/);
+    const from = router.dhcp.lines.length;
+    for (let asked = 0, at = from; asked < 3; asked++) {
+      await router.dhcp.waitForLine(/DHCPINFORM\(/, { from: at });
+      at = router.dhcp.lines.findIndex((line, i) => i >= at && line.includes("DHCPINFORM(")) + 1;
+    }
+    assertEquals(router.dhcp.lines.slice(from).filter((line) => line.includes("DHCPDISCOVER(")), []);
+    assertEquals(program.lines.filter((line) => line.includes("suspect")), []);
   },
 );

@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { binary } from "../support/binary.ts";
 import { createNetwork } from "../support/network.ts";
 import { startRelay, writeAll } from "../support/network_relay.ts";
-import { createGuest, get, startProgram } from "../support/network_program.ts";
+import { createGuest, get, programLine, startProgram } from "../support/network_program.ts";
 import { networkTest } from "../support/network_test.ts";
 import { sampleMetadata } from "../support/servers_metadata.ts";
 import { GUEST, startRouter } from "../support/servers_router.ts";
@@ -47,7 +46,7 @@ networkTest("a listen port that is taken is waited for", SERVERS, async () => {
   const guest = await createGuest(network, lan);
   await startRouter(network, lan);
   const first = await startProgram(guest);
-  const second = guest.start([binary(), "--log-level", "debug"]);
+  const second = guest.start(programLine(["--log-level", "debug"]));
   await second.waitForLine(/\bthe port is taken\b/);
   await first.stop();
   await second.waitForLine(/\blistening\b/);
@@ -85,7 +84,19 @@ networkTest("a listen address on another interface is refused with a sentence th
   const lan = await network.createSegment();
   const guest = await createGuest(network, lan);
   await guest.ip("address add 169.254.169.254/32 dev eth0");
-  const { code, stderr } = await guest.run([binary()]);
+  const { code, stderr } = await guest.run(programLine());
   assertEquals(code, 1);
   assertMatch(stderr, /169\.254\.169\.254: it is on eth0/);
 });
+
+networkTest(
+  "a listen address that may not be added is refused with a sentence that names the capability",
+  SERVERS,
+  async () => {
+    await using network = await createNetwork();
+    const guest = await network.createHost("guest");
+    const { code, stderr } = await guest.run(programLine([], { without: ["net_admin"] }));
+    assertEquals(code, 1);
+    assertMatch(stderr, /Cannot add 169\.254\.169\.254 to lo: .*CAP_NET_ADMIN/);
+  },
+);

@@ -89,3 +89,23 @@ networkTest(
     console.log(`served again ${next.totalMs} ms after the router was back, ${next.failures.length} requests failed`);
   },
 );
+
+networkTest(
+  "a router that moves while nobody asks is found before the next request",
+  { programs: ["dnsmasq", "nginx"] },
+  async () => {
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    const router = await startRouter(network, lan);
+    const program = await startProgram(guest, ["--cache-ttl", "0", "--stale-if-error", "0", "--request-timeout", "1s"]);
+    assertEquals((await get(guest, VM_ID)).status, 200);
+
+    await router.stop();
+    assertEquals((await get(guest, VM_ID)).body, "");
+    await program.waitForLine(/\bthe router is suspect\b/);
+    await router.start("10.1.1.4");
+    await program.waitForLine(/\bthe router moved\b.*\baddress=10\.1\.1\.4\b/);
+    assertEquals((await get(guest, VM_ID)).status, 200);
+  },
+);

@@ -41,7 +41,7 @@ networkTest("the compiled program runs no other ip than the system's", SERVERS, 
   const guest = await network.createHost("guest");
   await guest.write("/run/bin/ip", "#!/bin/sh\ntouch /run/was-run\n");
   await guest.must(["chmod", "755", "/run/bin/ip"]);
-  await startProgram(guest, [], { PATH: "/run/bin:/usr/bin:/bin" });
+  await startProgram(guest, [], { env: { PATH: "/run/bin:/usr/bin:/bin" } });
   assertEquals((await guest.run(["test", "-e", "/run/was-run"])).code, 1, "an ip found in PATH was run");
 });
 
@@ -84,11 +84,13 @@ networkTest("the compiled program ignores what its environment says of proxies a
   const guest = await createGuest(network, lan);
   await startRouter(network, lan);
   await startProgram(guest, [], {
-    HTTP_PROXY: "http://127.0.0.1:9",
-    http_proxy: "http://127.0.0.1:9",
-    ALL_PROXY: "socks5://127.0.0.1:9",
-    DENO_PERMISSION_BROKER_PATH: "",
-    DENO_DIR: "/proc",
+    env: {
+      HTTP_PROXY: "http://127.0.0.1:9",
+      http_proxy: "http://127.0.0.1:9",
+      ALL_PROXY: "socks5://127.0.0.1:9",
+      DENO_PERMISSION_BROKER_PATH: "",
+      DENO_DIR: "/proc",
+    },
   });
   assertEquals((await get(guest, "/latest/meta-data/vm-id")).status, 200);
 });

@@ -28,6 +28,8 @@ export interface Exchange {
    * @throws {Error} If the connection ends before one is complete.
    */
   receive(method?: string): Promise<RawResponse>;
+  /** Waits until something has come, and leaves it there. @throws {Error} If the connection ends instead. */
+  peek(): Promise<void>;
   /** Reads until the other end closes; what came. */
   rest(): Promise<Uint8Array>;
 }
@@ -88,6 +90,10 @@ export function createExchange(connection: Deno.Conn): Exchange {
   return {
     send: (text) => writeAll(connection, typeof text === "string" ? new TextEncoder().encode(text) : text),
     rest: takeRest,
+
+    async peek() {
+      if (buffered.length === 0 && !await more()) throw new Error("The connection ended before anything came");
+    },
 
     async receive(method = "GET") {
       const [statusLine = "", ...fields] = (await takeUntil("\r\n\r\n")).split("\r\n");

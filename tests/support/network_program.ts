@@ -24,13 +24,26 @@ export async function createGuest(
   return guest;
 }
 
+/** How the program is started. */
+export interface ProgramOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Capabilities that it shall not have, in capabilities(7)'s names without `cap_`. */
+  readonly without?: readonly string[];
+}
+
+/** The command line of the compiled program. */
+export function programLine(args: readonly string[] = [], { without = [] }: ProgramOptions = {}): string[] {
+  const drop = without.length === 0 ? [] : ["setpriv", `--bounding-set=${without.map((name) => `-${name}`).join(",")}`];
+  return [...drop, binary(), ...args];
+}
+
 /** Starts the compiled program in a host and waits until it listens. */
 export async function startProgram(
   host: Host,
   args: readonly string[] = [],
-  env: Readonly<Record<string, string>> = {},
+  options: ProgramOptions = {},
 ): Promise<Process> {
-  const program = host.start([binary(), ...args], { env });
+  const program = host.start(programLine(args, options), { env: options.env ?? {} });
   await program.waitForLine(/\blistening\b.*\blisten=/);
   return program;
 }
