@@ -61,6 +61,8 @@ export function permissionFlags(denoVersion: string): string[] {
   return [
     "--no-prompt",
     "--unstable-net",
+    // No right, but the same list: a request's signal aborts only if the client goes away, not after every answer too.
+    "--unstable-no-legacy-abort",
     `--allow-net=${[...NET_ALLOWED, ...unixSockets].join(",")}`,
     `--deny-net=${NET_DENIED.join(",")}`,
     `--allow-run=${IP_COMMANDS.join(",")}`,
