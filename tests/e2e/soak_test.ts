@@ -17,6 +17,8 @@ import type { SoakOptions, SoakReport } from "./soak_client.ts";
 const REQUESTS = Number(Deno.env.get("MDPROXY4CS_SOAK_REQUESTS") ?? "20000");
 const WARM_UP = 3_000;
 const CONNECTIONS = 50;
+/** How many idle connections to the router the program may keep: more of them than before is no leak. */
+const KEPT = 32;
 
 const METADATA = { ...sampleMetadata(GUEST.address), "user-data": "0123456789abcdef".repeat(4_096) };
 const EXPECTED = Object.fromEntries(
@@ -53,7 +55,7 @@ networkTest(
     // A body that is on its way when its router vanishes is lost, and nothing else is.
     assert(failureCount <= CONNECTIONS, failures.join("\n"));
     assert((statuses[200] ?? 0) > REQUESTS * 0.9, "hardly any request was served");
-    assert(after.descriptors <= before.descriptors + 4, "descriptors leak");
+    assert(after.descriptors <= before.descriptors + KEPT, "descriptors leak");
     assert(after.residentKb <= before.residentKb * 1.25 + 8_192, "memory grows");
   },
 );
