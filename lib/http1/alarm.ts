@@ -18,7 +18,7 @@ export interface Alarm {
 export interface Alarms {
   /** Calls `strike` once, no sooner than `delayMs` from now, unless the alarm is lifted first. */
   set(delayMs: number, strike: () => void): Alarm;
-  /** Lifts all of them and stops the timer. */
+  /** Lifts all of them, and every one that is set from now on. */
   close(): void;
 }
 
@@ -35,6 +35,7 @@ export function createAlarms(now: () => number = () => performance.now()): Alarm
   let timer: ReturnType<typeof setInterval> | undefined;
   // The time at the last tick: looking at the clock for each alarm would be most of what it costs.
   let time = 0;
+  let closed = false;
 
   const tick = () => {
     time = now();
@@ -53,6 +54,7 @@ export function createAlarms(now: () => number = () => performance.now()): Alarm
 
   return {
     set(delayMs, strike) {
+      if (closed) return { cancel() {} };
       if (timer === undefined) {
         time = now();
         timer = setInterval(tick, TICK_MS);
@@ -62,6 +64,7 @@ export function createAlarms(now: () => number = () => performance.now()): Alarm
       return { cancel: () => void waiting.delete(alarm) };
     },
     close() {
+      closed = true;
       waiting.clear();
       stop();
     },

@@ -45,7 +45,7 @@ export type RequestInfo = Pick<Deno.ServeHandlerInfo, "completed">;
 /** Answers clients. */
 export interface Proxy extends Activity {
   handle(request: Request, info: RequestInfo): Response | Promise<Response>;
-  /** Lifts all time limits. */
+  /** Gives up what is still waited for. */
   close(): void;
 }
 
@@ -66,6 +66,7 @@ export function createProxy<R extends Router>(
 ): Proxy {
   let inFlight = 0;
   let activeAt = now();
+  const waiting = new Set<(reason: unknown) => void>();
   const alarms = createAlarms(now);
   const tokens = createTokens({ now });
   const counts = declareProxyMetrics(metrics, () => inFlight);
@@ -118,7 +119,9 @@ export function createProxy<R extends Router>(
       if (signal.aborted) leave();
       else signal.addEventListener("abort", leave);
     });
+    waiting.add(onGone);
     return () => {
+      waiting.delete(onGone);
       alarm.cancel();
       signal?.removeEventListener("abort", leave);
     };
@@ -196,7 +199,10 @@ export function createProxy<R extends Router>(
     get activeAt() {
       return activeAt;
     },
-    close: alarms.close,
+    close() {
+      alarms.close();
+      for (const giveUp of waiting) giveUp(new ClientGoneError("The proxy stops"));
+    },
 
     handle(request, info) {
       const startedAt = activeAt = now();

@@ -42,3 +42,14 @@ test("createAlarms stops its timer by itself when nothing waits", async () => {
   await promise;
   await new Promise((resolve) => setTimeout(resolve, 60));
 });
+
+test("createAlarms strikes no more when it is closed", async () => {
+  const alarms = createAlarms();
+  let struck = 0;
+  alarms.set(0, () => struck++);
+  alarms.close();
+  alarms.set(0, () => struck++).cancel();
+  alarms.set(0, () => struck++);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assertEquals(struck, 0);
+});

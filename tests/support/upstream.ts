@@ -11,8 +11,8 @@ export interface Heard {
   readonly path: string;
   /** How many requests this connection has carried, with this one. */
   readonly count: number;
-  /** Writes text; a character is a byte. */
-  write(text: string): Promise<void>;
+  /** Writes bytes, or text, of which a character is a byte. */
+  write(data: string | Uint8Array): Promise<void>;
   /** Resolves when the other side closes the connection. */
   readonly closed: Promise<void>;
 }
@@ -79,8 +79,8 @@ export function startUpstream(script: Script): ScriptedServer {
         const head = heard.slice(0, end + 4);
         heard = heard.slice(end + 4);
         heads.push(head);
-        const write = async (text: string) => {
-          const bytes = fromLatin1(text);
+        const write = async (data: string | Uint8Array) => {
+          const bytes = typeof data === "string" ? fromLatin1(data) : data;
           for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
         };
         if (await script({ head, path: head.split(" ")[1] ?? "", count: ++count, write, closed }) === "close") break;

@@ -15,6 +15,8 @@ import { fromLatin1 } from "./upstream.ts";
 export interface FakeUpstream extends Upstream {
   /** What was reported, as `address kind`. */
   readonly reports: readonly string[];
+  /** Resolves when something has been reported. */
+  untilReported(): Promise<void>;
   /** Ends the search: whoever waits gets this router, and so does whoever asks from now on. */
   find(address: string): void;
   /** Ends the search without a router. */
@@ -36,9 +38,11 @@ export function createFakeUpstream(
   let search = Promise.withResolvers<Router>();
   search.promise.catch(() => {});
   const reports: string[] = [];
+  const reported = Promise.withResolvers<void>();
 
   return {
     reports,
+    untilReported: () => reported.promise,
     router(signal) {
       if (router !== undefined) return router;
       return new Promise((resolve, reject) => {
@@ -46,10 +50,11 @@ export function createFakeUpstream(
         search.promise.then(resolve, reject);
       });
     },
-    report(reported, error) {
-      reports.push(`${reported.address} ${error instanceof UpstreamError ? error.kind : error}`);
-      if (reported !== router) return;
-      if (onReport === "same") router = { address: reported.address };
+    report(failed, error) {
+      reports.push(`${failed.address} ${error instanceof UpstreamError ? error.kind : error}`);
+      reported.resolve();
+      if (failed !== router) return;
+      if (onReport === "same") router = { address: failed.address };
       else this.lose();
     },
     find(address) {

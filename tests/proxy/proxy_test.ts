@@ -1,0 +1,231 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { latin1, ok } from "../support/upstream.ts";
+import { format, header, startProxy } from "../support/upstream_proxy.ts";
+import { test } from "../support/test.ts";
+
+/** More than the sockets between the router and the client hold. */
+const LARGE = new Uint8Array(24_000_000);
+
+test("proxy passes a request on and its answer back", async () => {
+  await using proxy = await startProxy(({ write }) =>
+    write(ok("i-1\n", "ETag: x\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n"))
+  );
+  const headers = [`Host: ${proxy.host}`, "User-Agent: curl/8", "Accept: */*", "X-Real-IP: 1.2.3.4"];
+  const response = await proxy.ask({ target: "//latest/../vm-id?a=%00&b#c", headers });
+  assertEquals([response.status, latin1(response.body)], [200, "i-1\n"]);
+  assertEquals(header(response, "etag"), "x");
+  assertEquals(response.headers.filter(([name]) => name === "set-cookie").map(([, value]) => value), ["a", "b"]);
+  assertEquals(proxy.router.heads, [
+    "GET //latest/../vm-id?a=%00&b HTTP/1.1\r\nHost: 10.1.1.1\r\naccept: */*\r\nuser-agent: curl/8\r\n\r\n",
+  ]);
+});
+
+test("proxy passes bytes as they are, coded or not", async () => {
+  const bytes = latin1(Uint8Array.from({ length: 256 }, (_, i) => i));
+  await using proxy = await startProxy(({ write }) =>
+    write(ok(bytes, "Content-Encoding: gzip\r\nContent-Type: text/plain\r\n"))
+  );
+  for (const accept of ["Accept-Encoding: gzip", "Accept: */*"]) {
+    const response = await proxy.ask({ target: "/", headers: [`Host: ${proxy.host}`, accept] });
+    assertEquals([latin1(response.body), header(response, "content-encoding")], [bytes, "gzip"]);
+  }
+  assertEquals(proxy.router.heads[1]!.includes("encoding"), false);
+});
+
+test("proxy does not compress what the router did not", async () => {
+  const text = "compresses well ".repeat(1_000);
+  await using proxy = await startProxy(({ write }) => write(ok(text, "Content-Type: text/plain\r\n")));
+  const response = await proxy.ask({ target: "/", headers: [`Host: ${proxy.host}`, "Accept-Encoding: gzip, br"] });
+  assertEquals([latin1(response.body) === text, header(response, "content-encoding")], [true, undefined]);
+  assertEquals(header(response, "content-length"), String(text.length));
+});
+
+test("proxy says of a HEAD what the router says, also when that is no length", async () => {
+  const heads = [
+    "HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+  ];
+  await using proxy = await startProxy(({ path, write }) => write(heads[Number(path.slice(1))]!));
+  assertEquals(header(await proxy.ask({ method: "HEAD", target: "/0" }), "content-length"), "1234");
+  assertEquals(header(await proxy.ask({ method: "HEAD", target: "/1" }), "content-length"), undefined);
+});
+
+test("proxy points a Location that names the router at itself, by the name the client used", async () => {
+  const redirect = "HTTP/1.1 301 Moved\r\nLocation: http://10.1.1.1/new?a\r\nContent-Length: 0\r\n\r\n";
+  await using proxy = await startProxy(({ write }) => write(redirect));
+  assertEquals(
+    header(await proxy.ask({ target: "/", headers: ["Host: localhost:81"] }), "location"),
+    "http://localhost:81/new?a",
+  );
+  assertEquals(header(await proxy.ask({ target: "/", version: "1.0", headers: [] }), "location"), "/new?a");
+});
+
+test("proxy serves clients of HTTP/1.0, requests in a row and requests sent without waiting", async () => {
+  await using proxy = await startProxy(({ path, write }) => write(ok(path)));
+  const old = await proxy.ask({ target: "/old", version: "1.0", headers: [] });
+  assertEquals([latin1(old.body), header(old, "transfer-encoding")], ["/old", undefined]);
+  using exchange = await proxy.open();
+  const targets = ["/a", "/b", "/c", "/d"];
+  await exchange.send(targets.map((target) => format({ target }, proxy.host)).join(""));
+  for (const target of targets) assertEquals(latin1((await exchange.receive()).body), target);
+});
+
+test("proxy refuses without a body, and without asking the router", async () => {
+  await using proxy = await startProxy(({ write }) => write(ok("x")));
+  const refusals: readonly (readonly [request: Parameters<typeof proxy.ask>[0], status: number])[] = [
+    [{ target: "/", method: "POST" }, 405],
+    [{ target: "/latest/api/token", method: "PUT" }, 405],
+    [{ target: "/", headers: ["Host: evil.example"] }, 421],
+    [{ target: "http://evil.example/" }, 400],
+    [{ target: "/", headers: [`Host: ${proxy.host}`, "X-Forwarded-For: 1.2.3.4"] }, 403],
+    [{ target: `/${"a".repeat(1_000)}` }, 414],
+    [{ target: "/", headers: [`Host: ${proxy.host}`, `X-A: ${"a".repeat(8_192)}`] }, 431],
+  ];
+  for (const [request, status] of refusals) {
+    const response = await proxy.ask(request);
+    assertEquals([response.status, response.body.length, header(response, "content-length")], [status, 0, "0"]);
+    if (status === 405) assertEquals(header(response, "allow"), "GET, HEAD");
+  }
+  assertEquals(proxy.router.accepted, 0);
+});
+
+test("proxy serves only so many requests at once", async () => {
+  await using proxy = await startProxy(
+    async ({ path, write, closed }) => path === "/wait" ? await closed : await write(ok("x")),
+    {
+      config: { maxRequests: 2 },
+    },
+  );
+  using first = await proxy.open();
+  using second = await proxy.open();
+  for (const exchange of [first, second]) await exchange.send(format({ target: "/wait" }, proxy.host));
+  await proxy.router.untilOpen(2);
+  const response = await proxy.ask("/x");
+  assertEquals([response.status, response.body.length, header(response, "retry-after")], [503, 0, "1"]);
+  assertMatch(proxy.metrics(), /^mdproxy4cs_requests_in_flight 2$/m);
+});
+
+test("proxy asks nobody any more when the client goes away before its answer", async () => {
+  await using proxy = await startProxy(({ closed }) => closed);
+  const exchange = await proxy.open();
+  await exchange.send(format({ target: "/" }, proxy.host));
+  // By then the proxy has begun to watch the client, which it does only when an answer is late.
+  await proxy.upstream.untilReported();
+  exchange[Symbol.dispose]();
+  await proxy.router.untilOpen(0);
+  await proxy.untilLogged(/request .*status=499/);
+});
+
+test("proxy asks nobody any more when the client goes away within its answer", async () => {
+  await using proxy = await startProxy(async ({ write, closed }) => {
+    await write(`HTTP/1.1 200 OK\r\nContent-Length: ${LARGE.length + 1}\r\n\r\n`);
+    await write(LARGE);
+    await closed;
+  });
+  const exchange = await proxy.open();
+  await exchange.send(format({ target: "/" }, proxy.host));
+  await exchange.connection.read(new Uint8Array(1_000));
+  exchange[Symbol.dispose]();
+  await proxy.router.untilOpen(0);
+});
+
+test("proxy gives up a client that reads nothing, and cuts it when it renews its server", async () => {
+  await using proxy = await startProxy(async ({ write }) => {
+    await write(`HTTP/1.1 200 OK\r\nContent-Length: ${LARGE.length}\r\n\r\n`);
+    await write(LARGE);
+  }, { config: { idleTimeoutMs: 100 } });
+  using exchange = await proxy.open();
+  await exchange.send(format({ target: "/" }, proxy.host));
+  await proxy.untilLogged(/an answer was cut .*took nothing/);
+  assertMatch(proxy.metrics(), /^mdproxy4cs_requests_in_flight 0$/m);
+  await proxy.router.untilOpen(0);
+  await assertRejects(() => exchange.receive());
+});
+
+test("proxy passes a large body on, whole and in order", async () => {
+  const body = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i ^ (i >>> 9)) & 255);
+  await using proxy = await startProxy(async ({ write }) => {
+    await write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);
+    await write(body);
+  });
+  const response = await proxy.ask("/");
+  assertEquals(header(response, "content-length"), String(body.length));
+  assertEquals(response.body.length, body.length);
+  assertEquals(response.body.every((byte, i) => byte === body[i]), true);
+});
+
+test("proxy asks for a token where one is required, and gives them away for a PUT", async () => {
+  await using proxy = await startProxy(({ write }) => write(ok("i-1")), { config: { requireToken: true } });
+  const get = async (...headers: string[]) => {
+    const response = await proxy.ask({ target: "/latest/vm-id", headers: [`Host: ${proxy.host}`, ...headers] });
+    return [response.status, latin1(response.body)];
+  };
+  const put = (target: string, ...headers: string[]) =>
+    proxy.ask({ method: "PUT", target, headers: [`Host: ${proxy.host}`, "Content-Length: 0", ...headers] });
+  const ttl = "X-aws-ec2-metadata-token-ttl-seconds: 60";
+
+  assertEquals(await get(), [401, ""]);
+  assertEquals(await get("X-aws-ec2-metadata-token: forged"), [401, ""]);
+  assertEquals((await put("/latest/api/token")).status, 400);
+  assertEquals((await put("/latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds: 0")).status, 400);
+  assertEquals((await put("/latest/vm-id", ttl)).status, 405);
+  assertEquals((await put("/latest/api/token", ttl, "X-Forwarded-For: 1.2.3.4")).status, 403);
+  const issued = await put("/latest/api/token", ttl);
+  assertEquals([issued.status, header(issued, "x-aws-ec2-metadata-token-ttl-seconds")], [200, "60"]);
+  assertEquals(await get(`X-aws-ec2-metadata-token: ${latin1(issued.body)}`), [200, "i-1"]);
+  assertEquals(proxy.router.heads, ["GET /latest/vm-id HTTP/1.1\r\nHost: 10.1.1.1\r\n\r\n"]);
+});
+
+test("proxy writes no secret anywhere: not a body, not a query, not a header", async () => {
+  const canary = "c4n4ry";
+  await using proxy = await startProxy(({ path, write }) => {
+    if (path.startsWith("/cut")) {
+      return write(`HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n${canary}`).then(() => "close");
+    }
+    if (path.startsWith("/bad")) return write(`${canary}\r\n\r\n`);
+    if (path.startsWith("/500")) {
+      return write(`HTTP/1.1 500 ${canary}\r\nX: ${canary}\r\nContent-Length: 6\r\n\r\n${canary}`);
+    }
+    return write(ok(canary, `X: ${canary}\r\n`));
+  }, { config: { requestTimeoutMs: 500 } });
+  const headers = [`Host: ${proxy.host}`, `Authorization: ${canary}`, `Cookie: ${canary}`, `X-A: ${canary}`];
+  for (const path of ["/latest/user-data", "/cut", "/bad", "/500"]) {
+    await proxy.ask({ target: `${path}?${canary}`, headers });
+  }
+  for (
+    const request of [{ method: "POST" }, { headers: [`Host: ${canary}`] }, {
+      headers: [...headers, `Forwarded: ${canary}`],
+    }]
+  ) {
+    await proxy.ask({ target: `/?${canary}`, ...request });
+  }
+  assertEquals([...proxy.lines, proxy.metrics()].filter((text) => text.includes(canary)), []);
+  assertMatch(proxy.lines.join(""), /debug request method=GET path=\/latest\/user-data /);
+});
+
+test("proxy logs one line for each event, whatever the path is", async () => {
+  await using proxy = await startProxy(({ write }) => write(ok("x")));
+  for (const target of ["/%0a%1b[31mforged", `/${"a".repeat(900)}`, "/\\u001b", "/="]) await proxy.ask(target);
+  for (const line of proxy.lines) assertMatch(line, /^[\d:.TZ-]+ debug request [\x20-\x7e…]{1,700}\n$/);
+});
+
+test("proxy counts what it does", async () => {
+  await using proxy = await startProxy(({ path, write }) => path === "/bad" ? write("no\r\n\r\n") : write(ok("x")), {
+    config: { cacheTtlMs: 60_000 },
+  });
+  for (const target of ["/latest/a", "/latest/a", "/b", "/bad"]) await proxy.ask(target);
+  const text = proxy.metrics();
+  for (
+    const line of [
+      'mdproxy4cs_requests_total{class="2xx"} 3',
+      'mdproxy4cs_requests_total{class="5xx"} 1',
+      'mdproxy4cs_cache_total{outcome="miss"} 1',
+      'mdproxy4cs_cache_total{outcome="hit"} 1',
+      'mdproxy4cs_cache_total{outcome="bypass"} 1',
+      'mdproxy4cs_upstream_errors_total{kind="malformed"} 1',
+      "mdproxy4cs_request_duration_seconds_count 4",
+      "mdproxy4cs_upstream_duration_seconds_count 2",
+      "mdproxy4cs_requests_in_flight 0",
+    ]
+  ) assertEquals(text.split("\n").includes(line), true, `${line} is not in\n${text}`);
+});
