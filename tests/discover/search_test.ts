@@ -311,6 +311,16 @@ test("startSearch prefers the router of the best interface, even if another's an
   }
 });
 
+test("startSearch gives the best interface's router a moment to be named at all", async () => {
+  const scene = createScene({ ...TWO_ROUTERS, routes: [{ gateway: "192.0.2.1", dev: "eth0" }] });
+  delete scene.guest.files["/run/systemd/netif/leases/2"];
+  scene.lan.add({ address: "10.1.1.7", serverId: "10.1.1.1", web: "refuses", delayMs: 400 });
+  scene.lan.add({ address: "10.1.1.1", dhcp: false });
+  scene.lan.add({ address: "10.2.2.1", dhcp: false });
+  const report = await search(scene, { iname: "auto", sources: ["networkd", "dhcp"] });
+  assertEquals(report.router?.address, "10.1.1.1");
+});
+
 test("startSearch takes the other interface's router when the best one has none", async () => {
   const scene = createScene({ ...TWO_ROUTERS, routes: [{ gateway: "192.0.2.1", dev: "eth0" }] });
   scene.lan.add({ address: "10.2.2.1", dhcp: false });
