@@ -16,6 +16,7 @@ import type { Cause } from "./errors.ts";
 import { formatReport } from "./format_report.ts";
 import { openMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
+import { createNetwork } from "./network.ts";
 import { retryMs } from "./pace.ts";
 import type { SearchReport } from "./report.ts";
 import { startSearch } from "./search.ts";
@@ -65,12 +66,25 @@ export async function runDiscover(config: DiscoveryConfig, options: DiscoverOpti
   client.close();
 
   const causes = causesOf(report);
-  const advice = report.router === undefined ? diagnose({ sources, causes }) : undefined;
+  const advice = report.router === undefined
+    ? diagnose({ sources, causes: [...causes, ...await findDownLinks(iname, machine)] })
+    : undefined;
   // What is said as a cause, or as the cause of a cause, need not be said twice.
   const unsaid = [...notes].filter(([message]) => !causes.some((cause) => cause.message.includes(message)));
   const rest = { notes: unsaid.map(([, note]) => note), advice };
   write(json ? formatJson(report, rest) : formatReport(report, rest));
   return report.router === undefined ? 1 : 0;
+}
+
+/** An interface that is down takes what it is sent and says nothing. */
+async function findDownLinks(iname: string, machine: Machine): Promise<Cause[]> {
+  const network = createNetwork({ iname, machine, signal: new AbortController().signal });
+  const nics = await network.indexedNics().catch(() => []);
+  return nics.filter(({ isUp }) => !isUp).map(({ name }) => ({
+    source: "dhcp",
+    kind: "link_down",
+    message: `${name} is down`,
+  }));
 }
 
 /** Writes the same for a program to read. */

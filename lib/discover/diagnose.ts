@@ -35,6 +35,10 @@ const REMEDIES: readonly { readonly kinds: readonly string[]; readonly next: str
     next: "look at `ip address`, and at whatever configures the network; the daemon waits for an address by itself",
   },
   {
+    kinds: ["link_down"],
+    next: "bring it up with `ip link set ... up`, or see that the virtual machine's network is plugged in",
+  },
+  {
     kinds: ["not_allowed"],
     next: "add its range to --allow-server if it is to be trusted",
   },

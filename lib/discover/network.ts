@@ -25,6 +25,13 @@ export interface Link {
   readonly isUp: boolean;
 }
 
+/** An interface to search on, with what only `ip` knows of it. */
+export interface IndexedNic extends Nic {
+  /** By which some programs name their files. */
+  readonly index: number;
+  readonly isUp: boolean;
+}
+
 /** A default route. */
 export interface Route {
   readonly gateway: string;
@@ -39,8 +46,8 @@ export interface Network {
    * @throws {SourceError} `no_interface` or `no_address`, if there is none yet.
    */
   nics(): Promise<readonly Nic[]>;
-  /** The same with their index, by which some programs name their files. @throws {CommandError} If `ip` fails. */
-  indexedNics(): Promise<readonly (Nic & { readonly index: number })[]>;
+  /** The same with what only `ip` knows of them. @throws {CommandError} If `ip` fails. */
+  indexedNics(): Promise<readonly IndexedNic[]>;
   /** The default routes over the interfaces to search on, the preferred first. @throws {CommandError} If `ip` fails. */
   gateways(): Promise<readonly Route[]>;
   /** The place of an interface among those that were last searched on, 0 being the best; 0 also if it is none of them. */
@@ -116,7 +123,7 @@ export function createNetwork({ iname, machine, signal, onSubstitute }: NetworkO
       const [selected, known] = await Promise.all([nics(), links()]);
       return selected.flatMap((nic) => {
         const link = known.find(({ name }) => name === nic.name);
-        return link === undefined ? [] : [{ ...nic, index: link.index }];
+        return link === undefined ? [] : [{ ...nic, index: link.index, isUp: link.isUp }];
       });
     },
 

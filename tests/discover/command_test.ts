@@ -1,8 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { runDiscover } from "../../lib/discover/command.ts";
 import { test } from "../support/test.ts";
 import { discoveryConfig } from "./support/config.ts";
-import { createLan } from "./support/lan.ts";
+import { createLan, linkAt } from "./support/lan.ts";
 import type { GuestOptions, Lan } from "./support/lan.ts";
 import { createVirtualClock } from "./support/virtual_clock.ts";
 
@@ -77,6 +77,11 @@ No router found. Most likely: no DHCP server answered on eth0 (10.1.1.50, 02:00:
 Next: run as root or with CAP_NET_BIND_SERVICE, and see who holds the port with \`ss -ulpn sport = :68\`.
 `,
   );
+});
+
+test("runDiscover notices that the link is down", async () => {
+  const { output } = await discover(() => {}, { guest: { links: [linkAt(2, "eth0", { flags: ["BROADCAST"] })] } });
+  assertMatch(output, /\nNo router found. Most likely: eth0 is down. Next: bring it up/);
 });
 
 test("runDiscover writes the same as JSON", async () => {

@@ -8,6 +8,7 @@ import { test } from "../support/test.ts";
 const CASES: readonly (readonly [causes: readonly string[], expected: string, advice: RegExp])[] = [
   [["dhcp no_interface", "gateway no_interface"], "dhcp no_interface", /--iname/],
   [["dhcp no_address", "networkd silent"], "dhcp no_address", /ip address/],
+  [["dhcp no_answer", "dhcp link_down"], "dhcp link_down", /ip link set/],
   [["dhcp not_allowed", "dns silent"], "dhcp not_allowed", /--allow-server/],
   [["dhcp no_answer", "gateway not_allowed"], "dhcp no_answer", /MAC address/],
   [["dhcp status", "gateway refused"], "dhcp status", /address/],

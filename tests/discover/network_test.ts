@@ -158,7 +158,7 @@ for (const [what, setup, kind, message] of TROUBLES) {
 
 test("createNetwork finds the index of each interface", async () => {
   const { network } = setUp({ links: [linkAt(1, "lo"), linkAt(7, "eth0")] });
-  assertEquals((await network.indexedNics()).map(({ name, index }) => [name, index]), [["eth0", 7]]);
+  assertEquals((await network.indexedNics()).map(({ name, index, isUp }) => [name, index, isUp]), [["eth0", 7, true]]);
 });
 
 test("createNetwork gives the gateways over the selected interfaces only", async () => {

@@ -4,6 +4,7 @@ import { UpstreamError } from "../../lib/http1/error.ts";
 import { test } from "../support/test.ts";
 
 const NEVER = new AbortController().signal;
+const encode = (text: string) => Uint8Array.from(new TextEncoder().encode(text));
 
 /** Validates against a router that answers with this status and these chunks. */
 async function validate(status: number, chunks: readonly string[]) {
@@ -13,7 +14,7 @@ async function validate(status: number, chunks: readonly string[]) {
   const check = createValidate({
     request(address, { method, target }, { fresh }) {
       asked.push({ address, method, target, fresh });
-      const read = () => Promise.resolve(rest.length === 0 ? undefined : new TextEncoder().encode(rest.shift()));
+      const read = () => Promise.resolve(rest.length === 0 ? undefined : encode(rest.shift()!));
       const body = { length: undefined, read, takeWhole: () => undefined, cancel: () => void (isCancelled = true) };
       return Promise.resolve({ status, headers: [], reused: false, body });
     },

@@ -103,7 +103,7 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
       if (web === "hangs") return await untilAborted(signal);
       if (web === "refuses") throw new UpstreamError("refused", "The router refused the connection");
       const isKnown = target === "/latest/meta-data/instance-id";
-      const chunks = isKnown && web.body !== "" ? [new TextEncoder().encode(web.body)] : [];
+      const chunks = isKnown && web.body !== "" ? [Uint8Array.from(new TextEncoder().encode(web.body))] : [];
       return {
         status: isKnown ? web.status : 404,
         headers: [],
