@@ -67,13 +67,14 @@ async function ensureBase(): Promise<string> {
   await Deno.mkdir(cache, { recursive: true });
   const part = await Deno.makeTempDir({ dir: cache, prefix: `debian-${SUITE}.` });
   try {
-    console.log(`Getting a minimal Debian, once: about a minute`);
-    const include = `--include=${PACKAGES.join(",")}`;
-    const { code, stdout } = await runCommand(["debootstrap", "--variant=minbase", include, SUITE, part], {
-      // A proxy that opens TLS is nothing to debootstrap, but one for HTTP may be the only way out.
-      env: Object.fromEntries(["http_proxy", "https_proxy"].map((name) => [name, Deno.env.get(name) ?? ""])),
-    });
-    if (code !== 0) throw new Error(`debootstrap failed: ${stdout.split("\n").slice(-5).join("\n")}`);
+    console.log("Getting a minimal Debian, once: about a minute");
+    // In a namespace, so that what it mounts is gone with it, whatever happens.
+    const { code, stdout } = await new Deno.Command("unshare", {
+      args: ["--mount", "debootstrap", "--variant=minbase", `--include=${PACKAGES.join(",")}`, SUITE, part],
+    }).output();
+    if (code !== 0) {
+      throw new Error(`debootstrap failed: ${new TextDecoder().decode(stdout).split("\n").slice(-5).join("\n")}`);
+    }
     await Deno.chmod(part, 0o755);
     await Deno.rename(part, base);
   } catch (error) {
