@@ -6,6 +6,9 @@
  * flight and none came for a while, and whatever still hangs on the old one is cut: half requests, clients that took
  * nothing of their answer until it was given up, and idle connections, as any server closes them.
  *
+ * The new one listens beside the old one first. Closing a listener resets connections that it has not accepted yet:
+ * that takes a connection made within the same fraction of a millisecond, and then only every other one.
+ *
  * @module
  */
 
@@ -53,6 +56,8 @@ const QUIET_MS = 1_000;
 /** So many lifetimes without a quiet moment, and any moment without a request in flight will do. */
 const OVERDUE = 10;
 const LOOK_AGAIN_MS = 1_000;
+/** How long the old and the new server listen together. */
+const BOTH_LISTEN_MS = 50;
 
 /** How often to look whether requests have finished, and how long their last bytes may take to leave. */
 const POLL_MS = 10;
@@ -91,24 +96,34 @@ export async function openFront(
   let current = serve(listen.port);
   const address = current.server.addr;
   let servedSince = now();
+  let successor: typeof current | undefined;
 
   const isQuiet = () =>
     activity.inFlight === 0 &&
     (now() - activity.activeAt >= QUIET_MS || now() - servedSince >= OVERDUE * lifetimeMs);
-  const renew = () => {
+  /** One step towards a new server, if the moment allows it; returns when to take the next. */
+  const renew = (): number => {
+    if (!isQuiet()) return LOOK_AGAIN_MS;
+    if (successor === undefined) {
+      successor = serve(address.port);
+      return BOTH_LISTEN_MS;
+    }
+    const { cut, server } = current;
+    current = successor;
+    successor = undefined;
+    servedSince = now();
+    cut.abort();
+    server.finished.then(() => log.debug("renewed the server"));
+    return lifetimeMs;
+  };
+  const look = () => {
+    let nextMs = lifetimeMs;
     try {
-      const old = current;
-      current = serve(address.port);
-      servedSince = now();
-      old.cut.abort();
+      nextMs = renew();
     } catch (error) {
       log.warn("cannot renew the server, keeping the old one", { error });
     }
-  };
-  const look = () => {
-    const quiet = isQuiet();
-    if (quiet) renew();
-    timer = setTimeout(look, quiet ? lifetimeMs : LOOK_AGAIN_MS);
+    timer = setTimeout(look, nextMs);
   };
   let timer = setTimeout(look, lifetimeMs);
 
@@ -119,8 +134,10 @@ export async function openFront(
       const deadline = now() + graceMs;
       while (activity.inFlight > 0 && now() < deadline) await sleep(POLL_MS);
       await sleep(FLUSH_MS);
-      current.cut.abort();
-      await current.server.finished;
+      for (const { cut, server } of successor === undefined ? [current] : [current, successor]) {
+        cut.abort();
+        await server.finished;
+      }
     },
   };
 }
