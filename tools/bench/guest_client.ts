@@ -5,7 +5,7 @@
  *   guest_client.ts first URL            says "ready", then polls until something answers; prints when it did
  *   guest_client.ts requests URL COUNT   one request after the other over one connection
  *   guest_client.ts bodies URL COUNT     bodies side by side, counted and dropped
- *   guest_client.ts recover URL...       polls each until it answers again; prints how long that took
+ *   guest_client.ts recover URL          polls until it answers again; prints how long that took
  * ```
  *
  * Answers are one line of JSON. It imports nothing, so that it starts fast.
@@ -86,18 +86,16 @@ async function receive(url: URL, signal?: AbortSignal): Promise<Received> {
   return { ok: response.ok ? 1 : 0, bytes };
 }
 
-/** Each URL is asked for with a query that nobody can have kept an answer to. */
-function recover(urls: readonly URL[]): Promise<(number | null)[]> {
-  return Promise.all(urls.map(async (url) => {
-    const start = performance.now();
-    const signal = AbortSignal.timeout(RECOVERY_LIMIT_MS);
-    for (let attempt = 0; !signal.aborted; attempt++, await delay(POLL_MS)) {
-      const unseen = new URL(`?${start}-${attempt}`, url);
-      const { ok } = await receive(unseen, signal).catch(() => ({ ok: 0 }));
-      if (ok === 1) return performance.now() - start;
-    }
-    return null;
-  }));
+/** Asks with queries that nobody can have kept an answer to. */
+async function recover(url: URL): Promise<number | null> {
+  const start = performance.now();
+  const signal = AbortSignal.timeout(RECOVERY_LIMIT_MS);
+  for (let attempt = 0; !signal.aborted; attempt++, await delay(POLL_MS)) {
+    const unseen = new URL(`?${start}-${attempt}`, url);
+    const { ok } = await receive(unseen, signal).catch(() => ({ ok: 0 }));
+    if (ok === 1) return performance.now() - start;
+  }
+  return null;
 }
 
 function now(): number {
@@ -125,7 +123,7 @@ if (import.meta.main) {
       answer = await bodies(url, count);
       break;
     case "recover":
-      answer = await recover(rest.map((text) => new URL(text)));
+      answer = await recover(url);
       break;
     default:
       throw new Error(`There is no "${what}"`);

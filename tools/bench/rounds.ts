@@ -22,7 +22,6 @@ export interface Plan {
   readonly loads: number;
   readonly loadSec: number;
   readonly idleSec: number;
-  readonly moves: number;
 }
 
 /** What all rounds share. */
@@ -38,21 +37,23 @@ export interface Bench {
 /** How long memory gets to settle after a start before it counts as idle. */
 const SETTLE_MS = 1_000;
 
-/** Starts everyone afresh, one at a time: start times, DHCP packets, memory of the young process, peaks. */
+/** How long after its last request a process counts as idle: connections are kept for a few seconds. */
+const REST_MS = 5_000;
+
+/** Starts everyone afresh, one at a time: start times, memory, peaks, a router that moves. */
 export async function measureLives({ lab, contenders, samples, plan, say }: Bench): Promise<void> {
   for (const { contender, turn } of turns(contenders.filter(({ argv }) => argv !== undefined), plan.lives)) {
     say(`start ${turn}: ${contender.name}`);
-    const { name, origin, forwards } = contender;
+    const { name, origin, forwards, discovers } = contender;
     const url = origin + USER_DATA_PATH;
     const packetsBefore = lab.dhcpPackets();
     const { process, acceptMs, firstByteMs } = await startContender(lab, contender);
     samples.add(name, { accept: acceptMs, firstByte: firstByteMs });
-    await askClient(lab, "requests", url, 99);
-    if (forwards) samples.add(name, { dhcp: lab.dhcpPackets() - packetsBefore });
-
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const idle = await memoryOf(process.pid);
     samples.add(name, { privateIdle: idle.privateMib, residentIdle: idle.residentMib });
+    await askClient(lab, "requests", url, 99);
+    if (forwards) samples.add(name, { dhcp: lab.dhcpPackets() - packetsBefore });
     await askClient(lab, "requests", url, 900);
     const used = await memoryOf(process.pid);
     samples.add(name, { private1000: used.privateMib, resident1000: used.residentMib });
@@ -67,11 +68,17 @@ export async function measureLives({ lab, contenders, samples, plan, say }: Benc
           });
       samples.add(name, { peak1: await peakOf(1), peak8: await peakOf(8) });
     }
+    if (discovers) {
+      await lab.move();
+      const recoveryMs = await askClient<number | null>(lab, "recover", url);
+      samples.add(name, { recovery: recoveryMs ?? Infinity });
+      await lab.move();
+    }
     await process.stop();
   }
 }
 
-/** Starts everyone once and for all: what they do when nobody asks, then load, then a router that moves. */
+/** Starts everyone once and for all: what they do when nobody asks, then load. */
 export async function measureServices(bench: Bench, whileIdle: () => Promise<void>): Promise<void> {
   const { lab, contenders, plan, say } = bench;
   const processes = new Map<Contender, Process>();
@@ -81,13 +88,12 @@ export async function measureServices(bench: Bench, whileIdle: () => Promise<voi
   say(`idle for ${plan.idleSec} s`);
   await Promise.all([measureIdle(bench, processes), whileIdle()]);
   await measureLoads(bench, processes);
-  await measureMoves(bench);
   for (const process of processes.values()) await process.stop();
 }
 
 async function measureIdle({ samples, plan }: Bench, processes: ReadonlyMap<Contender, Process>): Promise<void> {
   await Promise.all(Array.from(processes, async ([{ name }, { pid }]) => {
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await new Promise((resolve) => setTimeout(resolve, REST_MS));
     const before = await workOf(pid);
     await new Promise((resolve) => setTimeout(resolve, plan.idleSec * 1e3));
     const after = await workOf(pid);
@@ -127,21 +133,6 @@ async function measureLoads(bench: Bench, processes: ReadonlyMap<Contender, Proc
     if (process === undefined) continue;
     const { privateMib, residentMib } = await memoryOf(process.pid);
     samples.add(name, { privateLoad: privateMib, residentLoad: residentMib });
-  }
-}
-
-/** Everyone at the same time, with the first request after the router stands at its new address. */
-async function measureMoves({ lab, contenders, samples, plan, say }: Bench): Promise<void> {
-  const searching = contenders.filter(({ discovers }) => discovers);
-  for (let move = 1; move <= plan.moves; move++) {
-    say(`move ${move} of ${plan.moves}`);
-    await lab.move();
-    const recovered = await askClient<(number | null)[]>(
-      lab,
-      "recover",
-      ...searching.map(({ origin }) => origin + USER_DATA_PATH),
-    );
-    searching.forEach(({ name }, i) => samples.add(name, { recovery: recovered[i] ?? Infinity }));
   }
 }
 
