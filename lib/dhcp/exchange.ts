@@ -97,16 +97,9 @@ export function createExchange(
       const isDeaf = !tryOpen(() => open("0.0.0.0", CLIENT_PORT), onDeaf);
       for (const socket of sockets) listeners.push(listenTo(socket, hear));
 
-      for (
-        let count = 0, pauseMs = FIRST_RETRY_MS;
-        !signal.aborted;
-        count++, pauseMs = Math.min(pauseMs * 2, retryMs)
-      ) {
-        const packets = [
-          ...(broadcast ? choose(count, { isDeaf }).map((question) => ({ question, to: "255.255.255.255" })) : []),
-          // Only the first time beside a broadcast, which the server hears as well, as a rule.
-          ...(broadcast && count > 0 ? [] : servers.map((to) => ({ question: "inform" as const, to }))),
-        ];
+      let pauseMs = FIRST_RETRY_MS;
+      for (let count = 0; !signal.aborted; count++) {
+        const packets = plan(count, { broadcast, servers, isDeaf });
         const secs = Math.floor((clock.now() - startedAt) / 1_000);
         const results = await Promise.allSettled(lines.flatMap((line) =>
           packets.map(async ({ question, to }) => {
@@ -117,6 +110,7 @@ export function createExchange(
         const failed = results.find((result) => result.status === "rejected");
         if (failed !== undefined && results.every((result) => result.status === "rejected")) throw failed.reason;
         await clock.sleep(jitter(pauseMs, clock), signal);
+        pauseMs = Math.min(pauseMs * 2, retryMs);
       }
     } finally {
       for (const socket of sockets) socket.close();
@@ -125,13 +119,31 @@ export function createExchange(
   };
 }
 
+/** What to send on one interface. */
+interface Packet {
+  readonly question: Question;
+  readonly to: string;
+}
+
 /**
- * Which questions to broadcast: both at first, then one after the other, which costs the network half as much and most
- * servers answer either. An offer only ever comes to port 68.
+ * What to send the first time (`count` 0) and each time after it: both questions to everyone at first, then one after the
+ * other, which costs the network half as much, and most servers answer either.
  */
-function choose(count: number, { isDeaf }: { readonly isDeaf: boolean }): readonly Question[] {
-  if (isDeaf) return ["inform"];
-  return count === 0 ? ["inform", "discover"] : count % 2 === 1 ? ["discover"] : ["inform"];
+function plan(
+  count: number,
+  { broadcast, servers, isDeaf }: {
+    readonly broadcast: boolean;
+    readonly servers: readonly string[];
+    readonly isDeaf: boolean;
+  },
+): Packet[] {
+  const toServers = servers.map((to) => ({ question: "inform", to } as const));
+  if (!broadcast) return toServers;
+  // An offer only ever comes to port 68.
+  const questions: readonly Question[] = isDeaf ? ["inform"] : ["inform", "discover"];
+  const toEveryone = questions.map((question) => ({ question, to: "255.255.255.255" }));
+  // A server hears the broadcasts too, as a rule.
+  return count === 0 ? [...toEveryone, ...toServers] : [toEveryone[count % questions.length]!];
 }
 
 /** One interface in one exchange. */
