@@ -70,7 +70,6 @@ async function demo(): Promise<void> {
 
   const { code } = await program.stop();
   if (code !== 0) throw new Error(`The program ended with ${code} when it was told to stop`);
-  done("stopped, and nothing is left behind");
 }
 
 /** The program's line about the router it found. */
@@ -108,6 +107,8 @@ if (whyNot !== undefined) {
 }
 try {
   await demo();
+  done("stopped, and nothing is left behind");
+  say();
 } catch (error) {
   console.error(`\n${red("✗")} ${error instanceof Error ? error.message : error}`);
   Deno.exitCode = 1;

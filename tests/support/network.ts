@@ -65,7 +65,7 @@ export async function createNetwork(): Promise<Network> {
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   // Servers that give up root, as Apache does, must still reach their files.
   await Deno.chmod(folder, 0o755);
-  const ground = stack.use(await createGround());
+  const ground = stack.use(await createGround(folder));
   const switches = createHost("switch", ground, stack);
   let bridges = 0;
   let ports = 0;

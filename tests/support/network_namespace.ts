@@ -27,10 +27,14 @@ export function whyNoNamespaces(): string | undefined {
   }
 }
 
-/** Makes the namespace that all others of one network are made in. Its file system is the machine's own. */
-export function createGround(): Promise<Namespace> {
+/**
+ * Makes the namespace that all others of one network are made in. Its file system is the machine's own.
+ *
+ * @param folder what to remove if whoever made it is killed; who lives on removes it
+ */
+export function createGround(folder: string): Promise<Namespace> {
   const enter = ["nsenter", ...(isRoot() ? [] : ["--user", "--preserve-credentials"]), "--mount", "--net"];
-  return hold(["unshare", ...unshareFlags(), ...holder(QUIET)], enter);
+  return hold(["unshare", ...unshareFlags(), ...holder(QUIET, `rm -rf ${folder}`)], enter);
 }
 
 /**
@@ -59,8 +63,9 @@ async function hold(argv: string[], enter: readonly string[]): Promise<Namespace
   };
 }
 
-function holder(script: string): string[] {
-  return ["sh", "-c", `set -e\n${script}\necho ready\nexec cat`];
+/** Runs the script, and holds the namespace until standard input ends. */
+function holder(script: string, afterwards = ":"): string[] {
+  return ["sh", "-c", `set -e\n${script}\necho ready\nread -r _ || ${afterwards}`];
 }
 
 function unshareFlags(): string[] {
