@@ -50,6 +50,9 @@ export interface ConnectionEvents {
 /** Holds an ordinary head and body in one piece; an idle connection costs no more than this. */
 const BUFFER_BYTES = 16_384;
 
+/** What is read at once of a body that is larger. */
+const LARGE_BUFFER_BYTES = 65_536;
+
 /** How long a connection is kept for another request: less than the 5 s after which Apache closes it. */
 const KEEP_MS = 3_000;
 
@@ -75,6 +78,11 @@ export function createConnection(
     idle?.expiry.cancel();
     conn.close();
     onClosed(connection);
+  };
+
+  /** Takes another buffer if this one is empty and has not the wanted size. */
+  const resize = (size: number) => {
+    if (start === end && buffer.length !== size) buffer = new Uint8Array(size);
   };
 
   /** Reads more into the buffer; `false` at the end of the stream. */
@@ -137,6 +145,7 @@ export function createConnection(
       else close();
     };
     const fillInTime = async () => {
+      if ((decoder.remaining ?? Infinity) > BUFFER_BYTES) resize(LARGE_BUFFER_BYTES);
       const alarm = alarms.set(
         limits.idleTimeoutMs,
         () =>
@@ -195,6 +204,7 @@ export function createConnection(
    * that bytes which come unasked are never taken for an answer.
    */
   const rest = () => {
+    resize(BUFFER_BYTES);
     const arrival = fill();
     const expiry = alarms.set(KEEP_MS, close);
     const resting = idle = { expiry, arrival };

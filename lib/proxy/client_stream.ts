@@ -8,6 +8,7 @@
 
 import type { Alarm, Alarms } from "../http1/alarm.ts";
 import type { ResponseBody } from "../http1/message.ts";
+import { createPieceRelease } from "./old_runtime.ts";
 import { ClientGoneError } from "./upstream.ts";
 
 /** The client takes nothing any more, or takes too long over it. */
@@ -34,6 +35,7 @@ export function createClientStream(
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let over = false;
   let stall: Alarm | undefined;
+  const releaseOlder = createPieceRelease();
   const end = (error?: unknown) => {
     if (over) return false;
     over = true;
@@ -65,6 +67,7 @@ export function createClientStream(
           controller.close();
           return;
         }
+        releaseOlder(piece);
         controller.enqueue(piece);
         stall = alarms.set(
           idleTimeoutMs,
