@@ -162,7 +162,19 @@ bootTest("the release, installed by the README's steps, serves a booting machine
     assertEquals(await ask(machine, "/latest/user-data"), METADATA["user-data"]);
   });
 
+  /** Changes the unit until the machine is gone, and restarts it. */
+  const override = async (settings: string) => {
+    const folder = `/run/systemd/system/${UNIT}.d`;
+    await machine.must(["sh", "-euc", `mkdir -p ${folder}; cat > ${folder}/test.conf`], {
+      input: `[Service]\n${settings}\n`,
+    });
+    await machine.must(["systemctl", "daemon-reload"]);
+    await machine.must(["systemctl", "restart", UNIT]);
+  };
+
   await step("a process that hangs is replaced by the watchdog", async () => {
+    assertEquals(await machine.property(UNIT, "WatchdogUSec"), "20s");
+    await override("WatchdogSec=2s");
     const pid = await machine.property(UNIT, "MainPID");
     await machine.must(["systemctl", "kill", "--signal=STOP", UNIT]);
     await machine.until(UNIT, "MainPID", isOther(pid));
@@ -180,13 +192,8 @@ bootTest("the release, installed by the README's steps, serves a booting machine
 
   await step("it runs where the main process has no ip command at all, because pre-start.sh did the work", async () => {
     const hidden = ["/usr/sbin/ip", "/usr/bin/ip", "/sbin/ip", "/bin/ip"].map((path) => `-${path}`).join(" ");
-    await machine.must(["mkdir", "-p", `/run/systemd/system/${UNIT}.d`]);
-    await machine.must(["sh", "-c", `cat > /run/systemd/system/${UNIT}.d/test.conf`], {
-      input: `[Service]\nInaccessiblePaths=${hidden}\n`,
-    });
     await machine.must(["ip", "address", "del", "169.254.169.254/32", "dev", "lo"]);
-    await machine.must(["systemctl", "daemon-reload"]);
-    await machine.must(["systemctl", "restart", UNIT]);
+    await override(`InaccessiblePaths=${hidden}`);
     assertEquals(await ask(machine, "/latest/user-data"), METADATA["user-data"]);
   });
 
