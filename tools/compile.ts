@@ -16,7 +16,7 @@ import { sha256 } from "./sha256.ts";
 const BUILD_FOLDER = `${TOP}/dist/build`;
 
 /**
- * Compiles the program for this machine, or for `target`, to `output`.
+ * Compiles the program for this machine, or for `target`, to `output`, on the file system of `dist`.
  *
  * @throws {Error} If it does not compile.
  */

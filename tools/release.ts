@@ -30,7 +30,7 @@ export function archiveName(platform: Platform): string {
 }
 
 /**
- * Builds the release into `folder`, unless it is there.
+ * Builds the release into `folder`, on the file system of `dist`, unless it is there.
  *
  * @throws {Error} If something does not compile, or a program that is needed is not installed.
  */
@@ -44,13 +44,21 @@ export async function release(folder = RELEASE): Promise<void> {
   const stamp = `${folder}.inputs`;
   if (await Deno.readTextFile(stamp).catch(() => undefined) === inputs) return;
 
-  await Deno.remove(stamp).catch(() => {});
-  await Deno.remove(folder, { recursive: true }).catch(() => {});
-  await Deno.mkdir(folder, { recursive: true });
-  for (const [platform, program] of programs) await pack(folder, archiveName(platform), [program, ...contents]);
-  await Deno.copyFile(`${TOP}/assets/install.sh`, `${folder}/install.sh`);
-  await writeChecksums(folder);
-  await Deno.writeTextFile(stamp, inputs);
+  // Put in place as a whole, so that nobody ever sees half a release.
+  await Deno.mkdir(`${TOP}/dist`, { recursive: true });
+  const part = await Deno.makeTempDir({ dir: `${TOP}/dist`, prefix: "release." });
+  try {
+    for (const [platform, program] of programs) await pack(part, archiveName(platform), [program, ...contents]);
+    await Deno.copyFile(`${TOP}/assets/install.sh`, `${part}/install.sh`);
+    await writeChecksums(part);
+    await Deno.chmod(part, 0o755);
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+    await Deno.rename(part, folder);
+    await Deno.writeTextFile(stamp, inputs);
+  } catch (error) {
+    await Deno.remove(part, { recursive: true }).catch(() => {});
+    throw error;
+  }
 }
 
 /** Compiles for every platform whose runtime is at hand. */

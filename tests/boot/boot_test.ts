@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { archiveName } from "../../tools/release.ts";
 import { createNetwork } from "../support/network.ts";
 import type { Network } from "../support/network.ts";
 import { createGuest, PROXY } from "../support/network_program.ts";
 import { networkTest } from "../support/network_test.ts";
 import { readmeCommands } from "../support/readme.ts";
+import { builtRelease } from "../support/release.ts";
 import { sampleMetadata } from "../support/servers_metadata.ts";
 import { GUEST, startRouter } from "../support/servers_router.ts";
 import type { Router } from "../support/servers_router.ts";
@@ -52,6 +54,7 @@ bootTest("the release, installed by the README's steps, serves a booting machine
     assertEquals(await image.outside(["readlink", link]), "/usr/share/mdproxy4cs/mdproxy4cs.service\n");
   });
   await installAgent(image);
+  await image.outside(["cp", "-r", await builtRelease(), `${image.root}/opt/release`]);
   const machine = await image.boot();
 
   await step("the unit is active, and nothing else has failed", async () => {
@@ -204,6 +207,21 @@ bootTest("the release, installed by the README's steps, serves a booting machine
     assertEquals(await machine.property(UNIT, "Result"), "success");
     console.log(`stopped in ${tookMs.toFixed(0)} ms`);
     assert(tookMs < 2_000);
+  });
+
+  const install = (...args: string[]) => machine.must(["sh", "/opt/release/install.sh", ...args]);
+
+  await step("install.sh upgrades it where it runs, and starts it", async () => {
+    await install("--archive", `/opt/release/${archiveName("amd64")}.tar.gz`);
+    assertEquals(await machine.property(UNIT, "ActiveState"), "active");
+    assertEquals(await ask(machine, "/latest/user-data"), METADATA["user-data"]);
+  });
+
+  await step("install.sh --uninstall stops it and leaves nothing but the settings", async () => {
+    await install("--uninstall");
+    assertEquals(await machine.property(UNIT, "ActiveState"), "inactive");
+    const left = await machine.must(["find", "/usr", "/etc", "-name", "*mdproxy4cs*"]);
+    assertEquals(left, "/etc/default/mdproxy4cs\n");
   });
 });
 

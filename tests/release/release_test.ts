@@ -64,7 +64,7 @@ networkTest("a release's checksums.txt is what sha256sum accepts for every other
 
 networkTest("a release built twice is the same to the bit, whatever the umask", NEEDS, async () => {
   const first = await builtRelease();
-  const again = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
+  const again = await Deno.makeTempDir({ dir: `${TOP}/dist` });
   const umask = Deno.umask(0o077);
   try {
     await compile({ output: `${again}/mdproxy4cs` });
