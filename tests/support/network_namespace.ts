@@ -7,7 +7,6 @@
  */
 
 import { startProcess } from "./network_process.ts";
-import type { Process } from "./network_process.ts";
 
 /** A namespace, and how to run something inside it. */
 export interface Namespace extends AsyncDisposable {
@@ -33,8 +32,7 @@ export function whyNoNamespaces(): string | undefined {
  * @param folder what to remove if whoever made it is killed; who lives on removes it
  */
 export function createGround(folder: string): Promise<Namespace> {
-  const enter = ["nsenter", ...(isRoot() ? [] : ["--user", "--preserve-credentials"]), "--mount", "--net"];
-  return hold(["unshare", ...unshareFlags(), ...holder(QUIET, `rm -rf ${folder}`)], enter);
+  return hold(["unshare", ...unshareFlags(), ...holder(QUIET, `rm -rf ${folder}`)]);
 }
 
 /**
@@ -42,21 +40,18 @@ export function createGround(folder: string): Promise<Namespace> {
  * of DHCP clients are empty: what runs inside finds no trace of the machine's network, and leaves none.
  */
 export function createNamespace(ground: Namespace): Promise<Namespace> {
-  const enter = ground.enter([]).slice(0, ground.enter([]).indexOf("--target"));
-  return hold(ground.enter(["unshare", "--mount", "--net", ...holder(QUIET + OWN_FILES)]), enter);
+  return hold(ground.enter(["unshare", "--mount", "--net", ...holder(QUIET + OWN_FILES)]));
 }
 
-async function hold(argv: string[], enter: readonly string[]): Promise<Namespace> {
-  const process: Process = startProcess(argv);
+async function hold(argv: readonly string[]): Promise<Namespace> {
+  const process = startProcess(argv);
   await process.waitForLine(/^ready$/);
+  const user = isRoot() ? [] : ["--user", "--preserve-credentials"];
+  const enter = ["nsenter", `--target=${process.pid}`, ...user, "--mount", "--net", "--"];
   return {
     pid: process.pid,
-    enter: (argv) => [
-      ...enter,
-      "--target",
-      String(process.pid),
-      ...["--", "setpriv", "--pdeathsig", "KILL", "--", "setsid", ...argv],
-    ],
+    // Each of these becomes the next, so that the process is the program itself in the end.
+    enter: (argv) => [...enter, "setpriv", "--pdeathsig=KILL", "--", "setsid", ...argv],
     async [Symbol.asyncDispose]() {
       await process.stop("SIGKILL");
     },
