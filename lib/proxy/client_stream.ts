@@ -8,7 +8,6 @@
 
 import type { Alarm, Alarms } from "../http1/alarm.ts";
 import type { ResponseBody } from "../http1/message.ts";
-import { createPieceRelease } from "./old_runtime.ts";
 import { ClientGoneError } from "./upstream.ts";
 
 /** The client takes nothing any more, or takes too long over it. */
@@ -35,7 +34,7 @@ export function createClientStream(
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let over = false;
   let stall: Alarm | undefined;
-  const releaseOlder = createPieceRelease();
+  const free = createPieceRelease();
   const end = (error?: unknown) => {
     if (over) return false;
     over = true;
@@ -67,7 +66,7 @@ export function createClientStream(
           controller.close();
           return;
         }
-        releaseOlder(piece);
+        free(piece);
         controller.enqueue(piece);
         stall = alarms.set(
           idleTimeoutMs,
@@ -81,4 +80,21 @@ export function createClientStream(
       end(new ClientGoneError("The client went away"));
     },
   });
+}
+
+/**
+ * Creates what frees the pieces of a body one by one. JavaScript would hold on to them until garbage is collected, and
+ * in Deno 2.4 until the body is over: eight bodies of 50 MB would take 400 MB.
+ *
+ * @returns takes the piece that is passed on now, and frees the one before the last
+ */
+function createPieceRelease(): (piece: Uint8Array<ArrayBuffer>) => void {
+  let last: ArrayBuffer | undefined;
+  let beforeLast: ArrayBuffer | undefined;
+  return ({ buffer }) => {
+    // The server asks for a piece when it has taken the one before, and holds what it took by itself until it is sent.
+    beforeLast?.transfer(0);
+    beforeLast = last;
+    last = buffer;
+  };
 }

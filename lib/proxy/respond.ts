@@ -9,7 +9,7 @@ import { STATUS_CODE } from "@std/http/status";
 import { UpstreamError } from "../http1/error.ts";
 import type { Header, RequestHead } from "../http1/message.ts";
 import type { Reply } from "./answers.ts";
-import { asExactBody } from "./old_runtime.ts";
+import { asExactBody } from "./exact_body.ts";
 import { localLocation } from "./headers.ts";
 import { ClientGoneError, NoRouterError } from "./upstream.ts";
 
