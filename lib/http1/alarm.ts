@@ -31,7 +31,7 @@ const TICK_MS = 25;
  * @param now a monotonic clock, in milliseconds
  */
 export function createAlarms(now: () => number = () => performance.now()): Alarms {
-  const waiting = new Set<{ readonly at: number; readonly strike: () => void }>();
+  const waiting = new Set<PendingAlarm>();
   let timer: ReturnType<typeof setInterval> | undefined;
   // The time at the last tick: looking at the clock for each alarm would be most of what it costs.
   let time = 0;
@@ -54,14 +54,13 @@ export function createAlarms(now: () => number = () => performance.now()): Alarm
 
   return {
     set(delayMs, strike) {
-      if (closed) return { cancel() {} };
-      if (timer === undefined) {
+      if (timer === undefined && !closed) {
         time = now();
         timer = setInterval(tick, TICK_MS);
       }
-      const alarm = { at: time + TICK_MS + delayMs, strike };
-      waiting.add(alarm);
-      return { cancel: () => void waiting.delete(alarm) };
+      const alarm = new PendingAlarm(waiting, time + TICK_MS + delayMs, strike);
+      if (!closed) waiting.add(alarm);
+      return alarm;
     },
     close() {
       closed = true;
@@ -69,4 +68,12 @@ export function createAlarms(now: () => number = () => performance.now()): Alarm
       stop();
     },
   };
+}
+
+class PendingAlarm implements Alarm {
+  constructor(readonly waiting: Set<PendingAlarm>, readonly at: number, readonly strike: () => void) {}
+
+  cancel(): void {
+    this.waiting.delete(this);
+  }
 }

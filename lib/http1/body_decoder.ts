@@ -41,33 +41,31 @@ const MAX_TRAILER_BYTES = 16_384;
 /** Creates the decoder for a framing. */
 export function createBodyDecoder(framing: Framing): BodyDecoder {
   if (framing === "chunked") return createChunkedDecoder();
-  if (framing === "close") {
-    return {
-      decode: (bytes) => ({ used: bytes.length, content: bytes }),
-      done: false,
-      endsAtClose: true,
-      remaining: undefined,
-    };
-  }
-  return createLengthDecoder(framing);
+  if (framing === "close") return UNTIL_CLOSE;
+  return new LengthDecoder(framing);
 }
 
-function createLengthDecoder(length: number): BodyDecoder {
-  let remaining = length;
-  return {
-    decode(bytes) {
-      const content = bytes.length <= remaining ? bytes : bytes.subarray(0, remaining);
-      remaining -= content.length;
-      return { used: content.length, content };
-    },
-    get done() {
-      return remaining === 0;
-    },
-    endsAtClose: false,
-    get remaining() {
-      return remaining;
-    },
-  };
+const UNTIL_CLOSE: BodyDecoder = Object.freeze({
+  decode: (bytes: Uint8Array) => ({ used: bytes.length, content: bytes }),
+  done: false,
+  endsAtClose: true,
+  remaining: undefined,
+});
+
+class LengthDecoder implements BodyDecoder {
+  readonly endsAtClose = false;
+
+  constructor(public remaining: number) {}
+
+  get done(): boolean {
+    return this.remaining === 0;
+  }
+
+  decode(bytes: Uint8Array): Decoded {
+    const content = bytes.length <= this.remaining ? bytes : bytes.subarray(0, this.remaining);
+    this.remaining -= content.length;
+    return { used: content.length, content };
+  }
 }
 
 /** RFC 9112 section 7.1. Extensions and trailers are dropped: nobody asked for them. */

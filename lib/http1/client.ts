@@ -9,8 +9,8 @@
  */
 
 import { createAlarms } from "./alarm.ts";
-import { createConnection } from "./connection.ts";
-import type { Connection, ConnectionLimits } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionLimits } from "./connection.ts";
 import { UpstreamError } from "./error.ts";
 import type { RequestHead, UpstreamResponse } from "./message.ts";
 import { encodeRequestHead } from "./request_head.ts";
@@ -81,7 +81,7 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
       const conn = await connect({ hostname: address, port: PORT, signal: attempt.signal });
       if (attempt.signal.aborted) conn.close();
       attempt.signal.throwIfAborted();
-      return createConnection(conn, {
+      return new Connection(conn, {
         limits,
         alarms,
         onFree(connection) {

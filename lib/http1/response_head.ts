@@ -47,7 +47,7 @@ export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["metho
   const text = latin1(bytes);
   const [statusLine, minor, code] = STATUS_LINE.exec(text) ?? malformed("does not begin with a status line of HTTP/1");
   const status = Number(code);
-  const headers = decodeFields(text.slice(statusLine.length));
+  const headers = decodeFields(text, statusLine.length);
 
   const framing = framingOf(status, method, headers);
   const connection = listOf(headers, "connection");
@@ -60,9 +60,9 @@ export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["metho
   };
 }
 
-function decodeFields(text: string): Header[] {
+function decodeFields(text: string, from: number): Header[] {
   const headers: Header[] = [];
-  let at = FIELD_LINE.lastIndex = 0;
+  let at = FIELD_LINE.lastIndex = from;
   for (let field; (field = FIELD_LINE.exec(text)) !== null; at = FIELD_LINE.lastIndex) {
     headers.push([field[1]!.toLowerCase(), trimBlanks(field[2]!)]);
   }
@@ -105,13 +105,14 @@ function trimBlanks(text: string): string {
 
 const isBlank = (code: number) => code === 0x20 || code === 0x09;
 
-/** One character for each byte. (TextDecoder's "latin1" is windows-1252, and in pieces because arguments are limited.) */
+const ASCII = new TextDecoder();
+
+/** One character for each byte. (What TextDecoder calls "latin1" is windows-1252.) */
 function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let from = 0; from < bytes.length; from += 8192) {
-    text += Reflect.apply(String.fromCharCode, undefined, bytes.subarray(from, from + 8192));
+  for (const byte of bytes) {
+    if (byte >= 0x80) return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
   }
-  return text;
+  return ASCII.decode(bytes);
 }
 
 function malformed(what: string): never {

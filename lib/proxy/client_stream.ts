@@ -27,36 +27,44 @@ export interface StreamOptions {
   readonly onEnd: (error?: unknown) => void;
 }
 
-/** Creates the stream that a response carries. */
+/** A body on its way to the client. */
+export interface ClientStream {
+  /** What the response carries. */
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Ends it before its time, in a way that the client notices. Harmless when it is over. */
+  cut(reason: unknown): void;
+}
+
+/** Starts to pass a body on. */
 export function createClientStream(
   body: ResponseBody,
   { alarms, idleTimeoutMs, transferTimeoutMs, onEnd }: StreamOptions,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
+): ClientStream {
   let over = false;
   let stall: Alarm | undefined;
+  let controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   const free = createPieceRelease();
-  const end = (error?: unknown) => {
-    if (over) return false;
+  const late = (message: string) => () => cut(new ClientTimeoutError(message));
+  const limit = alarms.set(transferTimeoutMs, late(`The transfer took longer than ${transferTimeoutMs} ms`));
+
+  const end = (reason?: unknown) => {
     over = true;
     stall?.cancel();
     limit.cancel();
-    if (error !== undefined) body.cancel();
-    onEnd(error);
-    return true;
+    if (reason !== undefined) body.cancel();
+    onEnd(reason);
   };
-  let fail = (error: unknown) => void end(error);
-  const limit = alarms.set(
-    transferTimeoutMs,
-    () => fail(new ClientTimeoutError(`The transfer took longer than ${transferTimeoutMs} ms`)),
-  );
+  const cut = (reason: unknown) => {
+    if (over) return;
+    end(reason);
+    controller.error(reason);
+  };
 
-  return new ReadableStream({
-    start(controller) {
-      fail = (error) => {
-        if (end(error)) controller.error(error);
-      };
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start(itsController) {
+      controller = itsController;
     },
-    async pull(controller) {
+    async pull() {
       stall?.cancel();
       try {
         const piece = await body.read();
@@ -68,18 +76,16 @@ export function createClientStream(
         }
         free(piece);
         controller.enqueue(piece);
-        stall = alarms.set(
-          idleTimeoutMs,
-          () => fail(new ClientTimeoutError(`The client took nothing for ${idleTimeoutMs} ms`)),
-        );
+        stall = alarms.set(idleTimeoutMs, late(`The client took nothing for ${idleTimeoutMs} ms`));
       } catch (error) {
-        fail(error);
+        cut(error);
       }
     },
     cancel() {
-      end(new ClientGoneError("The client went away"));
+      if (!over) end(new ClientGoneError("The client went away"));
     },
   });
+  return { stream, cut };
 }
 
 /**

@@ -21,12 +21,14 @@ export interface Activity {
   readonly inFlight: number;
   /** When one last began or ended, by the same clock as the front's. */
   readonly activeAt: number;
+  /** Ends those that are being served. */
+  giveUp(): void;
 }
 
 /** A server that listens. */
 export interface Front {
   readonly address: Deno.NetAddr;
-  /** Lets requests in flight finish, cuts what is left after the grace, and stops listening. */
+  /** Stops listening, lets requests in flight finish, and ends what is left after the grace. */
   shutdown(graceMs: number): Promise<void>;
 }
 
@@ -61,7 +63,7 @@ const BOTH_LISTEN_MS = 50;
 
 /** How often to look whether requests have finished, and how long their last bytes may take to leave. */
 const POLL_MS = 10;
-const FLUSH_MS = 20;
+const FLUSH_MS = 50;
 
 /**
  * Starts to listen.
@@ -132,12 +134,13 @@ export async function openFront(
     async shutdown(graceMs) {
       clearTimeout(timer);
       const deadline = now() + graceMs;
-      while (activity.inFlight > 0 && now() < deadline) await sleep(POLL_MS);
-      await sleep(FLUSH_MS);
-      for (const { cut, server } of successor === undefined ? [current] : [current, successor]) {
-        cut.abort();
-        await server.finished;
-      }
+      // No new connections from here on; those that are open end with the answer they wait for. This never resolves where
+      // one hangs without a request, and the signal, which would cut it, must not be used any more: the runtime would throw
+      // where nobody can catch it. The end of the process cuts it.
+      const over = Promise.all([current, successor].map((running) => running?.server.shutdown()));
+      while (activity.inFlight > 0 && now() < deadline && !await settles(over, POLL_MS));
+      if (activity.inFlight > 0) activity.giveUp();
+      await settles(over, FLUSH_MS);
     },
   };
 }
@@ -175,4 +178,13 @@ async function claim(
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Waits for a promise for so long; tells whether it was settled by then. */
+async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<false>();
+  const timer = setTimeout(resolve, ms, false);
+  const settled = await Promise.race([promise.then(() => true), late]);
+  clearTimeout(timer);
+  return settled;
 }

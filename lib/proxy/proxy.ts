@@ -45,7 +45,7 @@ export type RequestInfo = Pick<Deno.ServeHandlerInfo, "completed">;
 /** Answers clients. */
 export interface Proxy extends Activity {
   handle(request: Request, info: RequestInfo): Response | Promise<Response>;
-  /** Gives up what is still waited for. */
+  /** Lifts all time limits. */
   close(): void;
 }
 
@@ -165,11 +165,12 @@ export function createProxy<R extends Router>(
     begin();
     // It rejects when the body was cut, and nobody may be listening by then.
     completed.catch(() => {});
-    return createClientStream(body, {
+    const { stream, cut } = createClientStream(body, {
       alarms,
       idleTimeoutMs: config.idleTimeoutMs,
       transferTimeoutMs: config.transferTimeoutMs,
       onEnd(error) {
+        waiting.delete(cut);
         if (error === undefined) {
           // The last piece may still be on its way to a slow client.
           lingering = alarms.set(config.idleTimeoutMs, release);
@@ -182,6 +183,8 @@ export function createProxy<R extends Router>(
         else log.warn("an answer was cut", { path, error });
       },
     });
+    waiting.add(cut);
+    return stream;
   };
 
   const begin = () => {
@@ -199,10 +202,10 @@ export function createProxy<R extends Router>(
     get activeAt() {
       return activeAt;
     },
-    close() {
-      alarms.close();
-      for (const giveUp of waiting) giveUp(new ClientGoneError("The proxy stops"));
+    giveUp() {
+      for (const end of [...waiting]) end(new ClientGoneError("The proxy stops"));
     },
+    close: alarms.close,
 
     handle(request, info) {
       const startedAt = activeAt = now();

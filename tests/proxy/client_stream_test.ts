@@ -12,13 +12,13 @@ function setUp() {
   const clock = createManualClock();
   const body = createFedBody();
   const ends: unknown[] = [];
-  const stream = createClientStream(body, {
+  const { stream, cut } = createClientStream(body, {
     alarms: clock.alarms,
     idleTimeoutMs: IDLE_MS,
     transferTimeoutMs: TRANSFER_MS,
     onEnd: (error) => ends.push(error instanceof Error ? error.name : error),
   });
-  return { clock, body, ends, reader: stream.getReader() };
+  return { clock, body, ends, cut, reader: stream.getReader() };
 }
 
 const textOf = ({ value }: ReadableStreamReadResult<Uint8Array>) => value && latin1(value);
@@ -82,4 +82,14 @@ test("createClientStream gives up a transfer that takes too long as a whole", as
     await clock.advance(500);
   }
   assertEquals([ends, body.cancelled], [["ClientTimeoutError"], true]);
+});
+
+test("createClientStream cuts when told to, once", async () => {
+  const { body, ends, cut, reader } = setUp();
+  body.feed("he");
+  await reader.read();
+  cut(new Error("enough"));
+  cut(new Error("more than enough"));
+  await assertRejects(() => reader.read(), Error, "enough");
+  assertEquals([ends, body.cancelled], [["Error"], true]);
 });
