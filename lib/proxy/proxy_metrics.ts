@@ -5,10 +5,20 @@
  */
 
 import type { UpstreamError } from "../http1/error.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
+import type { Labels, Metrics } from "../telemetry/metrics.ts";
 
 /** Where an answer came from: the cache, the router, another request's answer, an old copy, or past the cache. */
 export type CacheOutcome = "hit" | "miss" | "collapsed" | "stale" | "bypass";
+
+/** One object for each value, because labels that are handed in again need not be written down again. */
+const CLASSES: readonly Labels[] = Array.from({ length: 6 }, (_, i) => ({ class: `${i}xx` }));
+const OUTCOMES: Readonly<Record<CacheOutcome, Labels>> = {
+  hit: { outcome: "hit" },
+  miss: { outcome: "miss" },
+  collapsed: { outcome: "collapsed" },
+  stale: { outcome: "stale" },
+  bypass: { outcome: "bypass" },
+};
 
 /** What the proxy counts. */
 export interface ProxyMetrics {
@@ -40,11 +50,11 @@ export function declareProxyMetrics(metrics: Metrics, readInFlight: () => number
 
   return {
     onAnswered(status, elapsedMs) {
-      requests.increment({ class: `${Math.floor(status / 100)}xx` });
+      requests.increment(CLASSES[Math.floor(status / 100)]);
       durations.observe(elapsedMs / 1_000);
     },
     onUpstreamAnswer: (elapsedMs) => upstreamDurations.observe(elapsedMs / 1_000),
     onUpstreamError: ({ kind }) => errors.increment({ kind }),
-    onCache: (outcome) => outcomes.increment({ outcome }),
+    onCache: (outcome) => outcomes.increment(OUTCOMES[outcome]),
   };
 }

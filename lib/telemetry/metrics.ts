@@ -94,9 +94,18 @@ export function createRegistry(): Registry {
   };
 }
 
-function formatLabels(labels: Labels = {}): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+const formatted = new WeakMap<Labels, string>();
+
+/** Writes labels down, once for each object: whoever counts often hands in the same one. */
+function formatLabels(labels: Labels | undefined): string {
+  if (labels === undefined) return "";
+  let text = formatted.get(labels);
+  if (text === undefined) {
+    const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
+    text = pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+    formatted.set(labels, text);
+  }
+  return text;
 }
 
 function escapeLabel(value: string): string {
