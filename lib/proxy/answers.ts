@@ -74,7 +74,7 @@ export function createAnswers(
   };
 
   const wait = async <A>(errand: Errand<A>, watchClient: WatchClient): Promise<A> => {
-    const endWatch = watchClient(errand.cancel);
+    const endWatch = watchClient((reason) => errand.cancel(reason));
     try {
       return await errand.answer;
     } finally {

@@ -14,7 +14,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { Alarm, Alarms } from "../http1/alarm.ts";
+import type { Alarms } from "../http1/alarm.ts";
 import type { Client } from "../http1/client.ts";
 import { UpstreamError } from "../http1/error.ts";
 import type { Header, RequestHead, ResponseBody, UpstreamResponse } from "../http1/message.ts";
@@ -85,103 +85,38 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([
 
 /** Creates the function that sends a request on its way. */
 export function createForwarder<R extends Router>(
-  { upstream, client, alarms, onAnswer, onError, now }: ForwardDependencies<R>,
+  dependencies: ForwardDependencies<R>,
 ): (head: RequestHead, limits: ForwardLimits) => Errand {
-  return (head, { timeoutMs, patienceMs }) => {
-    let attempt = new AbortController();
-    let ended: { readonly reason: unknown } | undefined;
-    let searching = false;
+  return (head, limits) => new Forwarding(head, limits, dependencies);
+}
 
-    const cancel = (reason: unknown) => {
-      ended ??= { reason };
-      attempt.abort(reason);
-    };
-    const deadline = alarms.set(timeoutMs, () =>
-      cancel(
-        searching
-          ? new NoRouterError(`No router was found in ${timeoutMs} ms`)
-          : new UpstreamError("response_timeout", `No router answered in ${timeoutMs} ms`),
-      ));
+class Forwarding<R extends Router> implements Errand {
+  readonly answer: Promise<Answer>;
+  readonly #head: RequestHead;
+  readonly #limits: ForwardLimits;
+  readonly #with: ForwardDependencies<R>;
+  /** What is under way now: a search, a request or a pause. */
+  #attempt = new AbortController();
+  #ended: { readonly reason: unknown } | undefined;
+  #searching = false;
 
-    /** The router in force; while one is searched for, waits as long as patience lasts. */
-    const findRouter = (): R | Promise<R> => {
-      const found = upstream.router(attempt.signal);
-      return found instanceof Promise ? inTime(found) : found;
-    };
+  constructor(head: RequestHead, limits: ForwardLimits, dependencies: ForwardDependencies<R>) {
+    this.#head = head;
+    this.#limits = limits;
+    this.#with = dependencies;
+    this.answer = this.#run();
+  }
 
-    const inTime = async (found: Promise<R>): Promise<R> => {
-      const impatience = alarms.set(
-        patienceMs,
-        () => cancel(new NoRouterError(`No router was found in ${patienceMs} ms`)),
-      );
-      searching = true;
-      try {
-        return await found;
-      } catch (cause) {
-        throw ended === undefined ? new NoRouterError("No router was found", { cause }) : ended.reason;
-      } finally {
-        searching = false;
-        impatience.cancel();
-      }
-    };
+  cancel(reason: unknown): void {
+    this.#ended ??= { reason };
+    this.#attempt.abort(reason);
+  }
 
-    const pause = (ms: number): Promise<void> => {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const alarm = alarms.set(ms, resolve);
-      attempt.signal.addEventListener("abort", () => {
-        alarm.cancel();
-        reject(attempt.signal.reason);
-      });
-      return promise;
-    };
-
-    /** Asks one router. While it keeps silent, has it searched for; `moved` is called if that finds another. */
-    const ask = async (
-      router: R,
-      { fresh, moved }: { readonly fresh: boolean; readonly moved: (to: R) => void },
-    ): Promise<UpstreamResponse> => {
-      let connection: { readonly reused: boolean } | undefined;
-      let over = false;
-      let suspected = false;
-      const suspect = async () => {
-        suspected = true;
-        upstream.report(router, silence(connection === undefined ? "connect_timeout" : "response_timeout"));
-        const found = await findRouter();
-        // The same router again is just slow, unless it is the kept connection that is dead.
-        if (!over && (found.address !== router.address || connection?.reused)) moved(found);
-      };
-      let suspicion: Alarm | undefined;
-      const suspectAfter = (ms: number) => {
-        suspicion?.cancel();
-        if (!suspected) suspicion = alarms.set(ms, () => void suspect().catch(() => {}));
-      };
-
-      suspectAfter(CONNECT_SILENCE_MS);
-      try {
-        return await client.request(router.address, head, {
-          signal: attempt.signal,
-          fresh,
-          onSent(sentOn) {
-            connection = sentOn;
-            suspectAfter(ANSWER_SILENCE_MS);
-          },
-        });
-      } finally {
-        over = true;
-        suspicion?.cancel();
-      }
-    };
-
-    const run = async (): Promise<Answer> => {
-      try {
-        return await travel();
-      } finally {
-        deadline.cancel();
-      }
-    };
-
-    const travel = async (): Promise<Answer> => {
-      let router = await findRouter();
+  async #run(): Promise<Answer> {
+    const { alarms, now, onAnswer } = this.#with;
+    const deadline = alarms.set(this.#limits.timeoutMs, () => this.#giveUp());
+    try {
+      let router = await this.#findRouter();
       let fresh = false;
       let replays = 0;
       let busy = 0;
@@ -189,48 +124,119 @@ export function createForwarder<R extends Router>(
         let next: R | undefined;
         try {
           const askedAt = now();
-          const response = await ask(router, {
-            fresh,
-            moved(to) {
-              next = to;
-              attempt.abort();
-            },
+          const response = await this.#ask(router, fresh, (found) => {
+            next = found;
+            this.#attempt.abort();
           });
           onAnswer(now() - askedAt);
           const pauseMs = isBusy(response.status) ? BUSY_PAUSES_MS[busy++] : undefined;
-          if (pauseMs === undefined) return await toAnswer(response, { router, method: head.method, alarms });
+          if (pauseMs === undefined) return await toAnswer(response, { router, method: this.#head.method, alarms });
           response.body.cancel();
-          await pause(pauseMs);
-          router = await findRouter();
+          await this.#pause(pauseMs);
+          router = await this.#findRouter();
         } catch (error) {
-          if (ended !== undefined) throw ended.reason;
-          fresh = true;
-          if (next === undefined) {
-            next = await replacementFor(router, error, REPLAY_PAUSES_MS[replays++]);
-          } else {
-            attempt = new AbortController();
+          if (this.#ended !== undefined) throw this.#ended.reason;
+          if (next === undefined) router = await this.#replaceRouter(router, error, REPLAY_PAUSES_MS[replays++]);
+          else {
+            this.#attempt = new AbortController();
+            router = next;
           }
-          router = next;
+          fresh = true;
         }
       }
-    };
+    } finally {
+      deadline.cancel();
+    }
+  }
 
-    /** Finds whom to ask after a failure. Rethrows the failure if it is not to be asked again. */
-    const replacementFor = async (router: R, error: unknown, pauseMs: number | undefined): Promise<R> => {
-      if (!(error instanceof UpstreamError)) throw error;
-      onError(error);
-      upstream.report(router, error);
-      if (pauseMs === undefined) throw error;
-      const found = await findRouter();
-      if (found.address === router.address) {
-        if (!isTransient(error)) throw error;
-        await pause(pauseMs);
-      }
-      return found;
-    };
+  #giveUp(): void {
+    const { timeoutMs } = this.#limits;
+    this.cancel(
+      this.#searching
+        ? new NoRouterError(`No router was found in ${timeoutMs} ms`)
+        : new UpstreamError("response_timeout", `No router answered in ${timeoutMs} ms`),
+    );
+  }
 
-    return { answer: run(), cancel };
-  };
+  /** The router in force; while one is searched for, waits as long as patience lasts. */
+  #findRouter(): R | Promise<R> {
+    const found = this.#with.upstream.router(this.#attempt.signal);
+    return found instanceof Promise ? this.#inTime(found) : found;
+  }
+
+  async #inTime(found: Promise<R>): Promise<R> {
+    const { patienceMs } = this.#limits;
+    const impatience = this.#with.alarms.set(
+      patienceMs,
+      () => this.cancel(new NoRouterError(`No router was found in ${patienceMs} ms`)),
+    );
+    this.#searching = true;
+    try {
+      return await found;
+    } catch (cause) {
+      throw this.#ended === undefined ? new NoRouterError("No router was found", { cause }) : this.#ended.reason;
+    } finally {
+      this.#searching = false;
+      impatience.cancel();
+    }
+  }
+
+  /** Asks one router. While it keeps silent, has it searched for; `onMoved` is called if that finds another. */
+  async #ask(router: R, fresh: boolean, onMoved: (found: R) => void): Promise<UpstreamResponse> {
+    const { alarms, client, upstream } = this.#with;
+    let connection: { readonly reused: boolean } | undefined;
+    let over = false;
+    let suspected = false;
+    const suspect = async () => {
+      suspected = true;
+      upstream.report(router, silence(connection === undefined ? "connect_timeout" : "response_timeout"));
+      const found = await this.#findRouter();
+      // The same router again is just slow, unless it is the kept connection that is dead.
+      if (!over && (found.address !== router.address || connection?.reused)) onMoved(found);
+    };
+    const suspectAfter = (ms: number) => alarms.set(ms, () => void suspect().catch(() => {}));
+
+    let suspicion = suspectAfter(CONNECT_SILENCE_MS);
+    try {
+      return await client.request(router.address, this.#head, {
+        signal: this.#attempt.signal,
+        fresh,
+        onSent(sentOn) {
+          connection = sentOn;
+          suspicion.cancel();
+          if (!suspected) suspicion = suspectAfter(ANSWER_SILENCE_MS);
+        },
+      });
+    } finally {
+      over = true;
+      suspicion.cancel();
+    }
+  }
+
+  /** Finds whom to ask after a failure. Rethrows the failure if nobody is to be asked again. */
+  async #replaceRouter(router: R, error: unknown, pauseMs: number | undefined): Promise<R> {
+    if (!(error instanceof UpstreamError)) throw error;
+    this.#with.onError(error);
+    this.#with.upstream.report(router, error);
+    if (pauseMs === undefined) throw error;
+    const found = await this.#findRouter();
+    if (found.address === router.address) {
+      if (!isTransient(error)) throw error;
+      await this.#pause(pauseMs);
+    }
+    return found;
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { signal } = this.#attempt;
+    const alarm = this.#with.alarms.set(ms, resolve);
+    signal.addEventListener("abort", () => {
+      alarm.cancel();
+      reject(signal.reason);
+    });
+    return promise;
+  }
 }
 
 /** Makes a response the client's: without what concerns this hop only, and without the body of an error. */
