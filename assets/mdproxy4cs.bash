@@ -28,10 +28,11 @@ _mdproxy4cs() {
     --cache-size) ;;
     --stale-if-error) ;;
     --allow-host) ;;
+    --allow-client) ;;
     --log-level) mapfile -t COMPREPLY < <(compgen -W "debug info warn error" -- "$current") ;;
     --log-format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$current") ;;
     --log-file) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "discover --help --version --env-file --json --http-listen --admin-listen --iname --discovery --server --allow-server --discovery-timeout --confirm-interval --connect-timeout --response-timeout --idle-timeout --request-timeout --transfer-timeout --max-requests --max-url --max-header --cache-ttl --cache-size --stale-if-error --allow-host --require-token --log-level --log-format --log-file" -- "$current") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "discover --help --version --env-file --json --http-listen --admin-listen --iname --discovery --server --allow-server --discovery-timeout --confirm-interval --connect-timeout --response-timeout --idle-timeout --request-timeout --transfer-timeout --max-requests --max-url --max-header --cache-ttl --cache-size --stale-if-error --allow-host --allow-client --require-token --log-level --log-format --log-file" -- "$current") ;;
   esac
 }
 complete -F _mdproxy4cs mdproxy4cs

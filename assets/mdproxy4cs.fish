@@ -24,6 +24,7 @@ complete -c mdproxy4cs -l cache-ttl -x -d 'how long an answer under /latest/ may
 complete -c mdproxy4cs -l cache-size -x -d 'how much memory kept answers may take'
 complete -c mdproxy4cs -l stale-if-error -x -d 'how long the last good answer may stand in while no router can be reached; 0 is off'
 complete -c mdproxy4cs -l allow-host -x -d 'names that a request\'s Host may carry besides the listen address and loopback'
+complete -c mdproxy4cs -l allow-client -x -d 'clients that may ask besides this machine itself, such as containers on it'
 complete -c mdproxy4cs -l require-token -d 'answer only requests that carry a session token from PUT /latest/api/token'
 complete -c mdproxy4cs -l log-level -x -a 'debug info warn error' -d 'debug, info, warn or error'
 complete -c mdproxy4cs -l log-format -x -a 'text json' -d 'text or json'

@@ -57,7 +57,13 @@ export async function runDaemon(config: Config): Promise<number> {
   if (await ensureAddress(hostname, { interfaces: Deno.networkInterfaces, runIp }) === "added") {
     log.info("added the listen address", { address: hostname, interface: "lo" });
   }
-  const proxy = await serveProxy(config.proxy, { upstream: resolver, client, log, metrics });
+  const proxy = await serveProxy(config.proxy, {
+    upstream: resolver,
+    client,
+    log,
+    metrics,
+    ownAddresses: () => Deno.networkInterfaces().map(({ address }) => address),
+  });
   parts.defer(() => proxy.shutdown(STOP_GRACE_MS));
   const listen = `${proxy.address.hostname}:${proxy.address.port}`;
 

@@ -42,6 +42,8 @@ export interface ProxyConfig {
   readonly staleIfErrorMs: number;
   /** Lower case, without ports. */
   readonly allowHosts: readonly string[];
+  /** Who may ask besides this machine itself. */
+  readonly allowClients: readonly Cidr[];
   readonly requireToken: boolean;
 }
 

@@ -188,6 +188,13 @@ export const OPTIONS = [
   },
   {
     group: "Access",
+    flag: "allow-client",
+    placeholder: "CIDR[,CIDR]",
+    default: "",
+    help: "clients that may ask besides this machine itself, such as containers on it",
+  },
+  {
+    group: "Access",
     flag: "require-token",
     default: "false",
     help: "answer only requests that carry a session token from PUT /latest/api/token",

@@ -100,6 +100,7 @@ export function readConfig({ flags, environment, file }: Layers): Config {
       cacheBytes: read("cache-size", parseSizeBytes),
       staleIfErrorMs: read("stale-if-error", parseDurationMs),
       allowHosts: read("allow-host", (text) => parseList(text.toLowerCase())),
+      allowClients: read("allow-client", parseCidrs),
       requireToken: read("require-token", parseSwitch),
     },
     admin: read("admin-listen", optional(parseAdminAddress)),

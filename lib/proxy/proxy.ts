@@ -23,6 +23,7 @@ import { createFlights } from "./flights.ts";
 import { createForwarder } from "./forward.ts";
 import type { Activity } from "./front.ts";
 import { createHostCheck } from "./hosts.ts";
+import { createPeerCheck } from "./peers.ts";
 import { declareProxyMetrics } from "./proxy_metrics.ts";
 import { emptyResponse, statusOf, toResponse } from "./respond.ts";
 import { createTokens, parseTokenTtlSec, TOKEN_PATH, TOKEN_TTL_HEADER } from "./tokens.ts";
@@ -35,12 +36,14 @@ export interface ProxyDependencies<R extends Router = Router> {
   readonly client: Client;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Reads the addresses of this machine. */
+  readonly ownAddresses: () => readonly string[];
   /** A monotonic clock, in milliseconds. */
   readonly now?: () => number;
 }
 
 /** What is known of a request besides the request. */
-export type RequestInfo = Pick<Deno.ServeHandlerInfo, "completed">;
+export type RequestInfo = Pick<Deno.ServeHandlerInfo<Deno.NetAddr>, "completed" | "remoteAddr">;
 
 /** Answers clients. */
 export interface Proxy extends Activity {
@@ -62,7 +65,7 @@ const WATCH_CLIENT_AFTER_MS = 100;
 /** Creates the proxy. */
 export function createProxy<R extends Router>(
   config: ProxyConfig,
-  { upstream, client, log, metrics, now = () => performance.now() }: ProxyDependencies<R>,
+  { upstream, client, log, metrics, ownAddresses, now = () => performance.now() }: ProxyDependencies<R>,
 ): Proxy {
   let inFlight = 0;
   let activeAt = now();
@@ -71,6 +74,8 @@ export function createProxy<R extends Router>(
   const tokens = createTokens({ now });
   const counts = declareProxyMetrics(metrics, () => inFlight);
   const rules = { ...config, isOwnHost: createHostCheck(config.listen, config.allowHosts) };
+  const isOwnPeer = createPeerCheck({ allowed: config.allowClients, ownAddresses });
+  let hasRefusedPeer = false;
   const answer = createAnswers(config, {
     cache: createCache(config, now),
     flights: createFlights(),
@@ -187,6 +192,12 @@ export function createProxy<R extends Router>(
     return stream;
   };
 
+  const refusePeer = ({ remoteAddr }: RequestInfo): number => {
+    if (!hasRefusedPeer) log.warn("refused a client that is not this machine", { client: remoteAddr.hostname });
+    hasRefusedPeer = true;
+    return STATUS_CODE.Forbidden;
+  };
+
   const begin = () => {
     inFlight++;
   };
@@ -209,7 +220,7 @@ export function createProxy<R extends Router>(
 
     handle(request, info) {
       const startedAt = activeAt = now();
-      const asked = readClientRequest(request, rules);
+      const asked = isOwnPeer(info.remoteAddr.hostname) ? readClientRequest(request, rules) : refusePeer(info);
       const question = admit(asked);
       if (question instanceof Response) {
         const path = typeof asked === "number" ? undefined : pathOf(asked.target);

@@ -117,3 +117,30 @@ networkTest("the program serves its own address and no other of the VM", SERVERS
   }
   assertEquals((await get(router.host, `http://${GUEST.address}:39724/latest/vm-id`)).status, 0);
 });
+
+//   guest eth0 10.1.1.50 ----+---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
+//   neighbour eth0 10.1.1.60 +              169.254.169.254 via 10.1.1.50
+
+networkTest(
+  "a neighbour who routes the listen address to the VM is refused, unless --allow-client lets it in",
+  SERVERS,
+  async () => {
+    for (const [args, status] of [[[], 403], [["--allow-client", "10.1.1.60"], 200]] as const) {
+      await using network = await createNetwork();
+      const lan = await network.createSegment();
+      const guest = await createGuest(network, lan);
+      const neighbour = await network.createHost("neighbour");
+      await lan.attach(neighbour, { iface: "eth0", address: "10.1.1.60/24" });
+      await neighbour.ip(`route add 169.254.169.254 via ${GUEST.address}`);
+      await startRouter(network, lan);
+      await startProgram(guest, args);
+
+      const stolen = await get(neighbour, "/latest/user-data");
+      assertEquals(stolen.status, status);
+      assertEquals(stolen.body === "", status === 403);
+      assertEquals((await get(guest, "/latest/user-data")).status, 200);
+      // From an address of its own that is not the listen address, the VM may ask.
+      assertEquals((await get(guest, "/latest/user-data", ["--interface", GUEST.address])).status, 200);
+    }
+  },
+);

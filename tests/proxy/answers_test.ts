@@ -238,12 +238,12 @@ for (
       assertEquals((await assertReplies(during, "stale", "i-1")).headers, [["age", "5"]]);
     }
     assertEquals(lines.length, 1);
-    assertMatch(lines[0]!, / warn  no router can be reached, serving the last good answers error=/);
+    assertMatch(lines[0]!, / warn {2}no router can be reached, serving the last good answers error=/);
 
     const after = ask();
     sent[3]!.answer("i-2");
     await assertReplies(after, "miss", "i-2");
-    assertMatch(lines[1]!, / info  the router answers again router=10\.1\.1\.1/);
+    assertMatch(lines[1]!, / info {2}the router answers again router=10\.1\.1\.1/);
   });
 }
 

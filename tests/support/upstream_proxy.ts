@@ -69,6 +69,7 @@ const CONFIG: ProxyConfig = {
   cacheBytes: 100_000,
   staleIfErrorMs: 0,
   allowHosts: [],
+  allowClients: [],
   requireToken: false,
 };
 
@@ -91,7 +92,7 @@ export async function startProxy(script: Script, options: ProxyOptions = {}): Pr
   const metrics = createRegistry();
   const upstream = createFakeUpstream(ROUTER, { onReport: options.onReport ?? "same" });
   const client = createClient(config, connect);
-  const { address, shutdown } = await serveProxy(config, { upstream, client, log, metrics });
+  const { address, shutdown } = await serveProxy(config, { upstream, client, log, metrics, ownAddresses: () => [] });
   const host = `127.0.0.1:${address.port}`;
 
   const open = async () => {
