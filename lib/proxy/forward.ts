@@ -99,11 +99,13 @@ class Forwarding<R extends Router> implements Errand {
   #attempt = new AbortController();
   #ended: { readonly reason: unknown } | undefined;
   #searching = false;
+  readonly #deadlineAt: number;
 
   constructor(head: RequestHead, limits: ForwardLimits, dependencies: ForwardDependencies<R>) {
     this.#head = head;
     this.#limits = limits;
     this.#with = dependencies;
+    this.#deadlineAt = dependencies.now() + limits.timeoutMs;
     this.answer = this.#run();
   }
 
@@ -129,15 +131,16 @@ class Forwarding<R extends Router> implements Errand {
             this.#attempt.abort();
           });
           onAnswer(now() - askedAt);
-          const pauseMs = isBusy(response.status) ? BUSY_PAUSES_MS[busy++] : undefined;
+          const pauseMs = isBusy(response.status) ? this.#pauseBefore(busy++, BUSY_PAUSES_MS) : undefined;
           if (pauseMs === undefined) return await toAnswer(response, { router, method: this.#head.method, alarms });
           response.body.cancel();
           await this.#pause(pauseMs);
           router = await this.#findRouter();
         } catch (error) {
           if (this.#ended !== undefined) throw this.#ended.reason;
-          if (next === undefined) router = await this.#replaceRouter(router, error, REPLAY_PAUSES_MS[replays++]);
-          else {
+          if (next === undefined) {
+            router = await this.#replaceRouter(router, error, this.#pauseBefore(replays++, REPLAY_PAUSES_MS));
+          } else {
             this.#attempt = new AbortController();
             router = next;
           }
@@ -225,6 +228,12 @@ class Forwarding<R extends Router> implements Errand {
       await this.#pause(pauseMs);
     }
     return found;
+  }
+
+  /** How long to wait before trying once more; `undefined` if there is no more to be tried, or no time for it. */
+  #pauseBefore(tried: number, pausesMs: readonly number[]): number | undefined {
+    const pauseMs = pausesMs[tried];
+    return pauseMs !== undefined && this.#with.now() + pauseMs < this.#deadlineAt ? pauseMs : undefined;
   }
 
   #pause(ms: number): Promise<void> {

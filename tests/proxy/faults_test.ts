@@ -17,7 +17,7 @@ const FAULTS: readonly {
   readonly gets: number | string | "a cut body";
   readonly config?: ProxyOptions["config"];
 }[] = [
-  { what: "closes without an answer, always", script: () => "close", gets: 504, config: { requestTimeoutMs: 500 } },
+  { what: "closes without an answer, always", script: () => "close", gets: 502, config: { requestTimeoutMs: 500 } },
   { what: "closes without an answer, once", script: once(() => "close"), gets: "fine" },
   { what: "closes within the head, once", script: once(({ write }) => write(HEAD).then(() => "close")), gets: "fine" },
   { what: "says nothing", script: ({ closed }) => closed, gets: 504, config: SHORT },

@@ -162,6 +162,24 @@ test("createForwarder asks a failing router a few times, ever later, and then gi
   assertEquals(errors, Array(6).fill("reset"));
 });
 
+test("createForwarder says what went wrong rather than wait for a deadline that comes before the next try", async () => {
+  const failing = setUp({ onReport: "same" });
+  await failing.clock.advance(TIMEOUT_MS - 700);
+  for (const pauseMs of [0, 250]) {
+    (await failing.asked(pauseMs === 0 ? 1 : 2)).fail("reset");
+    await failing.clock.advance(pauseMs);
+  }
+  (await failing.asked(3)).fail("reset");
+  await assertFails(failing.errand, "reset");
+
+  const busy = setUp();
+  await busy.clock.advance(TIMEOUT_MS - 700);
+  (await busy.asked(1)).answer(503);
+  await busy.clock.advance(250);
+  (await busy.asked(2)).answer(503);
+  await assertAnswers(busy.errand, 503);
+});
+
 test("createForwarder gives up at the deadline in whatever it does", async () => {
   const waiting = setUp();
   (await waiting.asked(1)).sent();
