@@ -12,9 +12,10 @@ import type { Cache, KeptAnswer } from "./cache.ts";
 import { isCacheable } from "./cache.ts";
 import type { RequestBy } from "./client_request.ts";
 import type { Flights } from "./flights.ts";
-import type { Answer, Errand, ForwardLimits } from "./forward.ts";
+import type { Errand, ForwardLimits } from "./forward.ts";
 import { forRouter } from "./headers.ts";
 import type { CacheOutcome } from "./proxy_metrics.ts";
+import type { Answer } from "./to_answer.ts";
 import { isAway } from "./upstream.ts";
 
 /** An answer, and where it came from. */

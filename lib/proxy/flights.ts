@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Answer, Errand } from "./forward.ts";
+import type { Errand } from "./forward.ts";
+import type { Answer } from "./to_answer.ts";
 
 /** The errands under way. Whoever shares one and cancels it leaves it to the others; the last one to do so ends it. */
 export interface Flights {

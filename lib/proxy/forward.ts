@@ -17,22 +17,11 @@ import { STATUS_CODE } from "@std/http/status";
 import type { Alarms } from "../http1/alarm.ts";
 import type { Client } from "../http1/client.ts";
 import { UpstreamError } from "../http1/error.ts";
-import type { Header, RequestHead, ResponseBody, UpstreamResponse } from "../http1/message.ts";
-import { collect } from "./collect.ts";
-import { forClient } from "./headers.ts";
+import type { RequestHead, UpstreamResponse } from "../http1/message.ts";
+import { toAnswer } from "./to_answer.ts";
+import type { Answer } from "./to_answer.ts";
 import { isTransient, NoRouterError } from "./upstream.ts";
 import type { Router, Upstream } from "./upstream.ts";
-
-/** A router's answer. */
-export interface Answer {
-  readonly status: number;
-  /** Those that pass on to the client. */
-  readonly headers: readonly Header[];
-  /** Whole, if it was small and came at once; `undefined` if there is none, or it was dropped with an error status. */
-  readonly body: Uint8Array<ArrayBuffer> | ResponseBody | undefined;
-  /** The router that gave it. */
-  readonly address: string;
-}
 
 /** A request on its way. */
 export interface Errand<A = Answer> {
@@ -75,13 +64,6 @@ const REPLAY_PAUSES_MS = [0, 250, 500, 1_000, 2_000];
 
 /** How often a request is made again after a 502 or 503: a restart of Apache takes a second or two. */
 const BUSY_PAUSES_MS = [250, 500, 1_000, 2_000];
-
-/** Statuses without a body (RFC 9110 section 15). */
-const WITHOUT_BODY: ReadonlySet<number> = new Set([
-  STATUS_CODE.NoContent,
-  STATUS_CODE.ResetContent,
-  STATUS_CODE.NotModified,
-]);
 
 /** Creates the function that sends a request on its way. */
 export function createForwarder<R extends Router>(
@@ -246,20 +228,6 @@ class Forwarding<R extends Router> implements Errand {
     });
     return promise;
   }
-}
-
-/** Makes a response the client's: without what concerns this hop only, and without the body of an error. */
-async function toAnswer(
-  { status, headers, body }: UpstreamResponse,
-  { router, method, alarms }: { readonly router: Router; readonly method: string; readonly alarms: Alarms },
-): Promise<Answer> {
-  const bodyDropped = status >= 400;
-  const answer = { status, headers: forClient(headers, { bodyDropped }), address: router.address };
-  if (!bodyDropped && method !== "HEAD" && !WITHOUT_BODY.has(status)) {
-    return { ...answer, body: await collect(body, alarms) };
-  }
-  body.cancel();
-  return { ...answer, body: undefined };
 }
 
 function isBusy(status: number): boolean {

@@ -11,6 +11,7 @@ import type { Header, RequestHead } from "../http1/message.ts";
 import type { Reply } from "./answers.ts";
 import { asExactBody } from "./exact_body.ts";
 import { localLocation } from "./headers.ts";
+import { StoppingError } from "./traffic.ts";
 import { ClientGoneError, NoRouterError } from "./upstream.ts";
 
 /** nginx's number for a client that went away before its answer; nobody sees it but the log and the metrics. */
@@ -28,7 +29,7 @@ export function emptyResponse(status: number): Response {
 
 /** The status for a request that could not be answered. */
 export function statusOf(error: unknown): number {
-  if (error instanceof NoRouterError) return STATUS_CODE.ServiceUnavailable;
+  if (error instanceof NoRouterError || error instanceof StoppingError) return STATUS_CODE.ServiceUnavailable;
   if (error instanceof ClientGoneError) return CLIENT_GONE;
   if (!(error instanceof UpstreamError)) return STATUS_CODE.InternalServerError;
   switch (error.kind) {

@@ -20,9 +20,9 @@ export async function serveProxy<R extends Router>(
   config: ProxyConfig,
   dependencies: ProxyDependencies<R>,
 ): Promise<Front> {
-  const proxy = createProxy(config, dependencies);
-  const { address, shutdown } = await openFront(config.listen, proxy.handle, {
-    activity: proxy,
+  const { activity, handle, close } = createProxy(config, dependencies);
+  const { address, shutdown } = await openFront(config.listen, handle, {
+    activity,
     lifetimeMs: config.idleTimeoutMs,
     log: dependencies.log,
   });
@@ -30,7 +30,7 @@ export async function serveProxy<R extends Router>(
     address,
     async shutdown(graceMs) {
       await shutdown(graceMs);
-      proxy.close();
+      close();
     },
   };
 }

@@ -7,12 +7,14 @@
  * @module
  */
 
+import { STATUS_CODE } from "@std/http/status";
+import type { RequestBy } from "./client_request.ts";
+import { emptyResponse } from "./respond.ts";
+
 /** Where a token is asked for. */
-export const TOKEN_PATH = "/latest/api/token";
-/** The header that carries a token. */
-export const TOKEN_HEADER = "x-aws-ec2-metadata-token";
-/** The header that says for how many seconds a token is wanted. */
-export const TOKEN_TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds";
+const TOKEN_PATH = "/latest/api/token";
+/** The header that says for how many seconds a token is wanted, and for how many it was given. */
+const TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds";
 
 /** Six hours, as in IMDSv2. */
 const MAX_TTL_SEC = 21_600;
@@ -32,6 +34,16 @@ export interface Tokens {
 export function parseTokenTtlSec(text: string | undefined): number | undefined {
   const seconds = text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : 0;
   return seconds >= 1 && seconds <= MAX_TTL_SEC ? seconds : undefined;
+}
+
+/** Answers a PUT with a token, if that is what it asks for. */
+export function answerTokenRequest({ target, headers }: RequestBy<"PUT">, tokens: Tokens): Response {
+  if (target !== TOKEN_PATH) return emptyResponse(STATUS_CODE.MethodNotAllowed);
+  const ttlSec = parseTokenTtlSec(headers.find(([name]) => name === TTL_HEADER)?.[1]);
+  if (ttlSec === undefined) return emptyResponse(STATUS_CODE.BadRequest);
+  return new Response(tokens.issue(ttlSec), {
+    headers: { "content-type": "text/plain", "cache-control": "no-store", [TTL_HEADER]: String(ttlSec) },
+  });
 }
 
 /**

@@ -142,6 +142,17 @@ test("proxy gives up a client that reads nothing, and cuts it when it renews its
   await assertRejects(() => exchange.receive());
 });
 
+test("proxy says to clients that wait that it stops", async () => {
+  const proxy = await startProxy(({ closed }) => closed);
+  using exchange = await proxy.open();
+  await exchange.send(format({ target: "/" }, proxy.host));
+  await proxy.router.untilOpen(1);
+  const answer = exchange.receive();
+  await proxy[Symbol.asyncDispose]();
+  const { status, body } = await answer;
+  assertEquals([status, body.length], [503, 0]);
+});
+
 test("proxy passes a large body on, whole and in order", async () => {
   const body = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i ^ (i >>> 9)) & 255);
   await using proxy = await startProxy(async ({ write }) => {

@@ -1,0 +1,52 @@
+/**
+ * What of a router's response the client is to get.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import type { Alarms } from "../http1/alarm.ts";
+import type { Header, RequestHead, ResponseBody, UpstreamResponse } from "../http1/message.ts";
+import { collect } from "./collect.ts";
+import { forClient } from "./headers.ts";
+import type { Router } from "./upstream.ts";
+
+/** A router's answer. */
+export interface Answer {
+  readonly status: number;
+  /** Those that pass on to the client. */
+  readonly headers: readonly Header[];
+  /** Whole, if it was small and came at once; `undefined` if there is none, or it was dropped with an error status. */
+  readonly body: Uint8Array<ArrayBuffer> | ResponseBody | undefined;
+  /** The router that gave it. */
+  readonly address: string;
+}
+
+/** Statuses without a body (RFC 9110 section 15). */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([
+  STATUS_CODE.NoContent,
+  STATUS_CODE.ResetContent,
+  STATUS_CODE.NotModified,
+]);
+
+/**
+ * Makes an answer of a response: without what concerns this hop only, and without the body of an error.
+ *
+ * @throws {UpstreamError} If the body is cut short or malformed while it is taken in.
+ */
+export async function toAnswer(
+  { status, headers, body }: UpstreamResponse,
+  { router, method, alarms }: {
+    readonly router: Router;
+    readonly method: RequestHead["method"];
+    readonly alarms: Alarms;
+  },
+): Promise<Answer> {
+  const bodyDropped = status >= 400;
+  const answer = { status, headers: forClient(headers, { bodyDropped }), address: router.address };
+  if (!bodyDropped && method !== "HEAD" && !WITHOUT_BODY.has(status)) {
+    return { ...answer, body: await collect(body, alarms) };
+  }
+  body.cancel();
+  return { ...answer, body: undefined };
+}
