@@ -50,7 +50,10 @@ export interface Proxy {
   close(): void;
 }
 
-/** Watching a client costs as much as a usual answer: it begins when an answer is not usual. */
+/**
+ * Watching a client costs as much as a usual answer: it begins when an answer is not usual. (Deno 2.4 does not tell then
+ * that a client had left before; the answer is waited for in vain, up to its deadline.)
+ */
 const WATCH_CLIENT_AFTER_MS = 100;
 
 /** Creates the proxy. */
