@@ -12,7 +12,7 @@ import { UpstreamError } from "./error.ts";
 const BUFFER_BYTES = 16_384;
 
 /** What is read at once where much is expected. */
-const LARGE_BUFFER_BYTES = 65_536;
+const LARGE_BUFFER_BYTES = 131_072;
 
 /** One connection to a router, as bytes. */
 export class Transport {

@@ -25,10 +25,18 @@ const LATE = Symbol();
  * @returns the bytes; or, of a body that is large or slow, all of it as a body again
  * @throws {UpstreamError} If it is cut short or malformed.
  */
-export async function collect(body: ResponseBody, alarms: Alarms): Promise<Uint8Array<ArrayBuffer> | ResponseBody> {
+export function collect(
+  body: ResponseBody,
+  alarms: Alarms,
+): Collected | Promise<Collected> {
   if (body.length !== undefined && body.length > MAX_BYTES) return body;
-  const whole = body.takeWhole();
-  if (whole !== undefined) return whole;
+  return body.takeWhole() ?? collectPieces(body, alarms);
+}
+
+/** A body that was taken whole, or one that is still to be read. */
+export type Collected = Uint8Array<ArrayBuffer> | ResponseBody;
+
+async function collectPieces(body: ResponseBody, alarms: Alarms): Promise<Collected> {
   const { promise: late, resolve } = Promise.withResolvers<typeof LATE>();
   const alarm = alarms.set(PATIENCE_MS, () => resolve(LATE));
   try {

@@ -6,8 +6,9 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import type { Alarms } from "../http1/alarm.ts";
-import type { Header, RequestHead, ResponseBody, UpstreamResponse } from "../http1/message.ts";
+import type { Header, RequestHead, UpstreamResponse } from "../http1/message.ts";
 import { collect } from "./collect.ts";
+import type { Collected } from "./collect.ts";
 import { forClient } from "./headers.ts";
 import type { Router } from "./upstream.ts";
 
@@ -17,7 +18,7 @@ export interface Answer {
   /** Those that pass on to the client. */
   readonly headers: readonly Header[];
   /** Whole, if it was small and came at once; `undefined` if there is none, or it was dropped with an error status. */
-  readonly body: Uint8Array<ArrayBuffer> | ResponseBody | undefined;
+  readonly body: Collected | undefined;
   /** The router that gave it. */
   readonly address: string;
 }
@@ -34,19 +35,22 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([
  *
  * @throws {UpstreamError} If the body is cut short or malformed while it is taken in.
  */
-export async function toAnswer(
+export function toAnswer(
   { status, headers, body }: UpstreamResponse,
   { router, method, alarms }: {
     readonly router: Router;
     readonly method: RequestHead["method"];
     readonly alarms: Alarms;
   },
-): Promise<Answer> {
+): Answer | Promise<Answer> {
   const bodyDropped = status >= 400;
   const answer = { status, headers: forClient(headers, { bodyDropped }), address: router.address };
-  if (!bodyDropped && method !== "HEAD" && !WITHOUT_BODY.has(status)) {
-    return { ...answer, body: await collect(body, alarms) };
+  if (bodyDropped || method === "HEAD" || WITHOUT_BODY.has(status)) {
+    body.cancel();
+    return { ...answer, body: undefined };
   }
-  body.cancel();
-  return { ...answer, body: undefined };
+  const collected = collect(body, alarms);
+  return collected instanceof Promise
+    ? collected.then((body) => ({ ...answer, body }))
+    : { ...answer, body: collected };
 }

@@ -61,7 +61,7 @@ test("collect fails as the body fails, at once or for whoever reads on", async (
   const body = createFedBody();
   body.feed("half");
   body.fail("cut_short");
-  await assertRejects(() => collect(body, createManualClock().alarms), UpstreamError);
+  await assertRejects(async () => await collect(body, createManualClock().alarms), UpstreamError);
 
   const clock = createManualClock();
   const slow = createFedBody();
