@@ -79,6 +79,8 @@ class Forwarding<R extends Router> implements Errand {
   readonly #with: ForwardDependencies<R>;
   /** What is under way now: a search, a request or a pause. */
   #attempt = new AbortController();
+  /** Whether the latest attempt was made on a kept connection. */
+  #wasKept = false;
   #ended: { readonly reason: unknown } | undefined;
   #searching = false;
   readonly #deadlineAt: number;
@@ -181,13 +183,15 @@ class Forwarding<R extends Router> implements Errand {
     };
     const suspectAfter = (ms: number) => alarms.set(ms, () => void suspect().catch(() => {}));
 
+    this.#wasKept = false;
     let suspicion = suspectAfter(CONNECT_SILENCE_MS);
     try {
       return await client.request(router.address, this.#head, {
         signal: this.#attempt.signal,
         fresh,
-        onSent(sentOn) {
+        onSent: (sentOn) => {
           connection = sentOn;
+          this.#wasKept = sentOn.reused;
           suspicion.cancel();
           if (!suspected) suspicion = suspectAfter(ANSWER_SILENCE_MS);
         },
@@ -206,7 +210,9 @@ class Forwarding<R extends Router> implements Errand {
     if (pauseMs === undefined) throw error;
     const found = await this.#findRouter();
     if (found.address === router.address) {
-      if (!isTransient(error)) throw error;
+      // Silence on a kept connection says nothing of the router: a partner may have taken over its address.
+      const isDeadConnection = this.#wasKept && error.kind === "response_timeout";
+      if (!isTransient(error) && !isDeadConnection) throw error;
       await this.#pause(pauseMs);
     }
     return found;

@@ -244,6 +244,20 @@ test("createForwarder leaves a kept connection that keeps silent for a new one t
   await assertAnswers(errand, 200, "i-1");
 });
 
+test("createForwarder asks a router again whose kept connection timed out before the search found it alive", async () => {
+  const { errand, asked, upstream, clock } = setUp({ onReport: "search" });
+  const first = await asked(1);
+  first.sent({ reused: true });
+  first.fail("response_timeout");
+  await settle();
+  upstream.find(A);
+  await clock.advance(0);
+  const second = await asked(2);
+  assertEquals([second.address, second.fresh], [A, true]);
+  second.answer(200, bodyOf("i-1"));
+  await assertAnswers(errand, 200, "i-1");
+});
+
 test("createForwarder goes on waiting for a silent router when the search ends without another", async () => {
   const { errand, asked, upstream, clock } = setUp({ onReport: "search" });
   const first = await asked(1);
