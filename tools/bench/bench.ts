@@ -22,7 +22,7 @@ import { measureLives, measureServices } from "./rounds.ts";
 import { createSamples } from "./samples.ts";
 import { measureSizes } from "./sizes.ts";
 
-const FULL: Plan = { lives: 5, loads: 5, loadSec: 2, idleSec: 60 };
+const FULL: Plan = { lives: 5, loads: 9, loadSec: 1, idleSec: 60 };
 const QUICK: Plan = { lives: 2, loads: 2, loadSec: 1, idleSec: 10 };
 
 async function bench(args: readonly string[]): Promise<void> {
