@@ -64,6 +64,7 @@ async function bundle(folder: string): Promise<string> {
     "bundle",
     "--quiet",
     "--no-check",
+    "--minify", // less to hold in memory
     ...networkFlags(),
     `--output=${module}`,
     `${TOP}/main.ts`,

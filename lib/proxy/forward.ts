@@ -57,7 +57,7 @@ export interface ForwardLimits {
 const CONNECT_SILENCE_MS = 300;
 
 /** Metadata are files: an answer that takes longer than this deserves a question. */
-const ANSWER_SILENCE_MS = 1_000;
+const ANSWER_SILENCE_MS = 700;
 
 /** How often a request is made again after a failure, and how long is waited before each. */
 const REPLAY_PAUSES_MS = [0, 250, 500, 1_000, 2_000];
