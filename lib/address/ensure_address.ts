@@ -9,7 +9,7 @@
 
 import { CommandError } from "../system/run_ip.ts";
 import type { RunIp } from "../system/run_ip.ts";
-import { contains, parseCidr } from "./ipv4.ts";
+import { isLinkLocal } from "./ipv4.ts";
 
 /** Why the address could not be made to exist. */
 export type AddressErrorKind = "ip_missing" | "not_permitted" | "on_another_interface" | "ip_failed";
@@ -28,8 +28,6 @@ export class AddressError extends Error {
 /** One address of one interface, as `Deno.networkInterfaces()` gives it. */
 export type InterfaceAddress = Pick<Deno.NetworkInterfaceInfo, "name" | "address">;
 
-const LINK_LOCAL = parseCidr("169.254.0.0/16")!;
-
 /**
  * Ensures that a link-local address is on `lo`; any other address is taken to exist.
  *
@@ -40,7 +38,7 @@ export async function ensureAddress(
   address: string,
   system: { readonly interfaces: () => readonly InterfaceAddress[]; readonly runIp: RunIp },
 ): Promise<"present" | "added"> {
-  if (!contains(LINK_LOCAL, address)) return "present";
+  if (!isLinkLocal(address)) return "present";
   const holder = () => system.interfaces().find((entry) => entry.address === address)?.name;
 
   const found = holder();

@@ -50,6 +50,13 @@ export function contains(cidr: Cidr, address: string): boolean {
   return value !== undefined && ((value & cidr.mask) >>> 0) === cidr.network;
 }
 
+const LINK_LOCAL = parseCidr("169.254.0.0/16")!;
+
+/** Tells whether the address is link-local (RFC 3927). */
+export function isLinkLocal(address: string): boolean {
+  return contains(LINK_LOCAL, address);
+}
+
 /**
  * Tells whether the address can belong to a router: unicast, and not on this machine. Excludes 0/8, 127/8,
  * link-local 169.254/16 (this program's own side), multicast, and 240/4 with the broadcast address.
@@ -58,5 +65,5 @@ export function isUsableRouter(address: string): boolean {
   const value = parseIPv4(address);
   if (value === undefined) return false;
   const first = value >>> 24;
-  return first !== 0 && first !== 127 && first < 224 && (value >>> 16) !== 0xa9fe;
+  return first !== 0 && first !== 127 && first < 224 && !isLinkLocal(address);
 }

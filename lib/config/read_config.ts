@@ -5,6 +5,7 @@
  */
 
 import { parse as parseEnv } from "@std/dotenv/parse";
+import { isLinkLocal } from "../address/ipv4.ts";
 import type { LogLevel } from "../telemetry/log.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
 import type { Config } from "./config.ts";
@@ -147,7 +148,7 @@ function parseLimitBytes(text: string): number {
 
 function parseAdminAddress(text: string) {
   const listen = parseListenAddress(text);
-  if (listen.hostname.startsWith("169.254.")) throw new TypeError("must be on loopback, such as 127.0.0.1:39725");
+  if (isLinkLocal(listen.hostname)) throw new TypeError("must be on loopback, such as 127.0.0.1:39725");
   return listen;
 }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { contains, parseIPv4 } from "../address/ipv4.ts";
+import { contains, isLinkLocal, parseIPv4 } from "../address/ipv4.ts";
 import type { Asker } from "../dhcp/request.ts";
 import { SourceError } from "./errors.ts";
 import type { InterfaceAddress, Machine } from "./machine.ts";
@@ -146,10 +146,6 @@ function pickNics(addresses: readonly InterfaceAddress[]): Nic[] {
     if (before === undefined || isLinkLocal(before.address)) picked.set(name, { name, address, mac });
   }
   return [...picked.values()];
-}
-
-function isLinkLocal(address: string): boolean {
-  return address.startsWith("169.254.");
 }
 
 function rangeOf({ address, netmask }: InterfaceAddress): { network: number; mask: number } {
