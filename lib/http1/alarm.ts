@@ -8,6 +8,8 @@
  * @module
  */
 
+import { Roster } from "./roster.ts";
+
 /** A deadline that was set. */
 export interface Alarm {
   /** Lifts it. Harmless when it has already struck. */
@@ -22,6 +24,13 @@ export interface Alarms {
   close(): void;
 }
 
+interface Pending {
+  readonly at: number;
+  readonly strike: () => void;
+}
+
+const NEVER: Alarm = Object.freeze({ cancel() {} });
+
 /** Fine enough for a limit of a few hundred milliseconds, coarse enough to cost nothing. */
 const TICK_MS = 25;
 
@@ -31,7 +40,7 @@ const TICK_MS = 25;
  * @param now a monotonic clock, in milliseconds
  */
 export function createAlarms(now: () => number = () => performance.now()): Alarms {
-  const waiting = new Set<PendingAlarm>();
+  const waiting = new Roster<Pending>();
   let timer: ReturnType<typeof setInterval> | undefined;
   // The time at the last tick: looking at the clock for each alarm would be most of what it costs.
   let time = 0;
@@ -39,10 +48,11 @@ export function createAlarms(now: () => number = () => performance.now()): Alarm
 
   const tick = () => {
     time = now();
-    for (const alarm of waiting) {
-      if (alarm.at > time) continue;
-      waiting.delete(alarm);
-      alarm.strike();
+    const due = waiting.registrations().filter(({ member }) => member!.at <= time);
+    for (const registration of due.sort((a, b) => a.member!.at - b.member!.at)) {
+      const alarm = registration.member;
+      registration.cancel();
+      alarm?.strike(); // unless one before has lifted it
     }
     // Stopped a tick after the last alarm rather than with it: requests in a row then share one timer.
     if (waiting.size === 0) stop();
@@ -54,26 +64,17 @@ export function createAlarms(now: () => number = () => performance.now()): Alarm
 
   return {
     set(delayMs, strike) {
-      if (timer === undefined && !closed) {
+      if (closed) return NEVER;
+      if (timer === undefined) {
         time = now();
         timer = setInterval(tick, TICK_MS);
       }
-      const alarm = new PendingAlarm(waiting, time + TICK_MS + delayMs, strike);
-      if (!closed) waiting.add(alarm);
-      return alarm;
+      return waiting.add({ at: time + TICK_MS + delayMs, strike });
     },
     close() {
       closed = true;
-      waiting.clear();
+      for (const alarm of waiting.registrations()) alarm.cancel();
       stop();
     },
   };
-}
-
-class PendingAlarm implements Alarm {
-  constructor(readonly waiting: Set<PendingAlarm>, readonly at: number, readonly strike: () => void) {}
-
-  cancel(): void {
-    this.waiting.delete(this);
-  }
 }

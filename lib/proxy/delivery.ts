@@ -6,10 +6,10 @@
 
 import type { Alarm, Alarms } from "../http1/alarm.ts";
 import type { ResponseBody } from "../http1/message.ts";
-import type { Fields, Log } from "../telemetry/log.ts";
+import type { Log } from "../telemetry/log.ts";
 import type { Question, Reply } from "./answers.ts";
 import { createClientStream } from "./client_stream.ts";
-import type { ProxyMetrics } from "./proxy_metrics.ts";
+import type { CacheOutcome, ProxyMetrics } from "./proxy_metrics.ts";
 import { emptyResponse, statusOf, toResponse } from "./respond.ts";
 import type { Traffic } from "./traffic.ts";
 import { ClientGoneError } from "./upstream.ts";
@@ -24,10 +24,19 @@ export interface Pending {
   readonly startedAt: number;
 }
 
+/** What is noted of an answer, besides what it shows. */
+export interface Account {
+  readonly startedAt: number;
+  readonly method: string;
+  /** The part of the target that may be logged. */
+  readonly path: string | undefined;
+  readonly from?: CacheOutcome;
+}
+
 /** Hands answers to clients. */
 export interface Delivery {
   /** Hands over a response of the proxy's own. */
-  deliver(response: Response, request: Fields & { readonly startedAt: number }): Response;
+  deliver(response: Response, account: Account): Response;
   /** Hands over a reply. */
   reply(reply: Reply, request: Pending): Response;
   /** Hands over a reply when it is there, or the status that says why there is none. */
@@ -49,10 +58,11 @@ export interface DeliveryOptions {
 export function createDelivery(
   { idleTimeoutMs, transferTimeoutMs, traffic, alarms, counts, log, now }: DeliveryOptions,
 ): Delivery {
-  const account = (response: Response, startedAt: number, fields: Fields): Response => {
+  const account = (response: Response, { startedAt, method, path, from }: Account): Response => {
+    const { status } = response;
     const elapsedMs = now() - startedAt;
-    counts.onAnswered(response.status, elapsedMs);
-    log.debug("request", { ...fields, status: response.status, ms: Math.round(elapsedMs) });
+    counts.onAnswered(status, elapsedMs);
+    log.debug("request", { method, path, from, status, ms: Math.round(elapsedMs) });
     return response;
   };
 
@@ -73,7 +83,7 @@ export function createDelivery(
       idleTimeoutMs,
       transferTimeoutMs,
       onEnd(error) {
-        traffic.remove(cut);
+        underWay.cancel();
         if (error === undefined) {
           // The last piece may still be on its way to a slow client.
           lingering = alarms.set(idleTimeoutMs, release);
@@ -86,7 +96,7 @@ export function createDelivery(
         else log.warn("an answer was cut", { path, error });
       },
     });
-    traffic.add(cut);
+    const underWay = traffic.add(cut);
     return stream;
   };
 
@@ -96,11 +106,11 @@ export function createDelivery(
     counts.onCache(from);
     const carried = body === undefined || body instanceof Uint8Array ? body : streamOf(body, request);
     const response = toResponse(reply, carried, question);
-    return account(response, startedAt, { method: question.method, path: pathOf(question.target), from });
+    return account(response, { startedAt, method: question.method, path: pathOf(question.target), from });
   };
 
   return {
-    deliver: (response, { startedAt, ...fields }) => account(response, startedAt, fields),
+    deliver: account,
     reply,
 
     async replyLater(pending, request) {
@@ -110,11 +120,11 @@ export function createDelivery(
       } catch (error) {
         const { question: { method, target }, startedAt } = request;
         const response = emptyResponse(statusOf(error));
-        const fields = { method, path: pathOf(target) };
+        const path = pathOf(target);
         if (!(error instanceof ClientGoneError)) {
-          log.warn("request failed", { ...fields, status: response.status, error });
+          log.warn("request failed", { method, path, status: response.status, error });
         }
-        return account(response, startedAt, fields);
+        return account(response, { startedAt, method, path });
       } finally {
         traffic.end();
       }

@@ -110,9 +110,9 @@ export function createProxy<R extends Router>(
       if (signal.aborted) leave();
       else signal.addEventListener("abort", leave);
     });
-    traffic.add(onGone);
+    const waiting = traffic.add(onGone);
     return () => {
-      traffic.remove(onGone);
+      waiting.cancel();
       alarm.cancel();
       signal?.removeEventListener("abort", leave);
     };

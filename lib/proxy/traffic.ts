@@ -4,6 +4,8 @@
  * @module
  */
 
+import { Roster } from "../http1/roster.ts";
+import type { Registration } from "../http1/roster.ts";
 import type { Activity } from "./front.ts";
 
 /** The program stops, and does not wait any longer. */
@@ -18,7 +20,7 @@ export type GiveUp = (reason: unknown) => void;
 /** The requests that are being served. */
 export class Traffic implements Activity {
   readonly #now: () => number;
-  readonly #waiting = new Set<GiveUp>();
+  readonly #waiting = new Roster<GiveUp>();
   #inFlight = 0;
   #activeAt: number;
 
@@ -50,16 +52,12 @@ export class Traffic implements Activity {
     this.#activeAt = this.#now();
   }
 
-  /** Notes how something that is waited for can be ended. */
-  add(giveUp: GiveUp): void {
-    this.#waiting.add(giveUp);
-  }
-
-  remove(giveUp: GiveUp): void {
-    this.#waiting.delete(giveUp);
+  /** Notes how something that is waited for can be ended, until that is cancelled. */
+  add(giveUp: GiveUp): Registration<GiveUp> {
+    return this.#waiting.add(giveUp);
   }
 
   giveUp(): void {
-    for (const giveUp of [...this.#waiting]) giveUp(new StoppingError("The program stops"));
+    for (const { member: giveUp } of this.#waiting.registrations()) giveUp?.(new StoppingError("The program stops"));
   }
 }

@@ -28,6 +28,17 @@ test("createAlarms leaves alone what was lifted, whenever that was", async () =>
   alarms.close();
 });
 
+test("createAlarms strikes what is due at one tick in the order of time, whatever was lifted before", async () => {
+  const alarms = createAlarms();
+  const struck: number[] = [];
+  const lifted = alarms.set(0, () => struck.push(0));
+  for (const delayMs of [3, 1, 2, 4]) alarms.set(delayMs, () => struck.push(delayMs));
+  lifted.cancel();
+  await new Promise<void>((resolve) => alarms.set(60, resolve));
+  assertEquals(struck, [1, 2, 3, 4]);
+  alarms.close();
+});
+
 test("createAlarms lets an alarm set another", async () => {
   const alarms = createAlarms();
   await new Promise<void>((resolve) => alarms.set(0, () => alarms.set(0, resolve)));
