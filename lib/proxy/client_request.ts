@@ -63,11 +63,11 @@ export function readClientRequest(request: Request, rules: RequestRules): Client
   let proxied = false;
   let body = false;
   const headers: Header[] = [];
-  for (const header of request.headers) {
-    const [name, value] = header;
+  // Not an iterator: that costs more than the rest of reading a request.
+  request.headers.forEach((value, name) => {
     // As on the wire: colon, blank, CR, LF.
     size += name.length + value.length + 4;
-    headers.push(header);
+    headers.push([name, value]);
     switch (name) {
       case "host":
         host = value;
@@ -100,7 +100,7 @@ export function readClientRequest(request: Request, rules: RequestRules): Client
       default:
         plain = false;
     }
-  }
+  });
   if (host !== undefined && !rules.isOwnHost(host)) return STATUS_CODE.MisdirectedRequest;
 
   const pathAt = url.startsWith(SCHEME) ? url.indexOf("/", SCHEME.length) : -1;

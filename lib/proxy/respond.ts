@@ -7,7 +7,7 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import { UpstreamError } from "../http1/error.ts";
-import type { Header, RequestHead } from "../http1/message.ts";
+import type { RequestHead } from "../http1/message.ts";
 import type { Reply } from "./answers.ts";
 import { asExactBody } from "./exact_body.ts";
 import { localLocation } from "./headers.ts";
@@ -53,20 +53,17 @@ export function toResponse(
   body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | undefined,
   { method, host }: { readonly method: RequestHead["method"]; readonly host: string | undefined },
 ): Response {
-  const own = address === undefined ? headers : headers.map(([name, value]): Header => [
-    name,
-    name === "location" ? localLocation(value, { address, host }) : value,
-  ]);
-  if (body !== undefined) return new Response(body, { status, headers: toInit(asExactBody(own)) });
   // The runtime would say that a HEAD whose length the router left out is about nothing.
-  const unsaid = method === "HEAD" && status < 300 && !own.some(([name]) => name === "content-length");
-  return new Response(unsaid ? new ReadableStream({ start: (controller) => controller.close() }) : null, {
-    status,
-    headers: toInit(own),
-  });
+  const unsaid = method === "HEAD" && status < 300 && !headers.some(([name]) => name === "content-length");
+  const response = new Response(body ?? (unsaid ? endedStream() : null), { status });
+  // One by one: the constructor takes twice as long over a list.
+  for (const [name, value] of body === undefined ? headers : asExactBody(headers)) {
+    const local = name === "location" && address !== undefined ? localLocation(value, { address, host }) : value;
+    response.headers.append(name, local);
+  }
+  return response;
 }
 
-/** The constructor only reads them, but its type does not say so. */
-function toInit(headers: readonly Header[]): [string, string][] {
-  return headers as [string, string][];
+function endedStream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({ start: (controller) => controller.close() });
 }
