@@ -40,6 +40,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   #used = false;
   #heard = false;
+  #interimBytes = 0;
   #idle: { readonly expiry: Alarm; readonly arrival: Promise<boolean> } | undefined;
 
   constructor(conn: Deno.Conn, options: ConnectionOptions) {
@@ -64,10 +65,11 @@ export class Connection {
     { method, signal }: { readonly method: RequestHead["method"]; readonly signal: AbortSignal },
   ): Promise<UpstreamResponse> {
     const { limits: { responseTimeoutMs }, alarms } = this.#options;
-    const arrival = this.#idle?.arrival ?? this.#transport.read();
+    const firstArrival = this.#idle?.arrival ?? this.#transport.read();
     this.#idle?.expiry.cancel();
     this.#idle = undefined;
     this.#heard = false;
+    this.#interimBytes = 0;
     const reused = this.#used;
     this.#used = true;
 
@@ -78,10 +80,18 @@ export class Connection {
         new UpstreamError("response_timeout", `The router did not begin its answer in ${responseTimeoutMs} ms`),
       ));
     try {
-      // Not waited for: whether it failed, the read will tell, and an answer may come even so.
-      this.#transport.write(request).catch(() => {});
-      const head = await this.#readHead(method, arrival);
-      return { status: head.status, headers: head.headers, reused, body: this.#bodyOf(head) };
+      this.#transport.write(request);
+      for (let arrival = firstArrival;; arrival = this.#transport.read()) {
+        if (!await arrival) {
+          throw this.#heard
+            ? new UpstreamError("cut_short", "The router closed the connection within the head of its answer")
+            : new UpstreamError("reset", "The router closed the connection without an answer");
+        }
+        this.#heard = true;
+        const head = this.#takeHead(method);
+        if (head === undefined) continue;
+        return { status: head.status, headers: head.headers, reused, body: this.#bodyOf(head) };
+      }
     } catch (error) {
       this.close(error);
       throw error;
@@ -99,30 +109,23 @@ export class Connection {
     this.#options.onClosed(this);
   }
 
-  async #readHead(method: RequestHead["method"], firstArrival: Promise<boolean>): Promise<ResponseHead> {
+  /** Takes the head of the final response, if it has come; interim ones (RFC 9110 section 15.2) are skipped. */
+  #takeHead(method: RequestHead["method"]): ResponseHead | undefined {
     const { maxHeaderBytes } = this.#options.limits;
-    const transport = this.#transport;
-    let skipped = 0;
-    for (let arrival = firstArrival;; arrival = transport.read()) {
-      if (!await arrival) {
-        if (!this.#heard) throw new UpstreamError("reset", "The router closed the connection without an answer");
-        throw new UpstreamError("cut_short", "The router closed the connection within the head of its answer");
+    for (;;) {
+      const { bytes } = this.#transport;
+      const length = findHeadEnd(bytes);
+      if (this.#interimBytes + (length < 0 ? bytes.length : length) > maxHeaderBytes) {
+        throw new UpstreamError("too_large", `The head of the router's answer is over ${maxHeaderBytes} bytes`);
       }
-      this.#heard = true;
-      for (;;) {
-        const length = findHeadEnd(transport.bytes);
-        if (skipped + (length < 0 ? transport.available : length) > maxHeaderBytes) {
-          throw new UpstreamError("too_large", `The head of the router's answer is over ${maxHeaderBytes} bytes`);
-        }
-        if (length < 0) break;
-        const head = decodeResponseHead(transport.bytes.subarray(0, length), method);
-        transport.take(length);
-        if (head.status === 101) {
-          throw new UpstreamError("malformed", "The router switched protocols, which it was not asked to");
-        }
-        if (head.status >= 200) return head;
-        skipped += length;
+      if (length < 0) return undefined;
+      const head = decodeResponseHead(bytes.subarray(0, length), method);
+      this.#transport.take(length);
+      if (head.status === 101) {
+        throw new UpstreamError("malformed", "The router switched protocols, which it was not asked to");
       }
+      if (head.status >= 200) return head;
+      this.#interimBytes += length;
     }
   }
 

@@ -66,9 +66,12 @@ export class Transport {
     }
   }
 
-  /** Writes all of the bytes. */
-  async write(bytes: Uint8Array): Promise<void> {
-    for (let sent = 0; sent < bytes.length;) sent += await this.#conn.write(bytes.subarray(sent));
+  /** Writes all of the bytes. Failure is left to the next read to tell, and an answer may come even so. */
+  write(bytes: Uint8Array): void {
+    const more = (sent: number) => {
+      if (sent < bytes.length) this.write(bytes.subarray(sent));
+    };
+    this.#conn.write(bytes).then(more, () => {});
   }
 
   /** Chooses the size of the buffer, if it is empty: a large one for a large body, a small one to wait with. */

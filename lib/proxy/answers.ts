@@ -74,15 +74,6 @@ export function createAnswers(
     return forward({ method, target, headers: forRouter(headers) }, { timeoutMs: requestTimeoutMs, patienceMs });
   };
 
-  const wait = async <A>(errand: Errand<A>, watchClient: WatchClient): Promise<A> => {
-    const endWatch = watchClient((reason) => errand.cancel(reason));
-    try {
-      return await errand.answer;
-    } finally {
-      endWatch();
-    }
-  };
-
   const hear = (answer: Answer, from: CacheOutcome): Reply => {
     if (standingIn) log.info("the router answers again", { router: answer.address });
     standingIn = false;
@@ -104,18 +95,22 @@ export function createAnswers(
   ): Promise<Reply> => {
     const sharedKey = cacheTtlMs > 0 && question.method === "GET" ? key : undefined;
     const joined = sharedKey === undefined ? undefined : flights.join(sharedKey);
+    let errand: Errand<Answer | undefined> | undefined = joined;
+    const endWatch = watchClient((reason) => errand?.cancel(reason));
     try {
-      const shared = joined && await wait(joined, watchClient);
+      const shared = joined && await joined.answer;
       if (shared !== undefined) return hear(shared, "collapsed");
 
-      const errand = send(question, kept);
-      const alone = sharedKey === undefined || joined !== undefined;
-      const answer = await wait(alone ? errand : flights.start(sharedKey, errand), watchClient);
+      const own = send(question, kept);
+      errand = sharedKey === undefined || joined !== undefined ? own : flights.start(sharedKey, own);
+      const answer = await own.answer;
       keep(key, question, answer);
       return hear(answer, key === undefined ? "bypass" : "miss");
     } catch (error) {
       if (kept === undefined || !isAway(error)) throw error;
       return standIn(kept, question, error);
+    } finally {
+      endWatch();
     }
   };
 

@@ -14,7 +14,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { Alarms } from "../http1/alarm.ts";
+import type { Alarm, Alarms } from "../http1/alarm.ts";
 import type { Client } from "../http1/client.ts";
 import { UpstreamError } from "../http1/error.ts";
 import type { RequestHead, UpstreamResponse } from "../http1/message.ts";
@@ -72,6 +72,18 @@ export function createForwarder<R extends Router>(
   return (head, limits) => new Forwarding(head, limits, dependencies);
 }
 
+/** A router that was asked and has not answered yet. */
+interface Asked<R> {
+  readonly router: R;
+  /** Strikes when it has been silent for too long. */
+  suspicion: Alarm | undefined;
+  suspected: boolean;
+  /** The connection, once the request is on its way. */
+  connection: { readonly reused: boolean } | undefined;
+  /** Whom a search has found meanwhile. */
+  next: R | undefined;
+}
+
 class Forwarding<R extends Router> implements Errand {
   readonly answer: Promise<Answer>;
   readonly #head: RequestHead;
@@ -79,8 +91,7 @@ class Forwarding<R extends Router> implements Errand {
   readonly #with: ForwardDependencies<R>;
   /** What is under way now: a search, a request or a pause. */
   #attempt = new AbortController();
-  /** Whether the latest attempt was made on a kept connection. */
-  #wasKept = false;
+  #asked: Asked<R> | undefined;
   #ended: { readonly reason: unknown } | undefined;
   #searching = false;
   readonly #deadlineAt: number;
@@ -107,13 +118,10 @@ class Forwarding<R extends Router> implements Errand {
       let replays = 0;
       let busy = 0;
       for (;;) {
-        let next: R | undefined;
         try {
           const askedAt = now();
-          const response = await this.#ask(router, fresh, (found) => {
-            next = found;
-            this.#attempt.abort();
-          });
+          const response = await this.#ask(router, fresh);
+          this.#stopAsking();
           onAnswer(now() - askedAt);
           const pauseMs = isBusy(response.status) ? this.#pauseBefore(busy++, BUSY_PAUSES_MS) : undefined;
           if (pauseMs === undefined) return await toAnswer(response, { router, method: this.#head.method, alarms });
@@ -121,12 +129,14 @@ class Forwarding<R extends Router> implements Errand {
           await this.#pause(pauseMs);
           router = await this.#findRouter();
         } catch (error) {
+          const asked = this.#stopAsking();
           if (this.#ended !== undefined) throw this.#ended.reason;
-          if (next === undefined) {
-            router = await this.#replaceRouter(router, error, this.#pauseBefore(replays++, REPLAY_PAUSES_MS));
+          if (asked?.next === undefined) {
+            const pauseMs = this.#pauseBefore(replays++, REPLAY_PAUSES_MS);
+            router = await this.#replaceRouter(router, error, { pauseMs, wasKept: asked?.connection?.reused ?? false });
           } else {
             this.#attempt = new AbortController();
-            router = next;
+            router = asked.next;
           }
           fresh = true;
         }
@@ -168,42 +178,58 @@ class Forwarding<R extends Router> implements Errand {
     }
   }
 
-  /** Asks one router. While it keeps silent, has it searched for; `onMoved` is called if that finds another. */
-  async #ask(router: R, fresh: boolean, onMoved: (found: R) => void): Promise<UpstreamResponse> {
-    const { alarms, client, upstream } = this.#with;
-    let connection: { readonly reused: boolean } | undefined;
-    let over = false;
-    let suspected = false;
-    const suspect = async () => {
-      suspected = true;
-      upstream.report(router, silence(connection === undefined ? "connect_timeout" : "response_timeout"));
-      const found = await this.#findRouter();
-      // The same router again is just slow, unless it is the kept connection that is dead.
-      if (!over && (found.address !== router.address || connection?.reused)) onMoved(found);
+  /** Asks one router. While it keeps silent, has it searched for; if that finds another, gives up on this one. */
+  #ask(router: R, fresh: boolean): Promise<UpstreamResponse> {
+    const asked: Asked<R> = this.#asked = {
+      router,
+      suspicion: undefined,
+      suspected: false,
+      connection: undefined,
+      next: undefined,
     };
-    const suspectAfter = (ms: number) => alarms.set(ms, () => void suspect().catch(() => {}));
+    this.#suspectAfter(CONNECT_SILENCE_MS, asked);
+    return this.#with.client.request(router.address, this.#head, {
+      signal: this.#attempt.signal,
+      fresh,
+      onSent: (connection) => {
+        asked.connection = connection;
+        asked.suspicion?.cancel();
+        if (!asked.suspected) this.#suspectAfter(ANSWER_SILENCE_MS, asked);
+      },
+    });
+  }
 
-    this.#wasKept = false;
-    let suspicion = suspectAfter(CONNECT_SILENCE_MS);
-    try {
-      return await client.request(router.address, this.#head, {
-        signal: this.#attempt.signal,
-        fresh,
-        onSent: (sentOn) => {
-          connection = sentOn;
-          this.#wasKept = sentOn.reused;
-          suspicion.cancel();
-          if (!suspected) suspicion = suspectAfter(ANSWER_SILENCE_MS);
-        },
-      });
-    } finally {
-      over = true;
-      suspicion.cancel();
-    }
+  #stopAsking(): Asked<R> | undefined {
+    const asked = this.#asked;
+    this.#asked = undefined;
+    asked?.suspicion?.cancel();
+    return asked;
+  }
+
+  #suspectAfter(ms: number, asked: Asked<R>): void {
+    asked.suspicion = this.#with.alarms.set(ms, () => void this.#suspect(asked).catch(() => {}));
+  }
+
+  async #suspect(asked: Asked<R>): Promise<void> {
+    asked.suspected = true;
+    this.#with.upstream.report(
+      asked.router,
+      silence(asked.connection === undefined ? "connect_timeout" : "response_timeout"),
+    );
+    const found = await this.#findRouter();
+    if (this.#asked !== asked) return;
+    // The same router again is just slow, unless it is the kept connection that is dead.
+    if (found.address === asked.router.address && !asked.connection?.reused) return;
+    asked.next = found;
+    this.#attempt.abort();
   }
 
   /** Finds whom to ask after a failure. Rethrows the failure if nobody is to be asked again. */
-  async #replaceRouter(router: R, error: unknown, pauseMs: number | undefined): Promise<R> {
+  async #replaceRouter(
+    router: R,
+    error: unknown,
+    { pauseMs, wasKept }: { readonly pauseMs: number | undefined; readonly wasKept: boolean },
+  ): Promise<R> {
     if (!(error instanceof UpstreamError)) throw error;
     this.#with.onError(error);
     this.#with.upstream.report(router, error);
@@ -211,7 +237,7 @@ class Forwarding<R extends Router> implements Errand {
     const found = await this.#findRouter();
     if (found.address === router.address) {
       // Silence on a kept connection says nothing of the router: a partner may have taken over its address.
-      const isDeadConnection = this.#wasKept && error.kind === "response_timeout";
+      const isDeadConnection = wasKept && error.kind === "response_timeout";
       if (!isTransient(error) && !isDeadConnection) throw error;
       await this.#pause(pauseMs);
     }

@@ -44,13 +44,16 @@ export function toAnswer(
   },
 ): Answer | Promise<Answer> {
   const bodyDropped = status >= 400;
-  const answer = { status, headers: forClient(headers, { bodyDropped }), address: router.address };
+  const withBody = (collected: Collected | undefined): Answer => ({
+    status,
+    headers: forClient(headers, { bodyDropped }),
+    body: collected,
+    address: router.address,
+  });
   if (bodyDropped || method === "HEAD" || WITHOUT_BODY.has(status)) {
     body.cancel();
-    return { ...answer, body: undefined };
+    return withBody(undefined);
   }
   const collected = collect(body, alarms);
-  return collected instanceof Promise
-    ? collected.then((body) => ({ ...answer, body }))
-    : { ...answer, body: collected };
+  return collected instanceof Promise ? collected.then(withBody) : withBody(collected);
 }
