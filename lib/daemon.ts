@@ -14,6 +14,7 @@ import type { Resolver, ResolverStatus } from "./discover/router.ts";
 import { createClient } from "./http1/client.ts";
 import { serveProxy } from "./proxy/serve_proxy.ts";
 import { BUILD } from "./system/build_info.ts";
+import { createMemoryRelease } from "./system/memory.ts";
 import { openNotifier, startWatchdog } from "./system/notify.ts";
 import { runIp } from "./system/run_ip.ts";
 import { untilStopped } from "./system/signals.ts";
@@ -57,12 +58,16 @@ export async function runDaemon(config: Config): Promise<number> {
   if (await ensureAddress(hostname, { interfaces: Deno.networkInterfaces, runIp }) === "added") {
     log.info("added the listen address", { address: hostname, interface: "lo" });
   }
+  const releaseMemory = createMemoryRelease();
   const proxy = await serveProxy(config.proxy, {
     upstream: resolver,
     client,
     log,
     metrics,
     ownAddresses: () => Deno.networkInterfaces().map(({ address }) => address),
+    onQuiet() {
+      if (releaseMemory()) log.debug("gave memory back");
+    },
   });
   parts.defer(() => proxy.shutdown(STOP_GRACE_MS));
   const listen = `${proxy.address.hostname}:${proxy.address.port}`;

@@ -11,6 +11,7 @@ const V8_FLAGS = [
   "--max-semi-space-size=2", // a small heap, collected early
   "--max-old-space-size=32",
   "--single-threaded", // no threads, with memory of their own, for a heap this small
+  "--expose-gc", // so that memory can be given back, see lib/system/memory.ts
   "--no-maglev", // one compiler less: what is hot soon gets to the best one anyway
 ] as const;
 

@@ -38,6 +38,8 @@ export interface FrontOptions {
   /** How old a server may become before it is replaced. */
   readonly lifetimeMs: number;
   readonly log: Log;
+  /** Called at a quiet moment, from time to time. */
+  readonly onQuiet?: (() => void) | undefined;
   /** How long to wait for a port that is taken. */
   readonly patienceMs?: number;
   readonly now?: () => number;
@@ -73,7 +75,7 @@ const FLUSH_MS = 50;
 export async function openFront(
   listen: ListenAddress,
   handler: Deno.ServeHandler<Deno.NetAddr>,
-  { activity, lifetimeMs, log, patienceMs = PATIENCE_MS, now = () => performance.now() }: FrontOptions,
+  { activity, lifetimeMs, log, onQuiet, patienceMs = PATIENCE_MS, now = () => performance.now() }: FrontOptions,
 ): Promise<Front> {
   const serve = (port: number) => {
     const cut = new AbortController();
@@ -115,7 +117,10 @@ export async function openFront(
     successor = undefined;
     servedSince = now();
     cut.abort();
-    server.finished.then(() => log.debug("renewed the server"));
+    server.finished.then(() => {
+      log.debug("renewed the server");
+      onQuiet?.();
+    });
     return lifetimeMs;
   };
   const look = () => {

@@ -5,7 +5,7 @@
  */
 
 import type { ProxyConfig } from "../config/config.ts";
-import type { Front } from "./front.ts";
+import type { Front, FrontOptions } from "./front.ts";
 import { openFront } from "./front.ts";
 import { createProxy } from "./proxy.ts";
 import type { ProxyDependencies } from "./proxy.ts";
@@ -18,13 +18,14 @@ import type { Router } from "./upstream.ts";
  */
 export async function serveProxy<R extends Router>(
   config: ProxyConfig,
-  dependencies: ProxyDependencies<R>,
+  { onQuiet, ...dependencies }: ProxyDependencies<R> & Pick<FrontOptions, "onQuiet">,
 ): Promise<Front> {
   const { activity, handle, close } = createProxy(config, dependencies);
   const { address, shutdown } = await openFront(config.listen, handle, {
     activity,
     lifetimeMs: config.idleTimeoutMs,
     log: dependencies.log,
+    onQuiet,
   });
   return {
     address,

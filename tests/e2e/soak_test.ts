@@ -60,6 +60,25 @@ networkTest(
   },
 );
 
+networkTest(
+  "memory that load took is given back when nobody asks",
+  { programs: ["dnsmasq", "nginx"] },
+  async () => {
+    await using network = await createNetwork();
+    const lan = await network.createSegment();
+    const guest = await createGuest(network, lan);
+    await startRouter(network, lan, { metadata: { [GUEST.address]: METADATA } });
+    const program = await startProgram(guest, ["--idle-timeout", "1s", "--log-level", "debug"]);
+    await soak(guest, WARM_UP).report;
+    const before = await privateKb(program);
+    await program.waitForLine(/ gave memory back$/);
+    const after = await privateKb(program);
+    console.log(`private memory: ${before} kB after ${WARM_UP} requests, ${after} kB at rest`);
+    assert(after < before * 0.9, "hardly any memory was given back");
+    assertEquals((await get(guest, "/latest/user-data")).status, 200);
+  },
+);
+
 function soak(guest: Host, requests: number): { readonly client: Process; readonly report: Promise<SoakReport> } {
   const options: SoakOptions = { origin: PROXY, requests, connections: CONNECTIONS, expected: EXPECTED };
   const client = startScript(guest, "../e2e/soak_client.ts", [JSON.stringify(options)]);
@@ -89,4 +108,8 @@ async function settled(program: Process): Promise<{ readonly descriptors: number
   }
   const status = await Deno.readTextFile(`/proc/${program.pid}/status`);
   return { descriptors, residentKb: Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) };
+}
+
+async function privateKb({ pid }: Process): Promise<number> {
+  return Number(/^Anonymous:\s+(\d+) kB/m.exec(await Deno.readTextFile(`/proc/${pid}/smaps_rollup`))?.[1]);
 }

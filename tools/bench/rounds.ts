@@ -38,7 +38,10 @@ export interface Bench {
 const SETTLE_MS = 1_000;
 
 /** How long after its last request a process counts as idle: connections are kept for a few seconds. */
-const REST_MS = 5_000;
+const IDLE_MS = 5_000;
+
+/** How long after load a process gets to give its memory back: this program does so within its --idle-timeout. */
+const REST_MS = 35_000;
 
 /** Starts everyone afresh, one at a time: start times, memory, peaks, a router that moves. */
 export async function measureLives({ lab, contenders, samples, plan, say }: Bench): Promise<void> {
@@ -88,12 +91,14 @@ export async function measureServices(bench: Bench, whileIdle: () => Promise<voi
   say(`idle for ${plan.idleSec} s`);
   await Promise.all([measureIdle(bench, processes), whileIdle()]);
   await measureLoads(bench, processes);
+  say(`rest for ${REST_MS / 1e3} s`);
+  await measureRest(bench, processes);
   for (const process of processes.values()) await process.stop();
 }
 
 async function measureIdle({ samples, plan }: Bench, processes: ReadonlyMap<Contender, Process>): Promise<void> {
   await Promise.all(Array.from(processes, async ([{ name }, { pid }]) => {
-    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
     const before = await workOf(pid);
     await new Promise((resolve) => setTimeout(resolve, plan.idleSec * 1e3));
     const after = await workOf(pid);
@@ -133,6 +138,14 @@ async function measureLoads(bench: Bench, processes: ReadonlyMap<Contender, Proc
     if (process === undefined) continue;
     const { privateMib, residentMib } = await memoryOf(process.pid);
     samples.add(name, { privateLoad: privateMib, residentLoad: residentMib });
+  }
+}
+
+async function measureRest({ samples }: Bench, processes: ReadonlyMap<Contender, Process>): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, REST_MS));
+  for (const [{ name }, { pid }] of processes) {
+    const { privateMib, residentMib } = await memoryOf(pid);
+    samples.add(name, { privateRest: privateMib, residentRest: residentMib });
   }
 }
 
