@@ -65,7 +65,7 @@ export async function runDaemon(config: Config): Promise<number> {
     log,
     metrics,
     ownAddresses: () => Deno.networkInterfaces().map(({ address }) => address),
-    onQuiet() {
+    onRest() {
       if (releaseMemory()) log.debug("gave memory back");
     },
   });

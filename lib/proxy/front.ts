@@ -38,8 +38,8 @@ export interface FrontOptions {
   /** How old a server may become before it is replaced. */
   readonly lifetimeMs: number;
   readonly log: Log;
-  /** Called at a quiet moment, from time to time. */
-  readonly onQuiet?: (() => void) | undefined;
+  /** Called from time to time while nobody asks for anything. */
+  readonly onRest?: (() => void) | undefined;
   /** How long to wait for a port that is taken. */
   readonly patienceMs?: number;
   readonly now?: () => number;
@@ -75,7 +75,7 @@ const FLUSH_MS = 50;
 export async function openFront(
   listen: ListenAddress,
   handler: Deno.ServeHandler<Deno.NetAddr>,
-  { activity, lifetimeMs, log, onQuiet, patienceMs = PATIENCE_MS, now = () => performance.now() }: FrontOptions,
+  { activity, lifetimeMs, log, onRest, patienceMs = PATIENCE_MS, now = () => performance.now() }: FrontOptions,
 ): Promise<Front> {
   const serve = (port: number) => {
     const cut = new AbortController();
@@ -113,13 +113,14 @@ export async function openFront(
       return BOTH_LISTEN_MS;
     }
     const { cut, server } = current;
+    const wasUsed = activity.activeAt >= servedSince;
     current = successor;
     successor = undefined;
     servedSince = now();
     cut.abort();
     server.finished.then(() => {
       log.debug("renewed the server");
-      onQuiet?.();
+      if (!wasUsed) onRest?.();
     });
     return lifetimeMs;
   };

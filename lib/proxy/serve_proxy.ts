@@ -18,14 +18,14 @@ import type { Router } from "./upstream.ts";
  */
 export async function serveProxy<R extends Router>(
   config: ProxyConfig,
-  { onQuiet, ...dependencies }: ProxyDependencies<R> & Pick<FrontOptions, "onQuiet">,
+  { onRest, ...dependencies }: ProxyDependencies<R> & Pick<FrontOptions, "onRest">,
 ): Promise<Front> {
   const { activity, handle, close } = createProxy(config, dependencies);
   const { address, shutdown } = await openFront(config.listen, handle, {
     activity,
     lifetimeMs: config.idleTimeoutMs,
     log: dependencies.log,
-    onQuiet,
+    onRest,
   });
   return {
     address,

@@ -16,8 +16,9 @@ export interface Heap {
 const GROWTH = 1.5;
 
 /**
- * Creates what frees garbage if there is much of it, for the moments in which nobody waits. V8 would keep what its heap
- * once took: twice of what is in use, for as long as nothing more is asked for, which in a VM may be months.
+ * Creates what frees garbage if there is much of it, to be called when nobody asks for anything. V8 would keep what its
+ * heap once took: twice of what is in use, for as long as it is at rest, which in a VM may be months. It drops compiled
+ * code too, so that the first thousand requests of the next burst take longer.
  *
  * @returns gives memory back, and tells whether it was worth it
  */

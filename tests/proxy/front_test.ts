@@ -88,6 +88,23 @@ test("openFront does not renew its server while a request is in flight, or one c
   }
 });
 
+test("openFront calls it a rest when a server was not asked for anything", async () => {
+  const events: string[] = [];
+  const { promise: rested, resolve } = Promise.withResolvers<void>();
+  const log = { ...SILENT, debug: (message: string) => events.push(message) };
+  let time = 0;
+  const activity = { ...idle(), activeAt: 5 };
+  const onRest = () => {
+    events.push("rest");
+    resolve();
+  };
+  await withFront({ lifetimeMs: 1, activity, log: log as typeof SILENT, onRest, now: () => time }, async () => {
+    time = 2_000;
+    await rested;
+  });
+  assertEquals(events.slice(0, 3), ["renewed the server", "renewed the server", "rest"]);
+});
+
 test("openFront does not wait for ever for a quiet moment: one without a request in flight will do", async () => {
   // A second of quiet never comes, but after ten lifetimes nobody insists.
   await withFront({ lifetimeMs: 50, activity: { ...idle(), activeAt: Infinity } }, async (front) => {

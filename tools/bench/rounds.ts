@@ -22,6 +22,8 @@ export interface Plan {
   readonly loads: number;
   readonly loadSec: number;
   readonly idleSec: number;
+  /** How long everyone gets to give memory back after load; this program does so within twice its --idle-timeout. */
+  readonly restSec: number;
 }
 
 /** What all rounds share. */
@@ -39,9 +41,6 @@ const SETTLE_MS = 1_000;
 
 /** How long after its last request a process counts as idle: connections are kept for a few seconds. */
 const IDLE_MS = 5_000;
-
-/** How long after load a process gets to give its memory back: this program does so within its --idle-timeout. */
-const REST_MS = 35_000;
 
 /** Starts everyone afresh, one at a time: start times, memory, peaks, a router that moves. */
 export async function measureLives({ lab, contenders, samples, plan, say }: Bench): Promise<void> {
@@ -91,7 +90,7 @@ export async function measureServices(bench: Bench, whileIdle: () => Promise<voi
   say(`idle for ${plan.idleSec} s`);
   await Promise.all([measureIdle(bench, processes), whileIdle()]);
   await measureLoads(bench, processes);
-  say(`rest for ${REST_MS / 1e3} s`);
+  say(`rest for ${plan.restSec} s`);
   await measureRest(bench, processes);
   for (const process of processes.values()) await process.stop();
 }
@@ -141,8 +140,8 @@ async function measureLoads(bench: Bench, processes: ReadonlyMap<Contender, Proc
   }
 }
 
-async function measureRest({ samples }: Bench, processes: ReadonlyMap<Contender, Process>): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, REST_MS));
+async function measureRest({ samples, plan }: Bench, processes: ReadonlyMap<Contender, Process>): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, plan.restSec * 1e3));
   for (const [{ name }, { pid }] of processes) {
     const { privateMib, residentMib } = await memoryOf(pid);
     samples.add(name, { privateRest: privateMib, residentRest: residentMib });
