@@ -161,7 +161,8 @@ async function claim(
 ): Promise<void> {
   if (port === 0) return;
   const address = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-  for (const deadline = now() + patienceMs;;) {
+  const deadline = now() + patienceMs;
+  for (let say = log.warn;; say = log.debug) {
     try {
       Deno.listen({ hostname, port }).close();
       return;
@@ -177,7 +178,7 @@ async function claim(
         );
       }
     }
-    log.debug("the port is taken, trying again", { address });
+    say("another program has the port, waiting for it", { address });
     await sleep(RETRY_MS);
   }
 }

@@ -162,16 +162,17 @@ test("openFront does not wait for a client that asks for nothing when it shuts d
   await new Promise((resolve) => setTimeout(resolve, 50));
 });
 
-test("openFront waits for a port that is taken, and then serves", async () => {
+test("openFront waits for a port that is taken, says so once, and then serves", async () => {
   const holder = Deno.listen(LISTEN);
   const { port } = holder.addr;
-  const opening = openFront({ ...LISTEN, port }, () => new Response("hello"), {
+  const warnings: [string, unknown][] = [];
+  const front = await openFront({ ...LISTEN, port }, () => new Response("hello"), {
     activity: idle(),
     lifetimeMs: 60_000,
-    log: { ...SILENT, debug: () => holder.close() },
+    log: { ...SILENT, warn: (message, fields) => warnings.push([message, fields]), debug: () => holder.close() },
   });
-  const front = await opening;
   assertEquals(front.address.port, port);
+  assertEquals(warnings, [["another program has the port, waiting for it", { address: `127.0.0.1:${port}` }]]);
   await front.shutdown(0);
 });
 
