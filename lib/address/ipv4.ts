@@ -50,7 +50,13 @@ export function contains(cidr: Cidr, address: string): boolean {
   return value !== undefined && ((value & cidr.mask) >>> 0) === cidr.network;
 }
 
+const LOOPBACK = parseCidr("127.0.0.0/8")!;
 const LINK_LOCAL = parseCidr("169.254.0.0/16")!;
+
+/** Tells whether the address is on loopback (RFC 1122 section 3.2.1.3). */
+export function isLoopback(address: string): boolean {
+  return contains(LOOPBACK, address);
+}
 
 /** Tells whether the address is link-local (RFC 3927). */
 export function isLinkLocal(address: string): boolean {
@@ -65,5 +71,5 @@ export function isUsableRouter(address: string): boolean {
   const value = parseIPv4(address);
   if (value === undefined) return false;
   const first = value >>> 24;
-  return first !== 0 && first !== 127 && first < 224 && !isLinkLocal(address);
+  return first !== 0 && first < 224 && !isLoopback(address) && !isLinkLocal(address);
 }

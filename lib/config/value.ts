@@ -7,7 +7,7 @@
  * @module
  */
 
-import { isIPv4, isLinkLocal, parseCidr } from "../address/ipv4.ts";
+import { isIPv4, isLinkLocal, isLoopback, parseCidr } from "../address/ipv4.ts";
 import type { Cidr } from "../address/ipv4.ts";
 import { DENIED_LOCAL_PORTS } from "../system/permissions.ts";
 
@@ -129,5 +129,5 @@ export function parseCidrs(text: string): readonly Cidr[] {
 }
 
 function isLocalAddress(hostname: string): boolean {
-  return hostname === "::1" || isLinkLocal(hostname) || (isIPv4(hostname) && hostname.startsWith("127."));
+  return hostname === "::1" || isLoopback(hostname) || isLinkLocal(hostname);
 }

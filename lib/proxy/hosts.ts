@@ -7,7 +7,7 @@
  * @module
  */
 
-import { isIPv4 } from "../address/ipv4.ts";
+import { isLoopback } from "../address/ipv4.ts";
 import type { ListenAddress } from "../config/value.ts";
 
 const AUTHORITY = /^(\[[0-9a-f:]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/;
@@ -24,6 +24,6 @@ export function createHostCheck(listen: ListenAddress, allowed: readonly string[
   return (authority) => {
     if (usual.has(authority)) return true;
     const [, name] = AUTHORITY.exec(authority.toLowerCase()) ?? [];
-    return name !== undefined && (names.has(name) || (name.startsWith("127.") && isIPv4(name)));
+    return name !== undefined && (names.has(name) || isLoopback(name));
   };
 }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { contains } from "../address/ipv4.ts";
+import { contains, isLoopback } from "../address/ipv4.ts";
 import type { Cidr } from "../address/ipv4.ts";
 
 /**
@@ -22,7 +22,7 @@ export function createPeerCheck(
 ): (address: string) => boolean {
   let known: ReadonlySet<string> = new Set();
   return (address) => {
-    if (address.startsWith("127.") || known.has(address)) return true;
+    if (known.has(address) || isLoopback(address)) return true;
     if (allowed.some((range) => contains(range, address))) return true;
     known = new Set(ownAddresses());
     return known.has(address);
