@@ -89,15 +89,12 @@ function framingOf(status: number, method: RequestHead["method"], headers: reado
   return length === undefined ? "close" : Number(length);
 }
 
-const NONE: readonly string[] = [];
-
 /** The items of a comma-separated field in all its occurrences, in lower case. */
-function itemsOf(headers: readonly Header[], name: string): readonly string[] {
-  let items = NONE;
-  for (const header of headers) {
-    if (header[0] !== name) continue;
-    const more = header[1].toLowerCase().split(",").map((item) => item.trim());
-    items = items === NONE ? more : [...items, ...more];
+function itemsOf(headers: readonly Header[], name: string): string[] {
+  const items: string[] = [];
+  for (const [key, value] of headers) {
+    if (key !== name) continue;
+    for (const item of value.toLowerCase().split(",")) items.push(item.trim());
   }
   return items;
 }
