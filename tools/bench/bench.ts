@@ -22,8 +22,8 @@ import { measureLives, measureServices } from "./rounds.ts";
 import { createSamples } from "./samples.ts";
 import { measureSizes } from "./sizes.ts";
 
-const FULL: Plan = { lives: 5, loads: 9, loadSec: 1, idleSec: 60, restSec: 65 };
-const QUICK: Plan = { lives: 2, loads: 2, loadSec: 1, idleSec: 10, restSec: 65 };
+const FULL: Plan = { lives: 5, loads: 9, loadSec: 1, idleSec: 60 };
+const QUICK: Plan = { lives: 2, loads: 2, loadSec: 1, idleSec: 10 };
 
 async function bench(args: readonly string[]): Promise<void> {
   const { quick, json, markdown, reference } = parseArgs(args, {

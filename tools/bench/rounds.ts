@@ -22,8 +22,6 @@ export interface Plan {
   readonly loads: number;
   readonly loadSec: number;
   readonly idleSec: number;
-  /** How long everyone gets to give memory back after load; this program does so within twice its --idle-timeout. */
-  readonly restSec: number;
 }
 
 /** What all rounds share. */
@@ -41,6 +39,9 @@ const SETTLE_MS = 1_000;
 
 /** How long after its last request a process counts as idle: connections are kept for a few seconds. */
 const IDLE_MS = 5_000;
+
+/** How long everyone gets to give memory back after load: this program does so within twice its --idle-timeout. */
+const REST_MS = 65_000;
 
 /** Starts everyone afresh, one at a time: start times, memory, peaks, a router that moves. */
 export async function measureLives({ lab, contenders, samples, plan, say }: Bench): Promise<void> {
@@ -90,7 +91,7 @@ export async function measureServices(bench: Bench, whileIdle: () => Promise<voi
   say(`idle for ${plan.idleSec} s`);
   await Promise.all([measureIdle(bench, processes), whileIdle()]);
   await measureLoads(bench, processes);
-  say(`rest for ${plan.restSec} s`);
+  say(`rest for ${REST_MS / 1e3} s`);
   await measureRest(bench, processes);
   for (const process of processes.values()) await process.stop();
 }
@@ -140,8 +141,8 @@ async function measureLoads(bench: Bench, processes: ReadonlyMap<Contender, Proc
   }
 }
 
-async function measureRest({ samples, plan }: Bench, processes: ReadonlyMap<Contender, Process>): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, plan.restSec * 1e3));
+async function measureRest({ samples }: Bench, processes: ReadonlyMap<Contender, Process>): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, REST_MS));
   for (const [{ name }, { pid }] of processes) {
     const { privateMib, residentMib } = await memoryOf(pid);
     samples.add(name, { privateRest: privateMib, residentRest: residentMib });
