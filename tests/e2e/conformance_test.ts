@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { binary } from "../support/binary.ts";
 import { createNetwork } from "../support/network.ts";
-import { createExchange, latin1 } from "../support/network_http.ts";
+import { latin1 } from "../support/latin1.ts";
+import { createExchange } from "../support/network_http.ts";
 import type { Exchange, RawResponse } from "../support/network_http.ts";
 import { runCommand } from "../support/network_process.ts";
 import { createGuest, startProgram } from "../support/network_program.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fromLatin1 } from "../support/latin1.ts";
 import { writeAll } from "../support/network_relay.ts";
 
 /** Writes text; a character is a byte. */
@@ -42,8 +43,7 @@ const seen = new Map<string, number>();
 
 async function serve(connection: Deno.Conn): Promise<void> {
   using _connection = connection;
-  const write: Write = (text) =>
-    writeAll(connection, Uint8Array.from(text, (character) => character.charCodeAt(0) & 255));
+  const write: Write = (text) => writeAll(connection, fromLatin1(text));
   const byte = new Uint8Array(1);
   for (;;) {
     let head = "";

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createNetwork } from "../support/network.ts";
 import type { Host } from "../support/network.ts";
-import { createExchange, latin1 } from "../support/network_http.ts";
+import { fromLatin1, latin1 } from "../support/latin1.ts";
+import { createExchange } from "../support/network_http.ts";
 import type { Process } from "../support/network_process.ts";
 import { createGuest, get, startProgram } from "../support/network_program.ts";
 import { startRelay } from "../support/network_relay.ts";
@@ -58,7 +59,7 @@ networkTest(
         const exchange = createExchange(connection);
         // A decent request comes behind each, so that the connection ends whatever was made of it. A program that has
         // refused already may have closed it by then.
-        await exchange.send(bytesOf(request + LAST)).catch(() => {});
+        await exchange.send(fromLatin1(request + LAST)).catch(() => {});
         const answer = latin1(await exchange.rest());
         const status = /^HTTP\/1\.[01] (\d{3})/.exec(answer)?.[1] ?? "none";
         statuses[status] = (statuses[status] ?? 0) + 1;
@@ -86,8 +87,4 @@ async function startRecorder(host: Host): Promise<Process> {
   const recorder = startScript(host, "../e2e/fuzz_recorder.ts");
   await recorder.waitForLine(/^recording$/);
   return recorder;
-}
-
-function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0) & 255);
 }

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { memoryOf } from "../../tools/bench/measure.ts";
 import { createNetwork } from "../support/network.ts";
 import type { Host } from "../support/network.ts";
 import { PATIENCE_MS } from "../support/network_process.ts";
@@ -70,11 +71,11 @@ networkTest(
     await startRouter(network, lan, { metadata: { [GUEST.address]: METADATA } });
     const program = await startProgram(guest, ["--idle-timeout", "1s", "--log-level", "debug"]);
     await soak(guest, WARM_UP).report;
-    const before = await privateKb(program);
+    const before = await memoryOf(program.pid);
     await program.waitForLine(/ gave memory back$/);
-    const after = await privateKb(program);
-    console.log(`private memory: ${before} kB after ${WARM_UP} requests, ${after} kB at rest`);
-    assert(after < before * 0.9, "hardly any memory was given back");
+    const after = await memoryOf(program.pid);
+    console.log(`after ${WARM_UP} requests: ${JSON.stringify(before)}\nat rest: ${JSON.stringify(after)}`);
+    assert(after.privateMib < before.privateMib * 0.9, "hardly any memory was given back");
     assertEquals((await get(guest, "/latest/user-data")).status, 200);
   },
 );
@@ -108,8 +109,4 @@ async function settled(program: Process): Promise<{ readonly descriptors: number
   }
   const status = await Deno.readTextFile(`/proc/${program.pid}/status`);
   return { descriptors, residentKb: Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) };
-}
-
-async function privateKb({ pid }: Process): Promise<number> {
-  return Number(/^Anonymous:\s+(\d+) kB/m.exec(await Deno.readTextFile(`/proc/${pid}/smaps_rollup`))?.[1]);
 }

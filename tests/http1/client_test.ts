@@ -2,7 +2,8 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { createClient, UpstreamError } from "../../lib/http1/client.ts";
 import type { Client, ClientLimits, Connect } from "../../lib/http1/client.ts";
 import type { RequestHead, ResponseBody } from "../../lib/http1/message.ts";
-import { latin1, ok, startUpstream } from "../support/upstream.ts";
+import { latin1 } from "../support/latin1.ts";
+import { ok, startUpstream } from "../support/upstream.ts";
 import type { Script, ScriptedServer } from "../support/upstream.ts";
 import { test } from "../support/test.ts";
 

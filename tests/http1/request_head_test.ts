@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import type { Header } from "../../lib/http1/message.ts";
 import { encodeRequestHead } from "../../lib/http1/request_head.ts";
-import { latin1 } from "../support/upstream.ts";
+import { latin1 } from "../support/latin1.ts";
 import { test } from "../support/test.ts";
 
 const encode = (target: string, headers: readonly Header[] = []) =>

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { UpstreamError } from "../../lib/http1/error.ts";
 import { decodeResponseHead, findHeadEnd } from "../../lib/http1/response_head.ts";
 import type { Framing } from "../../lib/http1/response_head.ts";
-import { fromLatin1 } from "../support/upstream.ts";
+import { fromLatin1 } from "../support/latin1.ts";
 import { test } from "../support/test.ts";
 
 function decode(text: string, method: "GET" | "HEAD" = "GET") {

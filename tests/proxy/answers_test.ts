@@ -9,7 +9,7 @@ import type { ForwardLimits } from "../../lib/proxy/forward.ts";
 import type { Answer } from "../../lib/proxy/to_answer.ts";
 import { ClientGoneError, NoRouterError } from "../../lib/proxy/upstream.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
-import { fromLatin1, latin1 } from "../support/upstream.ts";
+import { fromLatin1, latin1 } from "../support/latin1.ts";
 import { settle } from "../support/upstream_clock.ts";
 import { createFedBody } from "../support/upstream_fakes.ts";
 import { test } from "../support/test.ts";

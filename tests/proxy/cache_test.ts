@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Header } from "../../lib/http1/message.ts";
 import { createCache, freshForMs, isCacheable } from "../../lib/proxy/cache.ts";
-import { fromLatin1, latin1 } from "../support/upstream.ts";
+import { fromLatin1, latin1 } from "../support/latin1.ts";
 import { test } from "../support/test.ts";
 
 const TARGETS: readonly (readonly [target: string, cacheable: boolean])[] = [

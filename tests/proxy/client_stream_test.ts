@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createClientStream } from "../../lib/proxy/client_stream.ts";
-import { latin1 } from "../support/upstream.ts";
+import { latin1 } from "../support/latin1.ts";
 import { createManualClock, settle } from "../support/upstream_clock.ts";
 import { createFedBody } from "../support/upstream_fakes.ts";
 import { test } from "../support/test.ts";

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { UpstreamError } from "../../lib/http1/error.ts";
 import type { ResponseBody } from "../../lib/http1/message.ts";
 import { collect } from "../../lib/proxy/collect.ts";
-import { latin1 } from "../support/upstream.ts";
+import { latin1 } from "../support/latin1.ts";
 import { createManualClock } from "../support/upstream_clock.ts";
 import { bodyOf, createFedBody } from "../support/upstream_fakes.ts";
 import { test } from "../support/test.ts";

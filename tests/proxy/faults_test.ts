@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Connect } from "../../lib/http1/client.ts";
-import { latin1, ok, startUpstream } from "../support/upstream.ts";
+import { latin1 } from "../support/latin1.ts";
+import { ok, startUpstream } from "../support/upstream.ts";
 import type { Heard, Script } from "../support/upstream.ts";
 import { format, startProxy } from "../support/upstream_proxy.ts";
 import type { ProxyOptions } from "../support/upstream_proxy.ts";

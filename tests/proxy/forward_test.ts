@@ -5,7 +5,7 @@ import { createForwarder } from "../../lib/proxy/forward.ts";
 import type { Answer } from "../../lib/proxy/to_answer.ts";
 import type { Errand } from "../../lib/proxy/forward.ts";
 import { NoRouterError } from "../../lib/proxy/upstream.ts";
-import { latin1 } from "../support/upstream.ts";
+import { latin1 } from "../support/latin1.ts";
 import { createManualClock, settle } from "../support/upstream_clock.ts";
 import { bodyOf, createFakeClient, createFakeUpstream, createFedBody } from "../support/upstream_fakes.ts";
 import { test } from "../support/test.ts";

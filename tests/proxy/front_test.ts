@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ListenError, openFront } from "../../lib/proxy/front.ts";
 import type { Front, FrontOptions } from "../../lib/proxy/front.ts";
 import { SILENT } from "../../lib/telemetry/log.ts";
-import { fromLatin1, latin1 } from "../support/upstream.ts";
+import { fromLatin1, latin1 } from "../support/latin1.ts";
 import { test } from "../support/test.ts";
 
 const LISTEN = { hostname: "127.0.0.1", port: 0 };

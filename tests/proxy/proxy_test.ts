@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { latin1, ok } from "../support/upstream.ts";
+import { latin1 } from "../support/latin1.ts";
+import { ok } from "../support/upstream.ts";
 import { format, header, startProxy } from "../support/upstream_proxy.ts";
 import { test } from "../support/test.ts";
 

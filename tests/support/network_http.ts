@@ -4,6 +4,7 @@
  * @module
  */
 
+import { latin1 } from "./latin1.ts";
 import { PATIENCE_MS } from "./network_process.ts";
 import { writeAll } from "./network_relay.ts";
 
@@ -114,13 +115,6 @@ export function createExchange(connection: Deno.Conn): Exchange {
       return { status, headers, framing: "close", body: await takeRest() };
     },
   };
-}
-
-/** Reads bytes as the characters with those numbers, which `TextDecoder` does for no encoding it knows. */
-export function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8_192) text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
-  return text;
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

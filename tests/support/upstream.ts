@@ -4,6 +4,8 @@
  * @module
  */
 
+import { fromLatin1, latin1 } from "./latin1.ts";
+
 /** One request as it arrived, and the means to answer it in any way. */
 export interface Heard {
   /** The request's head, up to and with the empty line; a character is a byte. */
@@ -125,14 +127,4 @@ export function startUpstream(script: Script): ScriptedServer {
 /** An ordinary answer with a length. */
 export function ok(body: string, headers = ""): string {
   return `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n${headers}\r\n${body}`;
-}
-
-/** Reads bytes as the characters with those numbers. */
-export function latin1(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-}
-
-/** Writes characters as the bytes with their numbers. */
-export function fromLatin1(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }

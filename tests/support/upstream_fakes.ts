@@ -9,7 +9,7 @@ import { UpstreamError } from "../../lib/http1/error.ts";
 import type { UpstreamErrorKind } from "../../lib/http1/error.ts";
 import type { Header, RequestHead, ResponseBody, UpstreamResponse } from "../../lib/http1/message.ts";
 import type { Router, Upstream } from "../../lib/proxy/upstream.ts";
-import { fromLatin1 } from "./upstream.ts";
+import { fromLatin1 } from "./latin1.ts";
 
 /** A finder of routers that finds what the test says. */
 export interface FakeUpstream extends Upstream {
