@@ -33,7 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (command === "serve") return await runDaemon(config);
 
   // Imported late: what only an operator asks for costs nothing at boot.
-  const { runDiscover } = await import("./lib/discover/command.ts");
+  const { runDiscover } = await import("./lib/discover/command/run_discover.ts");
   return await runDiscover(config.discovery, { json, write: print });
 }
 

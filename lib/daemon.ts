@@ -12,7 +12,7 @@ import type { Config } from "./config/config.ts";
 import { createResolver } from "./discover/resolver.ts";
 import type { Resolver, ResolverStatus } from "./discover/router.ts";
 import { createClient } from "./http1/client.ts";
-import { serveProxy } from "./proxy/serve_proxy.ts";
+import { serveProxy } from "./proxy/server/serve_proxy.ts";
 import { BUILD } from "./system/build_info.ts";
 import { createMemoryRelease } from "./system/memory.ts";
 import { openNotifier, startWatchdog } from "./system/notify.ts";
@@ -20,7 +20,7 @@ import { runIp } from "./system/run_ip.ts";
 import { untilStopped } from "./system/signals.ts";
 import type { Registry } from "./telemetry/metrics.ts";
 import { createRegistry } from "./telemetry/metrics.ts";
-import { openLog } from "./telemetry/open_log.ts";
+import { openLog } from "./system/open_log.ts";
 
 /** How long requests in flight may take to finish when the program is told to stop. */
 const STOP_GRACE_MS = 5_000;

@@ -5,13 +5,13 @@
  * @module
  */
 
-import { createNetwork } from "../tests/support/network.ts";
-import { whyNoNamespaces } from "../tests/support/network_namespace.ts";
-import { createGuest, get, getUntilGood, PROXY, startProgram } from "../tests/support/network_program.ts";
+import { createNetwork } from "../tests/support/net/network.ts";
+import { whyNoNamespaces } from "../tests/support/net/namespace.ts";
+import { createGuest, get, getUntilGood, PROXY, startProgram } from "../tests/support/net/program.ts";
 import { missingPackages } from "../tests/support/packages.ts";
-import { sampleMetadata } from "../tests/support/servers_metadata.ts";
-import { GUEST } from "../tests/support/servers_router.ts";
-import { startVirtualRouter } from "../tests/support/virtual_router.ts";
+import { sampleMetadata } from "../tests/support/servers/metadata.ts";
+import { GUEST } from "../tests/support/servers/router.ts";
+import { startVirtualRouter } from "../tests/support/servers/virtual_router.ts";
 
 const colored = Deno.stdout.isTerminal() && Deno.env.get("NO_COLOR") === undefined;
 const style = (code: number) => (text: string) => colored ? `\x1b[${code}m${text}\x1b[0m` : text;

@@ -9,7 +9,7 @@
 
 import { CommandError } from "../system/run_ip.ts";
 import type { RunIp } from "../system/run_ip.ts";
-import { isLinkLocal } from "./ipv4.ts";
+import { isLinkLocal } from "../ipv4/ipv4.ts";
 
 /** Why the address could not be made to exist. */
 export type AddressErrorKind = "ip_missing" | "not_permitted" | "on_another_interface" | "ip_failed";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Cidr } from "../address/ipv4.ts";
+import type { Cidr } from "../ipv4/ipv4.ts";
 import type { LogFormat, LogLevel } from "../telemetry/log.ts";
 import type { SourceName } from "./options.ts";
 import type { ListenAddress } from "./value.ts";

@@ -5,7 +5,7 @@
  */
 
 import { parse as parseEnv } from "@std/dotenv/parse";
-import { isLinkLocal } from "../address/ipv4.ts";
+import { isLinkLocal } from "../ipv4/ipv4.ts";
 import type { LogLevel } from "../telemetry/log.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
 import type { Config } from "./config.ts";

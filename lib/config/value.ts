@@ -7,8 +7,8 @@
  * @module
  */
 
-import { isIPv4, isLinkLocal, isLoopback, parseCidr } from "../address/ipv4.ts";
-import type { Cidr } from "../address/ipv4.ts";
+import { isIPv4, isLinkLocal, isLoopback, parseCidr } from "../ipv4/ipv4.ts";
+import type { Cidr } from "../ipv4/ipv4.ts";
 import { DENIED_LOCAL_PORTS } from "../system/permissions.ts";
 
 /** Where a server listens. */

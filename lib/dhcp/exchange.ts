@@ -10,12 +10,12 @@
  */
 
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { Clock } from "./clock.ts";
-import { jitter } from "./clock.ts";
+import type { Clock } from "../time/clock.ts";
+import { jitter } from "../time/clock.ts";
 import { decodeMessage } from "./message.ts";
 import { MessageError } from "./message_error.ts";
-import { encodeQuestion, readServer } from "./request.ts";
-import type { Asker, Question } from "./request.ts";
+import { encodeQuestion, readServer } from "./transaction.ts";
+import type { Asker, Question } from "./transaction.ts";
 
 /** A UDP socket, as far as it is used. */
 export interface DatagramSocket {

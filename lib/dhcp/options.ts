@@ -8,7 +8,7 @@
  * @module
  */
 
-import { formatIPv4, parseIPv4 } from "../address/ipv4.ts";
+import { formatIPv4, parseIPv4 } from "../ipv4/ipv4.ts";
 import { MessageError } from "./message_error.ts";
 
 /** The values of a message by option code. */

@@ -7,15 +7,15 @@
  * @module
  */
 
-import { contains, isUsableRouter } from "../address/ipv4.ts";
+import { contains, isUsableRouter } from "../ipv4/ipv4.ts";
 import type { DiscoveryConfig } from "../config/config.ts";
 import type { SourceName } from "../config/options.ts";
-import type { Clock } from "../dhcp/clock.ts";
-import { jitter } from "../dhcp/clock.ts";
+import type { Clock } from "../time/clock.ts";
+import { jitter } from "../time/clock.ts";
 import { ValidationError } from "./errors.ts";
 import type { Network } from "./network.ts";
 import type { Validate } from "./validate.ts";
-import { within } from "./within.ts";
+import { within } from "../time/with_timeout.ts";
 
 /** Who named a candidate. */
 export interface Naming {

@@ -8,7 +8,7 @@ import type { DiscoveryConfig } from "../config/config.ts";
 import { createNetwork } from "./network.ts";
 import type { Router } from "./router.ts";
 import type { SearchDeps } from "./search.ts";
-import { within } from "./within.ts";
+import { within } from "../time/with_timeout.ts";
 
 /** How long the router's DHCP server may take: a question, its repeat, and the answer. */
 const DHCP_MS = 1_000;

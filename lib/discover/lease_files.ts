@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FileContent, Machine } from "./machine.ts";
+import type { FileContent, Machine } from "../system/host.ts";
 import type { Ask } from "./source.ts";
 
 /**

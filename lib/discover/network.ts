@@ -7,10 +7,10 @@
  * @module
  */
 
-import { contains, isLinkLocal, parseIPv4 } from "../address/ipv4.ts";
-import type { Asker } from "../dhcp/request.ts";
+import { contains, isLinkLocal, parseIPv4 } from "../ipv4/ipv4.ts";
+import type { Asker } from "../dhcp/transaction.ts";
 import { SourceError } from "./errors.ts";
-import type { InterfaceAddress, Machine } from "./machine.ts";
+import type { InterfaceAddress, Machine } from "../system/host.ts";
 
 /** An interface that has an IPv4 address. */
 export type Nic = Asker;

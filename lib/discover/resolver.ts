@@ -13,18 +13,18 @@
  */
 
 import type { DiscoveryConfig } from "../config/config.ts";
-import { jitter, SYSTEM_CLOCK } from "../dhcp/clock.ts";
-import type { Clock } from "../dhcp/clock.ts";
+import { jitter, SYSTEM_CLOCK } from "../time/clock.ts";
+import type { Clock } from "../time/clock.ts";
 import type { Client } from "../http1/client.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { confirmRouter } from "./confirm.ts";
 import { DiscoveryError } from "./errors.ts";
 import type { Cause } from "./errors.ts";
-import { createJournal } from "./journal.ts";
-import { openMachine } from "./machine.ts";
-import type { Machine } from "./machine.ts";
-import { MIN_INTERVAL_MS, restMs, retryMs, searchMs } from "./pace.ts";
+import { createJournal } from "./event_log.ts";
+import { openMachine } from "../system/host.ts";
+import type { Machine } from "../system/host.ts";
+import { MIN_INTERVAL_MS, restMs, retryMs, searchMs } from "./backoff.ts";
 import type { SearchReport } from "./report.ts";
 import type { Resolver, ResolverStatus, Router } from "./router.ts";
 import { startSearch } from "./search.ts";

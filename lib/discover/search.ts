@@ -9,12 +9,12 @@
 
 import type { DiscoveryConfig } from "../config/config.ts";
 import type { SourceName } from "../config/options.ts";
-import type { Clock } from "../dhcp/clock.ts";
-import { jitter } from "../dhcp/clock.ts";
+import type { Clock } from "../time/clock.ts";
+import { jitter } from "../time/clock.ts";
 import { createCandidates } from "./candidates.ts";
 import type { Candidate } from "./candidates.ts";
 import { SourceError } from "./errors.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine } from "../system/host.ts";
 import { createNetwork } from "./network.ts";
 import { reportCandidates, reportSources } from "./report.ts";
 import type { Asked, SearchReport } from "./report.ts";

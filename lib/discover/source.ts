@@ -5,7 +5,7 @@
  */
 
 import type { SourceError } from "./errors.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine } from "../system/host.ts";
 import type { Network } from "./network.ts";
 
 /** What a source is given when it is asked. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Alarms } from "./alarm.ts";
+import type { Alarms } from "../time/deadlines.ts";
 import type { BodyDecoder } from "./body_decoder.ts";
 import { UpstreamError } from "./error.ts";
 import type { ResponseBody } from "./message.ts";

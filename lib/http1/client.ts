@@ -8,7 +8,7 @@
  * @module
  */
 
-import { createAlarms } from "./alarm.ts";
+import { createAlarms } from "../time/deadlines.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionLimits } from "./connection.ts";
 import { UpstreamError } from "./error.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Alarm, Alarms } from "./alarm.ts";
+import type { Alarm, Alarms } from "../time/deadlines.ts";
 import { Body } from "./body.ts";
 import { createBodyDecoder } from "./body_decoder.ts";
 import { UpstreamError } from "./error.ts";

@@ -6,28 +6,28 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import type { ProxyConfig } from "../config/config.ts";
-import { createAlarms } from "../http1/alarm.ts";
+import { createAlarms } from "../time/deadlines.ts";
 import type { Client } from "../http1/client.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { createAnswers } from "./answers.ts";
-import type { Question, WatchClient } from "./answers.ts";
-import { createCache } from "./cache.ts";
-import { readClientRequest } from "./client_request.ts";
-import type { ClientRequest } from "./client_request.ts";
-import { createDelivery, pathOf } from "./delivery.ts";
-import type { RequestInfo } from "./delivery.ts";
-import { createFlights } from "./flights.ts";
-import { createForwarder } from "./forward.ts";
-import type { Activity } from "./front.ts";
-import { createHostCheck } from "./hosts.ts";
-import { createPeerCheck } from "./peers.ts";
+import { createAnswers } from "./cache/answers.ts";
+import type { Question, WatchClient } from "./cache/answers.ts";
+import { createCache } from "./cache/cache.ts";
+import { readClientRequest } from "./request/client_request.ts";
+import type { ClientRequest } from "./request/client_request.ts";
+import { createDelivery, pathOf } from "./server/responder.ts";
+import type { RequestInfo } from "./server/responder.ts";
+import { createFlights } from "./cache/singleflight.ts";
+import { createForwarder } from "./upstream/forward.ts";
+import type { Activity } from "./server/front.ts";
+import { createHostCheck } from "./request/hosts.ts";
+import { createPeerCheck } from "./gate/peers.ts";
 import { declareProxyMetrics } from "./proxy_metrics.ts";
-import { emptyResponse } from "./respond.ts";
-import { answerTokenRequest, createTokens } from "./tokens.ts";
-import { Traffic } from "./traffic.ts";
-import { ClientGoneError } from "./upstream.ts";
-import type { Router, Upstream } from "./upstream.ts";
+import { emptyResponse } from "./server/respond.ts";
+import { answerTokenRequest, createTokens } from "./request/tokens.ts";
+import { Traffic } from "./server/in_flight.ts";
+import { ClientGoneError } from "./upstream/upstream.ts";
+import type { Router, Upstream } from "./upstream/upstream.ts";
 
 /** What the proxy needs. */
 export interface ProxyDependencies<R extends Router = Router> {

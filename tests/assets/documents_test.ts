@@ -3,7 +3,7 @@ import { parse } from "@std/dotenv/parse";
 import { OPTIONS, PLAIN_FLAGS, variableOf } from "../../lib/config/options.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
 import { DOCUMENTS } from "../../tools/docs.ts";
-import { runCommand } from "../support/network_process.ts";
+import { runCommand } from "../support/net/process.ts";
 import { test } from "../support/test.ts";
 
 const ASSETS = new URL("../../assets/", import.meta.url);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { createNetwork } from "../support/network.ts";
-import type { Host } from "../support/network.ts";
-import { networkTest } from "../support/network_test.ts";
+import { createNetwork } from "../support/net/network.ts";
+import type { Host } from "../support/net/network.ts";
+import { networkTest } from "../support/net/network_test.ts";
 
 const PRE_START = new URL("../../assets/pre-start.sh", import.meta.url).pathname;
 

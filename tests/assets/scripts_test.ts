@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { runCommand } from "../support/network_process.ts";
-import { networkTest } from "../support/network_test.ts";
+import { runCommand } from "../support/net/process.ts";
+import { networkTest } from "../support/net/network_test.ts";
 
 const TOP = new URL("../..", import.meta.url).pathname;
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { runCommand } from "../support/network_process.ts";
-import { networkTest } from "../support/network_test.ts";
+import { runCommand } from "../support/net/process.ts";
+import { networkTest } from "../support/net/network_test.ts";
 import { test } from "../support/test.ts";
 
 const UNIT = new URL("../../assets/mdproxy4cs.service", import.meta.url).pathname;

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Host, Network } from "../support/network.ts";
-import { PATIENCE_MS, runCommand } from "../support/network_process.ts";
-import type { CommandOptions, Output } from "../support/network_process.ts";
+import type { Host, Network } from "../support/net/network.ts";
+import { PATIENCE_MS, runCommand } from "../support/net/process.ts";
+import type { CommandOptions, Output } from "../support/net/process.ts";
 
 /** The release of Debian that machines run. */
 const SUITE = "bookworm";

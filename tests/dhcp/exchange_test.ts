@@ -5,7 +5,7 @@ import { decodeMessage, encodeMessage } from "../../lib/dhcp/message.ts";
 import type { Message } from "../../lib/dhcp/message.ts";
 import { encodeAddress, OPTION, readByte } from "../../lib/dhcp/options.ts";
 import { createRegistry } from "../../lib/telemetry/metrics.ts";
-import { createVirtualClock } from "../discover/support/virtual_clock.ts";
+import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
 
 const ETH0 = { name: "eth0", address: "10.1.1.50", mac: "02:00:4c:9f:00:0a" };

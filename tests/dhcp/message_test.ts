@@ -3,7 +3,7 @@ import { decodeMessage, encodeMessage, parseMac } from "../../lib/dhcp/message.t
 import type { Message } from "../../lib/dhcp/message.ts";
 import { MessageError } from "../../lib/dhcp/message_error.ts";
 import { OPTION, readAddress, readByte } from "../../lib/dhcp/options.ts";
-import { createRandom } from "../discover/support/virtual_clock.ts";
+import { createRandom } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
 import { listTestdata, parseHex, readHex } from "./read_hex.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { test } from "../support/test.ts";
-import { playFleet } from "./support/fleet.ts";
-import type { Second } from "./support/fleet.ts";
+import { playFleet } from "../support/fakes/fleet.ts";
+import type { Second } from "../support/fakes/fleet.ts";
 
 const GUESTS = 20;
 const TIMES = { guests: GUESTS, healthyMs: 60_000, outageMs: 600_000, recoveryMs: 60_000 };

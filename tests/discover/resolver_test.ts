@@ -7,11 +7,11 @@ import { createLog } from "../../lib/telemetry/log.ts";
 import { createRegistry } from "../../lib/telemetry/metrics.ts";
 import type { Registry } from "../../lib/telemetry/metrics.ts";
 import { test } from "../support/test.ts";
-import { discoveryConfig } from "./support/config.ts";
-import { createLan } from "./support/lan.ts";
-import type { Guest, GuestOptions, Lan } from "./support/lan.ts";
-import { createVirtualClock } from "./support/virtual_clock.ts";
-import type { VirtualClock } from "./support/virtual_clock.ts";
+import { discoveryConfig } from "../support/fakes/config.ts";
+import { createLan } from "../support/fakes/lan.ts";
+import type { Guest, GuestOptions, Lan } from "../support/fakes/lan.ts";
+import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
+import type { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
 const NEVER = new AbortController().signal;
 

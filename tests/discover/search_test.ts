@@ -1,16 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
-import { parseCidr } from "../../lib/address/ipv4.ts";
+import { parseCidr } from "../../lib/ipv4/ipv4.ts";
 import type { DiscoveryConfig } from "../../lib/config/config.ts";
 import type { SearchReport } from "../../lib/discover/report.ts";
 import type { Router } from "../../lib/discover/router.ts";
 import { startSearch } from "../../lib/discover/search.ts";
 import { createValidate } from "../../lib/discover/validate.ts";
 import { test } from "../support/test.ts";
-import { discoveryConfig } from "./support/config.ts";
-import { createLan, interfaceAt, linkAt } from "./support/lan.ts";
-import type { Guest, GuestOptions, Lan } from "./support/lan.ts";
-import { createVirtualClock } from "./support/virtual_clock.ts";
-import type { VirtualClock } from "./support/virtual_clock.ts";
+import { discoveryConfig } from "../support/fakes/config.ts";
+import { createLan, interfaceAt, linkAt } from "../support/fakes/lan.ts";
+import type { Guest, GuestOptions, Lan } from "../support/fakes/lan.ts";
+import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
+import type { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
 interface Scene {
   readonly clock: VirtualClock;

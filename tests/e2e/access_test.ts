@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/network.ts";
-import { createExchange } from "../support/network_http.ts";
-import { createGuest, get, PROXY, startProgram } from "../support/network_program.ts";
-import { startRelay } from "../support/network_relay.ts";
-import { networkTest } from "../support/network_test.ts";
-import { GUEST, startRouter } from "../support/servers_router.ts";
+import { createNetwork } from "../support/net/network.ts";
+import { createExchange } from "../support/net/http.ts";
+import { createGuest, get, PROXY, startProgram } from "../support/net/program.ts";
+import { startRelay } from "../support/net/relay.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { GUEST, startRouter } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 

@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/network.ts";
-import { createGuest, get, startProgram } from "../support/network_program.ts";
-import { networkTest } from "../support/network_test.ts";
-import { startRouter } from "../support/servers_router.ts";
+import { createNetwork } from "../support/net/network.ts";
+import { createGuest, get, startProgram } from "../support/net/program.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { startRouter } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 

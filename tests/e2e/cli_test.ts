@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { OPTIONS, variableOf } from "../../lib/config/options.ts";
 import { binary } from "../support/binary.ts";
-import { createNetwork } from "../support/network.ts";
-import { runCommand } from "../support/network_process.ts";
-import { startProgram } from "../support/network_program.ts";
-import { networkTest } from "../support/network_test.ts";
+import { createNetwork } from "../support/net/network.ts";
+import { runCommand } from "../support/net/process.ts";
+import { startProgram } from "../support/net/program.ts";
+import { networkTest } from "../support/net/network_test.ts";
 import { test } from "../support/test.ts";
 
 /** Runs the program where it ends before it would touch the network. */

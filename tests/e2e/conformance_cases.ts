@@ -4,9 +4,9 @@
  * @module
  */
 
-import { sampleMetadata } from "../support/servers_metadata.ts";
-import type { Metadata, WebServer } from "../support/servers_metadata.ts";
-import { GUEST } from "../support/servers_router.ts";
+import { sampleMetadata } from "../support/servers/metadata.ts";
+import type { Metadata, WebServer } from "../support/servers/metadata.ts";
+import { GUEST } from "../support/servers/router.ts";
 
 const EVERY_BYTE = Uint8Array.from({ length: 70_000 }, (_, i) => (i * 31 + (i >> 8)) & 255);
 

@@ -1,15 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { binary } from "../support/binary.ts";
-import { createNetwork } from "../support/network.ts";
+import { createNetwork } from "../support/net/network.ts";
 import { latin1 } from "../support/latin1.ts";
-import { createExchange } from "../support/network_http.ts";
-import type { Exchange, RawResponse } from "../support/network_http.ts";
-import { runCommand } from "../support/network_process.ts";
-import { createGuest, startProgram } from "../support/network_program.ts";
-import { startRelay } from "../support/network_relay.ts";
-import { networkTest } from "../support/network_test.ts";
-import { WEB_SERVERS } from "../support/servers_metadata.ts";
-import { GUEST, startRouter } from "../support/servers_router.ts";
+import { createExchange } from "../support/net/http.ts";
+import type { Exchange, RawResponse } from "../support/net/http.ts";
+import { runCommand } from "../support/net/process.ts";
+import { createGuest, startProgram } from "../support/net/program.ts";
+import { startRelay } from "../support/net/relay.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { WEB_SERVERS } from "../support/servers/metadata.ts";
+import { GUEST, startRouter } from "../support/servers/router.ts";
 import { CASES, EXTRA, METADATA } from "./conformance_cases.ts";
 import type { Case } from "./conformance_cases.ts";
 

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/network.ts";
-import type { Host, Network, Segment } from "../support/network.ts";
-import { createGuest, get, programLine, startProgram } from "../support/network_program.ts";
-import { networkTest } from "../support/network_test.ts";
-import { startRouter } from "../support/servers_router.ts";
+import { createNetwork } from "../support/net/network.ts";
+import type { Host, Network, Segment } from "../support/net/network.ts";
+import { createGuest, get, programLine, startProgram } from "../support/net/program.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { startRouter } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 

@@ -5,7 +5,7 @@
  */
 
 import { fromLatin1 } from "../support/latin1.ts";
-import { writeAll } from "../support/network_relay.ts";
+import { writeAll } from "../support/net/relay.ts";
 
 /** Writes text; a character is a byte. */
 type Write = (text: string) => Promise<void>;

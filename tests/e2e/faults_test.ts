@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { createNetwork } from "../support/network.ts";
-import type { Host } from "../support/network.ts";
-import type { Process } from "../support/network_process.ts";
-import { createGuest, get, startProgram } from "../support/network_program.ts";
-import type { Answer } from "../support/network_program.ts";
-import { startScript } from "../support/network_script.ts";
-import { networkTest } from "../support/network_test.ts";
-import { startRouter } from "../support/servers_router.ts";
+import { createNetwork } from "../support/net/network.ts";
+import type { Host } from "../support/net/network.ts";
+import type { Process } from "../support/net/process.ts";
+import { createGuest, get, startProgram } from "../support/net/program.ts";
+import type { Answer } from "../support/net/program.ts";
+import { startScript } from "../support/net/script.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { startRouter } from "../support/servers/router.ts";
 
 //   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router (dnsmasq, a web server that fails on demand)
 

@@ -5,7 +5,7 @@
  */
 
 import { latin1 } from "../support/latin1.ts";
-import { writeAll } from "../support/network_relay.ts";
+import { writeAll } from "../support/net/relay.ts";
 
 const ANSWER = new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nrecorded");
 

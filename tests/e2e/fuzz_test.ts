@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/network.ts";
-import type { Host } from "../support/network.ts";
+import { createNetwork } from "../support/net/network.ts";
+import type { Host } from "../support/net/network.ts";
 import { fromLatin1, latin1 } from "../support/latin1.ts";
-import { createExchange } from "../support/network_http.ts";
-import type { Process } from "../support/network_process.ts";
-import { createGuest, get, startProgram } from "../support/network_program.ts";
-import { startRelay } from "../support/network_relay.ts";
-import { startScript } from "../support/network_script.ts";
-import { networkTest } from "../support/network_test.ts";
-import { startRouter } from "../support/servers_router.ts";
+import { createExchange } from "../support/net/http.ts";
+import type { Process } from "../support/net/process.ts";
+import { createGuest, get, startProgram } from "../support/net/program.ts";
+import { startRelay } from "../support/net/relay.ts";
+import { startScript } from "../support/net/script.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { startRouter } from "../support/servers/router.ts";
 import { composeRequest, createChance } from "./fuzz_requests.ts";
 
 /** How many requests, and of which seed: printed when one fails. */

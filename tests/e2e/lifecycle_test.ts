@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/network.ts";
-import { startRelay, writeAll } from "../support/network_relay.ts";
-import { createGuest, get, programLine, startProgram } from "../support/network_program.ts";
-import { networkTest } from "../support/network_test.ts";
-import { sampleMetadata } from "../support/servers_metadata.ts";
-import { GUEST, startRouter } from "../support/servers_router.ts";
+import { createNetwork } from "../support/net/network.ts";
+import { startRelay, writeAll } from "../support/net/relay.ts";
+import { createGuest, get, programLine, startProgram } from "../support/net/program.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { sampleMetadata } from "../support/servers/metadata.ts";
+import { GUEST, startRouter } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 

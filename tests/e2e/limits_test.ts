@@ -1,15 +1,15 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/network.ts";
-import type { Network } from "../support/network.ts";
-import { createExchange } from "../support/network_http.ts";
-import type { Exchange } from "../support/network_http.ts";
-import type { Process } from "../support/network_process.ts";
-import { createGuest, startProgram } from "../support/network_program.ts";
-import { startRelay } from "../support/network_relay.ts";
-import { networkTest } from "../support/network_test.ts";
-import { sampleMetadata } from "../support/servers_metadata.ts";
-import { GUEST, startRouter } from "../support/servers_router.ts";
-import type { Router } from "../support/servers_router.ts";
+import { createNetwork } from "../support/net/network.ts";
+import type { Network } from "../support/net/network.ts";
+import { createExchange } from "../support/net/http.ts";
+import type { Exchange } from "../support/net/http.ts";
+import type { Process } from "../support/net/process.ts";
+import { createGuest, startProgram } from "../support/net/program.ts";
+import { startRelay } from "../support/net/relay.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { sampleMetadata } from "../support/servers/metadata.ts";
+import { GUEST, startRouter } from "../support/servers/router.ts";
+import type { Router } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { permissionFlags } from "../../lib/system/permissions.ts";
 import { binary } from "../support/binary.ts";
-import { createNetwork } from "../support/network.ts";
-import { createGuest, get, startProgram } from "../support/network_program.ts";
-import { networkTest } from "../support/network_test.ts";
-import { startRouter } from "../support/servers_router.ts";
+import { createNetwork } from "../support/net/network.ts";
+import { createGuest, get, startProgram } from "../support/net/program.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { startRouter } from "../support/servers/router.ts";
 
 //   guest 10.1.1.50 (a server on port 80 of loopback) ---- lan ---- 10.1.1.1 router (ports 80, 443, 8080)
 

@@ -1,13 +1,13 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/network.ts";
-import { createGuest, get, startProgram } from "../support/network_program.ts";
-import { networkTest } from "../support/network_test.ts";
+import { createNetwork } from "../support/net/network.ts";
+import { createGuest, get, startProgram } from "../support/net/program.ts";
+import { networkTest } from "../support/net/network_test.ts";
 import type { Program } from "../support/packages.ts";
-import type { DhcpServer } from "../support/servers_dhcp.ts";
-import { startDhcpClient } from "../support/servers_dhcp_client.ts";
-import type { DhcpClient } from "../support/servers_dhcp_client.ts";
-import { sampleMetadata } from "../support/servers_metadata.ts";
-import { GUEST, startRouter } from "../support/servers_router.ts";
+import type { DhcpServer } from "../support/servers/dhcp.ts";
+import { startDhcpClient } from "../support/servers/dhcp_client.ts";
+import type { DhcpClient } from "../support/servers/dhcp_client.ts";
+import { sampleMetadata } from "../support/servers/metadata.ts";
+import { GUEST, startRouter } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (a DHCP server, nginx)
 

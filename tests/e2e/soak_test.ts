@@ -1,15 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { memoryOf } from "../../tools/bench/measure.ts";
-import { createNetwork } from "../support/network.ts";
-import type { Host } from "../support/network.ts";
-import { PATIENCE_MS } from "../support/network_process.ts";
-import type { Process } from "../support/network_process.ts";
-import { createGuest, get, PROXY, startProgram } from "../support/network_program.ts";
-import { startScript } from "../support/network_script.ts";
-import { networkTest } from "../support/network_test.ts";
-import { sampleMetadata } from "../support/servers_metadata.ts";
-import { GUEST, startRouter } from "../support/servers_router.ts";
-import type { Router } from "../support/servers_router.ts";
+import { createNetwork } from "../support/net/network.ts";
+import type { Host } from "../support/net/network.ts";
+import { PATIENCE_MS } from "../support/net/process.ts";
+import type { Process } from "../support/net/process.ts";
+import { createGuest, get, PROXY, startProgram } from "../support/net/program.ts";
+import { startScript } from "../support/net/script.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { sampleMetadata } from "../support/servers/metadata.ts";
+import { GUEST, startRouter } from "../support/servers/router.ts";
+import type { Router } from "../support/servers/router.ts";
 import type { SoakOptions, SoakReport } from "./soak_client.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- eth0 router (dnsmasq, nginx), which restarts and moves

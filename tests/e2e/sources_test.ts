@@ -1,14 +1,14 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/network.ts";
-import type { Host, Network } from "../support/network.ts";
-import { createGuest, get, getUntilGood, startProgram } from "../support/network_program.ts";
-import { networkTest } from "../support/network_test.ts";
-import type { Needs } from "../support/network_test.ts";
-import { startDhcpClient } from "../support/servers_dhcp_client.ts";
-import type { DhcpClient } from "../support/servers_dhcp_client.ts";
-import { sampleMetadata } from "../support/servers_metadata.ts";
-import { GUEST, startRouter } from "../support/servers_router.ts";
-import type { Router } from "../support/servers_router.ts";
+import { createNetwork } from "../support/net/network.ts";
+import type { Host, Network } from "../support/net/network.ts";
+import { createGuest, get, getUntilGood, startProgram } from "../support/net/program.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import type { Needs } from "../support/net/network_test.ts";
+import { startDhcpClient } from "../support/servers/dhcp_client.ts";
+import type { DhcpClient } from "../support/servers/dhcp_client.ts";
+import { sampleMetadata } from "../support/servers/metadata.ts";
+import { GUEST, startRouter } from "../support/servers/router.ts";
+import type { Router } from "../support/servers/router.ts";
 import { SOURCE_NAMES } from "../../lib/config/options.ts";
 import type { SourceName } from "../../lib/config/options.ts";
 

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/network.ts";
-import { createGuest, get, getUntilGood, startProgram } from "../support/network_program.ts";
-import { networkTest } from "../support/network_test.ts";
-import { sampleMetadata } from "../support/servers_metadata.ts";
-import type { Metadata } from "../support/servers_metadata.ts";
-import { GUEST, startRouter } from "../support/servers_router.ts";
-import { startVirtualRouter } from "../support/virtual_router.ts";
+import { createNetwork } from "../support/net/network.ts";
+import { createGuest, get, getUntilGood, startProgram } from "../support/net/program.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { sampleMetadata } from "../support/servers/metadata.ts";
+import type { Metadata } from "../support/servers/metadata.ts";
+import { GUEST, startRouter } from "../support/servers/router.ts";
+import { startVirtualRouter } from "../support/servers/virtual_router.ts";
 
 const PROGRAMS = { programs: ["dnsmasq", "nginx"] } as const;
 const INSTANCE_ID = "/latest/meta-data/instance-id";

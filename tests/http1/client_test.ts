@@ -3,8 +3,8 @@ import { createClient, UpstreamError } from "../../lib/http1/client.ts";
 import type { Client, ClientLimits, Connect } from "../../lib/http1/client.ts";
 import type { RequestHead, ResponseBody } from "../../lib/http1/message.ts";
 import { latin1 } from "../support/latin1.ts";
-import { ok, startUpstream } from "../support/upstream.ts";
-import type { Script, ScriptedServer } from "../support/upstream.ts";
+import { ok, startUpstream } from "../support/fakes/upstream.ts";
+import type { Script, ScriptedServer } from "../support/fakes/upstream.ts";
 import { test } from "../support/test.ts";
 
 const LIMITS: ClientLimits = {

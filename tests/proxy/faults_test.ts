@@ -1,10 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Connect } from "../../lib/http1/client.ts";
 import { latin1 } from "../support/latin1.ts";
-import { ok, startUpstream } from "../support/upstream.ts";
-import type { Heard, Script } from "../support/upstream.ts";
-import { format, startProxy } from "../support/upstream_proxy.ts";
-import type { ProxyOptions } from "../support/upstream_proxy.ts";
+import { ok, startUpstream } from "../support/fakes/upstream.ts";
+import type { Heard, Script } from "../support/fakes/upstream.ts";
+import { format, startProxy } from "../support/fakes/upstream_proxy.ts";
+import type { ProxyOptions } from "../support/fakes/upstream_proxy.ts";
 import { test } from "../support/test.ts";
 
 // What a router does wrong, and what the client gets. The router is the only one: it proves itself after each failure.

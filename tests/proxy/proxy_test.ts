@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { latin1 } from "../support/latin1.ts";
-import { ok } from "../support/upstream.ts";
-import { format, header, startProxy } from "../support/upstream_proxy.ts";
+import { ok } from "../support/fakes/upstream.ts";
+import { format, header, startProxy } from "../support/fakes/upstream_proxy.ts";
 import { test } from "../support/test.ts";
 
 /** More than the sockets between the router and the client hold. */

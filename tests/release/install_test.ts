@@ -2,8 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { archiveName } from "../../tools/release.ts";
 import { startGitHub } from "../support/github.ts";
 import type { GitHub } from "../support/github.ts";
-import { runCommand } from "../support/network_process.ts";
-import { networkTest } from "../support/network_test.ts";
+import { runCommand } from "../support/net/process.ts";
+import { networkTest } from "../support/net/network_test.ts";
 import { builtRelease, VERSION } from "../support/release.ts";
 
 const INSTALL = new URL("../../assets/install.sh", import.meta.url).pathname;

@@ -3,8 +3,8 @@ import { compile } from "../../tools/compile.ts";
 import { archiveName, release } from "../../tools/release.ts";
 import { sha256 } from "../../tools/sha256.ts";
 import { binary } from "../support/binary.ts";
-import { runCommand } from "../support/network_process.ts";
-import { networkTest } from "../support/network_test.ts";
+import { runCommand } from "../support/net/process.ts";
+import { networkTest } from "../support/net/network_test.ts";
 import { builtRelease, VERSION } from "../support/release.ts";
 import { test } from "../support/test.ts";
 

@@ -12,7 +12,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { whyNoNamespaces } from "../../tests/support/network_namespace.ts";
+import { whyNoNamespaces } from "../../tests/support/net/namespace.ts";
 import { isInstalled, missingPackages } from "../../tests/support/packages.ts";
 import { prepareContenders } from "./contenders.ts";
 import { createLab } from "./lab.ts";

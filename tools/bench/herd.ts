@@ -9,8 +9,8 @@
  * @module
  */
 
-import { playFleet } from "../../tests/discover/support/fleet.ts";
-import type { FleetOptions, FleetResult, Second } from "../../tests/discover/support/fleet.ts";
+import { playFleet } from "../../tests/support/fakes/fleet.ts";
+import type { FleetOptions, FleetResult, Second } from "../../tests/support/fakes/fleet.ts";
 
 const HEALTHY_MS = 120_000;
 const OUTAGE_MS = 600_000;

@@ -11,11 +11,11 @@
  * @module
  */
 
-import { createNetwork } from "../../tests/support/network.ts";
-import type { Host } from "../../tests/support/network.ts";
-import type { Process } from "../../tests/support/network_process.ts";
-import { countPackets, startDhcpServer } from "../../tests/support/servers_dhcp.ts";
-import { sampleMetadata, startWebServer } from "../../tests/support/servers_metadata.ts";
+import { createNetwork } from "../../tests/support/net/network.ts";
+import type { Host } from "../../tests/support/net/network.ts";
+import type { Process } from "../../tests/support/net/process.ts";
+import { countPackets, startDhcpServer } from "../../tests/support/servers/dhcp.ts";
+import { sampleMetadata, startWebServer } from "../../tests/support/servers/metadata.ts";
 
 /** Where every contender listens, each on a port of its own. */
 export const LISTEN_ADDRESS = "169.254.169.254";

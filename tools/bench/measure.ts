@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Host } from "../../tests/support/network.ts";
+import type { Host } from "../../tests/support/net/network.ts";
 
 /** What a load was answered with. */
 export interface Load {

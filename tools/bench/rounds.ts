@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Process } from "../../tests/support/network_process.ts";
+import type { Process } from "../../tests/support/net/process.ts";
 import type { Contender } from "./contenders.ts";
 import { timed } from "./contenders.ts";
 import type { First, Received } from "./guest_client.ts";

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { isIPv4 } from "../../address/ipv4.ts";
+import { isIPv4 } from "../../ipv4/ipv4.ts";
 import { readNewest } from "../lease_files.ts";
 import type { Source } from "../source.ts";
 

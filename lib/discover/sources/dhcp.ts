@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Asker } from "../../dhcp/request.ts";
+import type { Asker } from "../../dhcp/transaction.ts";
 import { SourceError } from "../errors.ts";
 import type { Source } from "../source.ts";
 

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { isIPv4 } from "../../address/ipv4.ts";
+import { isIPv4 } from "../../ipv4/ipv4.ts";
 import { proposeByIndex } from "../lease_files.ts";
 import type { Source } from "../source.ts";
 

@@ -5,7 +5,7 @@ import { parseNetworkManagerState } from "../../../lib/discover/sources/network_
 import { parseNetworkdLease } from "../../../lib/discover/sources/networkd.ts";
 import { listTestdata, readHex } from "../../dhcp/read_hex.ts";
 import { test } from "../../support/test.ts";
-import { createRandom } from "../support/virtual_clock.ts";
+import { createRandom } from "../../support/fakes/virtual_clock.ts";
 
 const FOLDER = new URL("../../testdata/leases/", import.meta.url);
 const SAMPLES = listTestdata("leases").filter((name) => name !== "README.md");

@@ -6,9 +6,9 @@ import { SOURCE_NAMES } from "../../../lib/config/options.ts";
 import type { SourceName } from "../../../lib/config/options.ts";
 import { readHex } from "../../dhcp/read_hex.ts";
 import { test } from "../../support/test.ts";
-import { createLan, interfaceAt, linkAt } from "../support/lan.ts";
-import type { GuestOptions } from "../support/lan.ts";
-import { createVirtualClock } from "../support/virtual_clock.ts";
+import { createLan, interfaceAt, linkAt } from "../../support/fakes/lan.ts";
+import type { GuestOptions } from "../../support/fakes/lan.ts";
+import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 
 /** Asks one source once, and ends the search a second later. Returns what it proposed and noted. */
 async function ask(

@@ -1,0 +1,69 @@
+/**
+ * Makes the runtime's responses. Those of the proxy's own have no body, ever: bosh-agent installs the body of an error
+ * as the login user's SSH key.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import { UpstreamError } from "../../http1/error.ts";
+import type { RequestHead } from "../../http1/message.ts";
+import type { Reply } from "../cache/answers.ts";
+import { asExactBody } from "./exact_body.ts";
+import { localLocation } from "../request/header_policy.ts";
+import { StoppingError } from "./in_flight.ts";
+import { ClientGoneError, NoRouterError } from "../upstream/upstream.ts";
+
+/** nginx's number for a client that went away before its answer; nobody sees it but the log and the metrics. */
+const CLIENT_GONE = 499;
+
+const HEADERS_BY_STATUS: Readonly<Record<number, [string, string][]>> = {
+  [STATUS_CODE.MethodNotAllowed]: [["allow", "GET, HEAD"]],
+  [STATUS_CODE.ServiceUnavailable]: [["retry-after", "1"]],
+};
+
+/** A response of the proxy's own, without a body. */
+export function emptyResponse(status: number): Response {
+  return new Response(null, { status, headers: HEADERS_BY_STATUS[status] ?? [] });
+}
+
+/** The status for a request that could not be answered. */
+export function statusOf(error: unknown): number {
+  if (error instanceof NoRouterError || error instanceof StoppingError) return STATUS_CODE.ServiceUnavailable;
+  if (error instanceof ClientGoneError) return CLIENT_GONE;
+  if (!(error instanceof UpstreamError)) return STATUS_CODE.InternalServerError;
+  switch (error.kind) {
+    case "connect_timeout":
+    case "response_timeout":
+    case "idle_timeout":
+      return STATUS_CODE.GatewayTimeout;
+    default:
+      return STATUS_CODE.BadGateway;
+  }
+}
+
+/**
+ * A response that passes on a reply.
+ *
+ * @param body the reply's, as a stream where it is not in hand
+ * @param options.host the Host under which the client knows this proxy, if it said so
+ */
+export function toResponse(
+  { status, headers, address }: Pick<Reply, "status" | "headers" | "address">,
+  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | undefined,
+  { method, host }: { readonly method: RequestHead["method"]; readonly host: string | undefined },
+): Response {
+  // The runtime would say that a HEAD whose length the router left out is about nothing.
+  const unsaid = method === "HEAD" && status < 300 && !headers.some(([name]) => name === "content-length");
+  const response = new Response(body ?? (unsaid ? endedStream() : null), { status });
+  // One by one: the constructor takes twice as long over a list.
+  for (const [name, value] of body === undefined ? headers : asExactBody(headers)) {
+    const local = name === "location" && address !== undefined ? localLocation(value, { address, host }) : value;
+    response.headers.append(name, local);
+  }
+  return response;
+}
+
+function endedStream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({ start: (controller) => controller.close() });
+}

@@ -1,0 +1,89 @@
+/**
+ * Takes in a small body before anything is said to the client.
+ *
+ * Metadata is small and comes at once: taken whole, it can be answered in one write, shared, kept, and asked for again
+ * if the router cuts it short. A body that is large or slow goes on as a stream instead.
+ *
+ * @module
+ */
+
+import type { Alarms } from "../../time/deadlines.ts";
+import type { ResponseBody } from "../../http1/message.ts";
+
+/** Holds the largest user-data that CloudStack takes (32 KB), in base64 too. */
+const MAX_BYTES = 65_536;
+
+/** A local router sends such a body within a few milliseconds. */
+const PATIENCE_MS = 200;
+
+const NOTHING = new Uint8Array(0);
+const LATE = Symbol();
+
+/**
+ * Reads a body to its end, if it is small and comes at once.
+ *
+ * @returns the bytes; or, of a body that is large or slow, all of it as a body again
+ * @throws {UpstreamError} If it is cut short or malformed.
+ */
+export function collect(
+  body: ResponseBody,
+  alarms: Alarms,
+): Collected | Promise<Collected> {
+  if (body.length !== undefined && body.length > MAX_BYTES) return body;
+  return body.takeWhole() ?? collectPieces(body, alarms);
+}
+
+/** A body that was taken whole, or one that is still to be read. */
+export type Collected = Uint8Array<ArrayBuffer> | ResponseBody;
+
+async function collectPieces(body: ResponseBody, alarms: Alarms): Promise<Collected> {
+  const { promise: late, resolve } = Promise.withResolvers<typeof LATE>();
+  const alarm = alarms.set(PATIENCE_MS, () => resolve(LATE));
+  try {
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    for (let total = 0;;) {
+      const next = body.read();
+      const piece = await Promise.race([next, late]);
+      if (piece === LATE) return resume(pieces, next, body);
+      if (piece === undefined) return join(pieces, total);
+      pieces.push(piece);
+      total += piece.length;
+      if (total > MAX_BYTES) return resume(pieces, undefined, body);
+    }
+  } finally {
+    alarm.cancel();
+  }
+}
+
+function join(pieces: readonly Uint8Array<ArrayBuffer>[], total: number): Uint8Array<ArrayBuffer> {
+  if (pieces.length <= 1) return pieces[0] ?? NOTHING;
+  const whole = new Uint8Array(total);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+/** Puts back what was read, and the read that is under way. */
+function resume(
+  pieces: Uint8Array<ArrayBuffer>[],
+  pending: Promise<Uint8Array<ArrayBuffer> | undefined> | undefined,
+  rest: ResponseBody,
+): ResponseBody {
+  // Whoever reads on gets the error; until then it is not unhandled.
+  pending?.catch(() => {});
+  return {
+    length: undefined,
+    takeWhole: () => undefined,
+    read() {
+      const piece = pieces.shift();
+      if (piece !== undefined) return Promise.resolve(piece);
+      const next = pending ?? rest.read();
+      pending = undefined;
+      return next;
+    },
+    cancel: () => rest.cancel(),
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * What the proxy needs of whoever finds the router, and what it says when there is none.
+ *
+ * The resolver in `discover` happens to offer this; the daemon introduces the two.
+ *
+ * @module
+ */
+
+import { UpstreamError } from "../../http1/error.ts";
+
+/** A router that serves metadata. Two objects with one address are two findings of the same router. */
+export interface Router {
+  readonly address: string;
+}
+
+/** Knows the router. */
+export interface Upstream<R extends Router = Router> {
+  /** The router in force, at once where it is known and trusted; else whoever the search under way finds. */
+  router(signal: AbortSignal): R | Promise<R>;
+  /** Says that a router failed, or keeps a request waiting suspiciously long: it is to be looked for again. */
+  report(router: R, error: unknown): void;
+}
+
+/** There is no router to ask. */
+export class NoRouterError extends Error {
+  override readonly name = "NoRouterError";
+  readonly kind = "no_router";
+}
+
+/** The client went away before its answer came. */
+export class ClientGoneError extends Error {
+  override readonly name = "ClientGoneError";
+  readonly kind = "client_gone";
+}
+
+/** Tells whether an error means that no router gave any answer, so that an old one may stand in. */
+export function isAway(error: unknown): error is NoRouterError | UpstreamError {
+  return error instanceof NoRouterError || error instanceof UpstreamError;
+}
+
+/** Tells whether a router that failed so, and was then seen to serve metadata, is worth the same request again. */
+export function isTransient(error: UpstreamError): boolean {
+  switch (error.kind) {
+    case "refused":
+    case "unreachable":
+    case "connect_timeout":
+    case "reset":
+    case "cut_short":
+      return true;
+    case "response_timeout":
+    case "idle_timeout":
+    case "malformed":
+    case "too_large":
+      return false;
+  }
+}

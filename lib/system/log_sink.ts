@@ -1,0 +1,58 @@
+/**
+ * Where log lines go: standard output, or a file that can be opened anew after it was rotated away.
+ *
+ * @module
+ */
+
+import { WRITABLE } from "./permissions.ts";
+
+/** An open destination of log lines. */
+export interface LogSink {
+  write(line: string): void;
+  /** Opens the file anew, as after logrotate moved it. Standard output stays as it is. */
+  reopen(): void;
+  close(): void;
+}
+
+/** The name of standard output in options. */
+export const STANDARD_OUTPUT = "-";
+
+/**
+ * Opens the destination. A file is appended to, and created readable by its owner and group only.
+ *
+ * @throws {Error} If the file cannot be opened; the message says where it may be.
+ */
+export function openLogSink(path: string): LogSink {
+  const encoder = new TextEncoder();
+  if (path === STANDARD_OUTPUT) {
+    return { write: (line) => writeAll(Deno.stdout, encoder.encode(line)), reopen() {}, close() {} };
+  }
+  let file = openFile(path);
+  return {
+    write: (line) => writeAll(file, encoder.encode(line)),
+    reopen() {
+      const next = openFile(path);
+      file.close();
+      file = next;
+    },
+    close: () => file.close(),
+  };
+}
+
+function openFile(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { append: true, create: true, mode: 0o640 });
+  } catch (cause) {
+    const reason = cause instanceof Deno.errors.NotCapable
+      ? `a log may only be in ${WRITABLE.join(", ")}`
+      : (cause as Error).message;
+    throw new Error(`Cannot open --log-file "${path}": ${reason}`, { cause });
+  }
+}
+
+/** A reader that went away or a full disk must not stop metadata from being served: the line is lost. */
+function writeAll(writer: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
+  try {
+    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(writer.writeSync(rest));
+  } catch { /* nowhere left to say it */ }
+}

@@ -1,0 +1,57 @@
+/**
+ * The daemon's log: the format that suits its destination, the memory of its last troubles, and reopening.
+ *
+ * @module
+ */
+
+import type { LogConfig } from "../config/config.ts";
+import type { Log } from "../telemetry/log.ts";
+import { createLog } from "../telemetry/log.ts";
+import type { LogSink } from "./log_sink.ts";
+import { openLogSink, STANDARD_OUTPUT } from "./log_sink.ts";
+import type { RecentEvent } from "../telemetry/recent.ts";
+import { rememberRecent } from "../telemetry/recent.ts";
+
+/** An open log. */
+export interface OpenLog {
+  readonly log: Log;
+  /** The last warnings and errors, oldest first. */
+  readonly recent: () => readonly RecentEvent[];
+  /** Opens the log file anew; keeps the old one, and says so, if that fails. */
+  readonly reopen: () => void;
+  readonly close: () => void;
+}
+
+/** Opens the log. A file that cannot be opened is replaced by standard output: a VM must boot without its log. */
+export function openLog(config: LogConfig): OpenLog {
+  let sink: LogSink;
+  let problem: unknown;
+  try {
+    sink = openLogSink(config.file);
+  } catch (error) {
+    problem = error;
+    sink = openLogSink(STANDARD_OUTPUT);
+  }
+  const toJournal = config.format === "text" && config.file === STANDARD_OUTPUT && readsJournal();
+  const format = toJournal ? "journal" : config.format;
+  const { log, events } = rememberRecent(createLog(sink.write, { level: config.level, format }));
+  if (problem !== undefined) log.warn("logging to standard output instead", { error: problem });
+
+  return {
+    log,
+    recent: events,
+    reopen() {
+      try {
+        sink.reopen();
+      } catch (error) {
+        log.warn("keeping the old log file", { error });
+      }
+    },
+    close: () => sink.close(),
+  };
+}
+
+/** Tells whether standard output is the journal's (systemd.exec(5), `JOURNAL_STREAM`). */
+function readsJournal(): boolean {
+  return Deno.env.get("JOURNAL_STREAM") !== undefined && !Deno.stdout.isTerminal();
+}

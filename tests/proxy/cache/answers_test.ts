@@ -1,0 +1,302 @@
+import { assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
+import { UpstreamError } from "../../../lib/http1/error.ts";
+import type { Header, RequestHead, ResponseBody } from "../../../lib/http1/message.ts";
+import { createAnswers } from "../../../lib/proxy/cache/answers.ts";
+import type { Question, Reply } from "../../../lib/proxy/cache/answers.ts";
+import { createCache } from "../../../lib/proxy/cache/cache.ts";
+import { createFlights } from "../../../lib/proxy/cache/singleflight.ts";
+import type { ForwardLimits } from "../../../lib/proxy/upstream/forward.ts";
+import type { Answer } from "../../../lib/proxy/upstream/to_answer.ts";
+import { ClientGoneError, NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
+import { createLog } from "../../../lib/telemetry/log.ts";
+import { fromLatin1, latin1 } from "../../support/latin1.ts";
+import { settle } from "../../support/fakes/upstream_clock.ts";
+import { createFedBody } from "../../support/fakes/upstream_fakes.ts";
+import { test } from "../../support/test.ts";
+
+const TTL_MS = 5_000;
+const STALE_MS = 60_000;
+
+interface Sent {
+  readonly head: RequestHead;
+  readonly patienceMs: number;
+  cancelled: unknown;
+  answer(
+    body: string | ResponseBody,
+    options?: { readonly status?: number; readonly headers?: readonly Header[] },
+  ): void;
+  fail(error: Error): void;
+}
+
+function setUp({ cacheTtlMs = TTL_MS, staleIfErrorMs = STALE_MS } = {}) {
+  let time = 0;
+  const sent: Sent[] = [];
+  const lines: string[] = [];
+  const forward = (head: RequestHead, { patienceMs }: ForwardLimits) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const errand: Sent = {
+      head,
+      patienceMs,
+      cancelled: undefined,
+      answer(body, { status = 200, headers = [] } = {}) {
+        resolve({ status, headers, body: typeof body === "string" ? fromLatin1(body) : body, address: "10.1.1.1" });
+      },
+      fail: reject,
+    };
+    sent.push(errand);
+    return {
+      answer: promise,
+      cancel(reason: unknown) {
+        errand.cancelled = reason;
+        reject(reason);
+      },
+    };
+  };
+  const answer = createAnswers({ requestTimeoutMs: 15_000, cacheTtlMs }, {
+    cache: createCache({ cacheTtlMs, staleIfErrorMs, cacheBytes: 100_000 }, () => time),
+    flights: createFlights(),
+    forward,
+    log: createLog((line) => lines.push(line), { level: "info", format: "text" }),
+  });
+
+  /** Asks, and lets the test say that the client went away. */
+  const ask = ({ target = "/latest/vm-id", method = "GET", plain = true }: {
+    readonly target?: string;
+    readonly method?: Question["method"];
+    readonly plain?: boolean;
+  } = {}) => {
+    const question: Question = {
+      method,
+      target,
+      headers: [["host", "localhost"], ["accept", "*/*"]],
+      host: "localhost",
+      token: undefined,
+      plainKey: plain ? target : undefined,
+    };
+    let leave = (_: unknown) => {};
+    const reply = answer(question, (onGone) => {
+      leave = onGone;
+      return () => leave = () => {};
+    });
+    if (reply instanceof Promise) reply.catch(() => {});
+    return { reply, leave: () => leave(new ClientGoneError("gone")) };
+  };
+
+  return { ask, sent, lines, at: (ms: number) => time = ms };
+}
+
+async function assertReplies(
+  asked: { readonly reply: Reply | Promise<Reply> },
+  from: Reply["from"],
+  text: string | undefined,
+): Promise<Reply> {
+  const reply = await asked.reply;
+  const body = reply.body instanceof Uint8Array ? latin1(reply.body) : reply.body;
+  assertEquals([reply.from, body], [from, text]);
+  return reply;
+}
+
+test("createAnswers asks the router once for what is asked again soon, and then at once", async () => {
+  const { ask, sent, at } = setUp();
+  const first = ask();
+  sent[0]!.answer("i-1", { headers: [["etag", "x"]] });
+  assertEquals((await assertReplies(first, "miss", "i-1")).headers, [["etag", "x"]]);
+  at(2_000);
+  const second = ask();
+  assertEquals(second.reply instanceof Promise, false);
+  assertEquals((await assertReplies(second, "hit", "i-1")).headers, [["etag", "x"], ["age", "2"]]);
+  at(TTL_MS);
+  ask();
+  assertEquals(sent.length, 2);
+});
+
+test("createAnswers sends on only what a router is to see", () => {
+  const { ask, sent } = setUp();
+  ask();
+  assertEquals(sent[0]!.head, { method: "GET", target: "/latest/vm-id", headers: [["accept", "*/*"]] });
+});
+
+test("createAnswers answers a HEAD from a kept GET, and does not keep what a HEAD brings", async () => {
+  const { ask, sent } = setUp();
+  const before = ask({ method: "HEAD" });
+  sent[0]!.answer("");
+  await before.reply;
+  const get = ask();
+  assertEquals(sent.length, 2);
+  sent[1]!.answer("i-1", { headers: [["content-length", "3"]] });
+  await get.reply;
+  const after = await assertReplies(ask({ method: "HEAD" }), "hit", undefined);
+  assertEquals(after.headers, [["content-length", "3"], ["age", "0"]]);
+});
+
+for (const request of [{ plain: false }, { target: "/other" }, { target: "/latest/../other" }]) {
+  test(`createAnswers always asks the router for ${JSON.stringify(request)}`, async () => {
+    const { ask, sent } = setUp();
+    for (const count of [1, 2]) {
+      const asked = ask(request);
+      assertEquals(sent.length, count);
+      sent[count - 1]!.answer("x");
+      await assertReplies(asked, "bypass", "x");
+    }
+  });
+}
+
+for (
+  const [what, options] of [
+    ["an error", { status: 404 }],
+    ["part of a body", { status: 206 }],
+    ["what must not be stored", { headers: [["cache-control", "no-store"]] }],
+  ] as const
+) {
+  test(`createAnswers does not keep ${what}`, async () => {
+    const { ask, sent } = setUp();
+    const first = ask();
+    sent[0]!.answer("x", options);
+    await first.reply;
+    ask();
+    assertEquals(sent.length, 2);
+  });
+}
+
+test("createAnswers asks once for requests that come at the same time", async () => {
+  const { ask, sent } = setUp();
+  const asked = [ask(), ask(), ask()];
+  assertEquals(sent.length, 1);
+  sent[0]!.answer("i-1");
+  await Promise.all(asked.map((request, i) => assertReplies(request, i === 0 ? "miss" : "collapsed", "i-1")));
+});
+
+test("createAnswers asks for each request when the cache is off", async () => {
+  const { ask, sent } = setUp({ cacheTtlMs: 0 });
+  const asked = [ask(), ask()];
+  assertEquals(sent.length, 2);
+  for (const [i, request] of asked.entries()) {
+    sent[i]!.answer(`${i}`);
+    await assertReplies(request, "miss", `${i}`);
+  }
+});
+
+test("createAnswers does not let a client that leaves take an answer from the others", async () => {
+  const { ask, sent } = setUp();
+  const leader = ask();
+  const follower = ask();
+  leader.leave();
+  await settle();
+  assertEquals(sent[0]!.cancelled, undefined);
+  sent[0]!.answer("i-1");
+  await assertReplies(follower, "collapsed", "i-1");
+});
+
+test("createAnswers gives an errand up when the last client leaves, and begins anew for the next", async () => {
+  const { ask, sent } = setUp();
+  const leader = ask();
+  const follower = ask();
+  follower.leave();
+  leader.leave();
+  assertEquals(sent[0]!.cancelled instanceof ClientGoneError, true);
+  await assertRejects(() => leader.reply as Promise<Reply>, ClientGoneError);
+  const next = ask();
+  sent[1]!.answer("i-1");
+  await assertReplies(next, "miss", "i-1");
+});
+
+test("createAnswers gives a stream to one of those who wait, and the others go for their own", async () => {
+  const { ask, sent } = setUp();
+  const leader = ask();
+  const follower = ask();
+  const stream = createFedBody();
+  sent[0]!.answer(stream);
+  assertStrictEquals((await leader.reply).body, stream);
+  await settle();
+  assertEquals(sent.length, 2);
+  sent[1]!.answer("small by now");
+  await assertReplies(follower, "miss", "small by now");
+});
+
+test("createAnswers gives a failure to all who wait, and tries again for the next", async () => {
+  const { ask, sent } = setUp();
+  const asked = [ask(), ask()];
+  const error = new UpstreamError("refused", "no");
+  sent[0]!.fail(error);
+  for (const { reply } of asked) assertStrictEquals(await assertRejects(() => reply as Promise<Reply>), error);
+  ask();
+  assertEquals(sent.length, 2);
+});
+
+for (
+  const error of [new NoRouterError("none"), new UpstreamError("refused", "no"), new UpstreamError("malformed", "no")]
+) {
+  test(`createAnswers lets the last good answer stand in for ${error.kind}, and says so once`, async () => {
+    const { ask, sent, lines, at } = setUp();
+    const first = ask();
+    sent[0]!.answer("i-1");
+    await first.reply;
+
+    at(TTL_MS);
+    for (const count of [2, 3]) {
+      const during = ask();
+      sent[count - 1]!.fail(error);
+      assertEquals((await assertReplies(during, "stale", "i-1")).headers, [["age", "5"]]);
+    }
+    assertEquals(lines.length, 1);
+    assertMatch(lines[0]!, / warn {2}no router can be reached, serving the last good answers error=/);
+
+    const after = ask();
+    sent[3]!.answer("i-2");
+    await assertReplies(after, "miss", "i-2");
+    assertMatch(lines[1]!, / info {2}the router answers again router=10\.1\.1\.1/);
+  });
+}
+
+test("createAnswers waits for a search for a second when an old answer could do, and not at all when that is known", async () => {
+  const { ask, sent, at } = setUp();
+  const first = ask();
+  sent[0]!.answer("i-1");
+  await first.reply;
+  at(TTL_MS);
+  for (const count of [2, 3]) {
+    const during = ask();
+    sent[count - 1]!.fail(new NoRouterError("none"));
+    await during.reply;
+  }
+  assertEquals(sent.map(({ patienceMs }) => patienceMs), [Infinity, 1_000, 0]);
+});
+
+test("createAnswers lets no old answer stand in for an error of a living router", async () => {
+  const { ask, sent, at } = setUp();
+  const first = ask();
+  sent[0]!.answer("i-1");
+  await first.reply;
+  at(TTL_MS);
+  for (const [i, status] of [404, 403, 500, 503].entries()) {
+    const asked = ask();
+    sent[i + 1]!.answer("", { status });
+    assertEquals([(await asked.reply).status, (await asked.reply).from], [status, "miss"]);
+  }
+});
+
+test("createAnswers lets no answer stand in that is too old, or when that is off", async () => {
+  for (const staleIfErrorMs of [STALE_MS, 0]) {
+    const { ask, sent, at } = setUp({ staleIfErrorMs });
+    const first = ask();
+    sent[0]!.answer("i-1");
+    await first.reply;
+    at(STALE_MS);
+    const late = ask();
+    sent[1]!.fail(new NoRouterError("none"));
+    await assertRejects(() => late.reply as Promise<Reply>, NoRouterError);
+  }
+});
+
+test("createAnswers lets an old answer stand in only for the same request", async () => {
+  const { ask, sent, at } = setUp();
+  const first = ask();
+  sent[0]!.answer("i-1");
+  await first.reply;
+  at(TTL_MS);
+  for (const [i, request] of [{ plain: false }, { target: "/latest/other" }].entries()) {
+    const other = ask(request);
+    sent[i + 1]!.fail(new NoRouterError("none"));
+    await assertRejects(() => other.reply as Promise<Reply>, NoRouterError);
+  }
+});

@@ -1,0 +1,96 @@
+/**
+ * The DHCP side of the virtual router: answers the guests it knows, as dnsmasq does there (RFC 2131 section 4.3).
+ *
+ * @module
+ */
+
+import { decodeMessage, encodeMessage } from "../../../lib/dhcp/message.ts";
+import type { Message } from "../../../lib/dhcp/message.ts";
+import { encodeAddress, OPTION, readByte } from "../../../lib/dhcp/options.ts";
+
+/** A guest with a reserved address. */
+export interface Guest {
+  readonly mac: string;
+  readonly address: string;
+}
+
+/** A DHCP server at work. */
+export interface DhcpResponder {
+  /** Whether it ignores all it hears. */
+  silent: boolean;
+  close(): Promise<void>;
+}
+
+const TYPE = { discover: 1, offer: 2, request: 3, ack: 5, inform: 8 } as const;
+const LEASE_TIME = 51;
+const INFINITE = Uint8Array.of(255, 255, 255, 255);
+const NOWHERE = "0.0.0.0";
+
+/** Creates a DHCP server on the interface that has `address`. */
+export function createDhcpResponder(
+  { address, gateway, guests }: {
+    readonly address: string;
+    readonly gateway: string;
+    readonly guests: readonly Guest[];
+  },
+  report: (line: string) => void,
+): DhcpResponder {
+  const listen = (hostname: string) =>
+    Deno.listenDatagram({ transport: "udp", hostname, port: 67, reuseAddress: true });
+  // Broadcasts are heard by the first; the second hears what is sent to the router itself, and answers from its address.
+  const ears = listen(NOWHERE);
+  const mouth = listen(address);
+
+  const answer = async (bytes: Uint8Array, from: Deno.NetAddr) => {
+    const question = decodeMessage(bytes);
+    const guest = guests.find(({ mac }) => mac === question.chaddr);
+    const type = readByte(question.options, OPTION.messageType);
+    const reply = type === TYPE.discover
+      ? TYPE.offer
+      : type === TYPE.inform || type === TYPE.request
+      ? TYPE.ack
+      : undefined;
+    report(`heard ${nameOf(type)} from ${question.chaddr}`);
+    if (self.silent || guest === undefined || reply === undefined) return;
+
+    const isInform = type === TYPE.inform;
+    const to = isInform
+      ? from
+      : { ...from, hostname: question.ciaddr === NOWHERE ? "255.255.255.255" : question.ciaddr };
+    await mouth.send(encodeMessage(compose(question, reply, isInform ? NOWHERE : guest.address)), to);
+    report(`said ${nameOf(reply)} to ${guest.mac}`);
+  };
+  const compose = (question: Message, type: number, yiaddr: string): Message => ({
+    ...question,
+    op: 2,
+    yiaddr,
+    siaddr: address,
+    options: new Map([
+      [OPTION.messageType, Uint8Array.of(type)],
+      [OPTION.serverIdentifier, encodeAddress(address)],
+      ...(yiaddr === NOWHERE ? [] : [[LEASE_TIME, INFINITE] as const]),
+      [OPTION.subnetMask, encodeAddress("255.255.255.0")],
+      [OPTION.routers, encodeAddress(gateway)],
+    ]),
+  });
+  const listening = [ears, mouth].map(async (socket) => {
+    for await (const [bytes, from] of socket) {
+      await answer(bytes, from as Deno.NetAddr).catch((error) => report(`failed: ${error.message}`));
+    }
+  });
+
+  const self: DhcpResponder = {
+    silent: false,
+    async close() {
+      ears.close();
+      mouth.close();
+      await Promise.all(listening);
+    },
+  };
+  return self;
+}
+
+function nameOf(type: number | undefined): string {
+  const [name] = Object.entries(TYPE).find(([, value]) => value === type) ?? ["something else"];
+  return `DHCP${name.toUpperCase()}`;
+}

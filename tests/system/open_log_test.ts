@@ -1,0 +1,39 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { openLogSink } from "../../lib/system/log_sink.ts";
+import { openLog } from "../../lib/system/open_log.ts";
+import { test } from "../support/test.ts";
+
+test("openLogSink appends, and goes on in a new file once the old one was moved away", () => {
+  const folder = Deno.makeTempDirSync();
+  const path = `${folder}/mdproxy4cs.log`;
+  Deno.writeTextFileSync(path, "before\n");
+  const sink = openLogSink(path);
+  sink.write("one\n");
+  Deno.renameSync(path, `${path}.1`);
+  sink.write("two\n");
+  sink.reopen();
+  sink.write("three\n");
+  sink.close();
+  assertEquals(Deno.readTextFileSync(`${path}.1`), "before\none\ntwo\n");
+  assertEquals(Deno.readTextFileSync(path), "three\n");
+  Deno.removeSync(folder, { recursive: true });
+});
+
+test("openLogSink names the file that it cannot open", () => {
+  const error = assertThrows(() => openLogSink("/tmp/no/such/folder/log"), Error);
+  assertStringIncludes(error.message, 'Cannot open --log-file "/tmp/no/such/folder/log"');
+});
+
+test("openLog keeps the old file when it cannot open it anew", () => {
+  const folder = Deno.makeTempDirSync();
+  const path = `${folder}/sub/mdproxy4cs.log`;
+  Deno.mkdirSync(`${folder}/sub`);
+  const { log, reopen, close, recent } = openLog({ level: "info", format: "json", file: path });
+  Deno.renameSync(`${folder}/sub`, `${folder}/moved`);
+  reopen();
+  log.info("still here");
+  close();
+  assertStringIncludes(Deno.readTextFileSync(`${folder}/moved/mdproxy4cs.log`), "still here");
+  assertEquals(recent().map(({ message }) => message), ["keeping the old log file"]);
+  Deno.removeSync(folder, { recursive: true });
+});
