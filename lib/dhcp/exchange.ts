@@ -11,7 +11,7 @@
 
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Clock } from "../time/clock.ts";
-import { jitter } from "../time/clock.ts";
+import { jitter } from "../time/backoff.ts";
 import { decodeMessage } from "./message.ts";
 import { MessageError } from "./message_error.ts";
 import { encodeQuestion, readServer } from "./transaction.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { jitter } from "../time/clock.ts";
+import { exponentialMs, jitter } from "../time/backoff.ts";
 import type { Clock } from "../time/clock.ts";
 
 /** How soon one search may follow another, whoever waits: a router that fails every request must not cost one for each. */
@@ -50,6 +50,6 @@ export function restMs(
   { failures, elapsedMs }: { readonly failures: number; readonly elapsedMs: number },
   clock: Clock,
 ): number {
-  const cap = elapsedMs < YOUNG_MS ? MAX_REST_MS : MAX_LATE_REST_MS;
-  return jitter(Math.min(FIRST_REST_MS * 2 ** Math.min(failures - 1, 16), cap), clock);
+  const capMs = elapsedMs < YOUNG_MS ? MAX_REST_MS : MAX_LATE_REST_MS;
+  return jitter(exponentialMs(failures, { firstMs: FIRST_REST_MS, capMs }), clock);
 }

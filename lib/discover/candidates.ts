@@ -11,11 +11,11 @@ import { contains, isUsableRouter } from "../ipv4/ipv4.ts";
 import type { DiscoveryConfig } from "../config/config.ts";
 import type { SourceName } from "../config/options.ts";
 import type { Clock } from "../time/clock.ts";
-import { jitter } from "../time/clock.ts";
+import { jitter } from "../time/backoff.ts";
 import { ValidationError } from "./errors.ts";
 import type { Network } from "./network.ts";
 import type { Validate } from "./validate.ts";
-import { within } from "../time/with_timeout.ts";
+import { withTimeout } from "../time/with_timeout.ts";
 
 /** Who named a candidate. */
 export interface Naming {
@@ -108,7 +108,7 @@ export function createCandidates(options: CandidatesOptions): Candidates {
     entry.triedAt = clock.now();
     let failure: unknown;
     try {
-      await within(limitMs, { clock, signal }, (signal) => validate(entry.address, signal));
+      await withTimeout(limitMs, { clock, signal }, (signal) => validate(entry.address, signal));
     } catch (error) {
       failure = error;
     }

@@ -8,7 +8,7 @@ import type { DiscoveryConfig } from "../config/config.ts";
 import { createNetwork } from "./network.ts";
 import type { Router } from "./router.ts";
 import type { SearchDeps } from "./search.ts";
-import { within } from "../time/with_timeout.ts";
+import { withTimeout } from "../time/with_timeout.ts";
 
 /** How long the router's DHCP server may take: a question, its repeat, and the answer. */
 const DHCP_MS = 1_000;
@@ -27,10 +27,10 @@ export async function confirmRouter(
   { machine, validate, clock, signal }: SearchDeps & { readonly signal: AbortSignal },
 ): Promise<string> {
   const server = config.sources.includes("dhcp")
-    ? await within(DHCP_MS, { clock, signal }, askServer).catch(() => undefined)
+    ? await withTimeout(DHCP_MS, { clock, signal }, askServer).catch(() => undefined)
     : undefined;
   if (server !== undefined) return server;
-  await within(HTTP_MS, { clock, signal }, (signal) => validate(router.address, signal));
+  await withTimeout(HTTP_MS, { clock, signal }, (signal) => validate(router.address, signal));
   return router.address;
 
   async function askServer(signal: AbortSignal): Promise<string | undefined> {

@@ -13,7 +13,8 @@
  */
 
 import type { DiscoveryConfig } from "../config/config.ts";
-import { jitter, SYSTEM_CLOCK } from "../time/clock.ts";
+import { jitter } from "../time/backoff.ts";
+import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Client } from "../http1/client.ts";
 import type { Log } from "../telemetry/log.ts";

@@ -10,7 +10,7 @@
 import type { DiscoveryConfig } from "../config/config.ts";
 import type { SourceName } from "../config/options.ts";
 import type { Clock } from "../time/clock.ts";
-import { jitter } from "../time/clock.ts";
+import { jitter } from "../time/backoff.ts";
 import { createCandidates } from "./candidates.ts";
 import type { Candidate } from "./candidates.ts";
 import { SourceError } from "./errors.ts";

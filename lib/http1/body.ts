@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Alarms } from "../time/deadlines.ts";
+import type { Deadlines } from "../time/deadlines.ts";
 import type { BodyDecoder } from "./body_decoder.ts";
 import { UpstreamError } from "./error.ts";
 import type { ResponseBody } from "./message.ts";
@@ -14,7 +14,7 @@ import type { Transport } from "./transport.ts";
 export interface BodyOptions {
   readonly transport: Transport;
   readonly decoder: BodyDecoder;
-  readonly alarms: Alarms;
+  readonly deadlines: Deadlines;
   readonly idleTimeoutMs: number;
   /** Called once: the body is over, and whether it came to its end. */
   readonly onEnd: (complete: boolean) => void;
@@ -76,9 +76,9 @@ export class Body implements ResponseBody {
   }
 
   async #readInTime(): Promise<boolean> {
-    const { transport, decoder, alarms, idleTimeoutMs } = this.#options;
+    const { transport, decoder, deadlines, idleTimeoutMs } = this.#options;
     if ((decoder.remaining ?? Infinity) > SMALL_BYTES) transport.expect("much");
-    const alarm = alarms.set(
+    const deadline = deadlines.set(
       idleTimeoutMs,
       () =>
         transport.close(new UpstreamError("idle_timeout", `The router's answer stood still for ${idleTimeoutMs} ms`)),
@@ -86,7 +86,7 @@ export class Body implements ResponseBody {
     try {
       return await transport.read();
     } finally {
-      alarm.cancel();
+      deadline.cancel();
     }
   }
 

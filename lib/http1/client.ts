@@ -8,7 +8,7 @@
  * @module
  */
 
-import { createAlarms } from "../time/deadlines.ts";
+import { createDeadlines } from "../time/deadlines.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionLimits } from "./connection.ts";
 import { UpstreamError } from "./error.ts";
@@ -60,7 +60,7 @@ const MAX_KEPT = 32;
 
 /** Creates a client. Tests hand in a `connect` that reaches other ports. */
 export function createClient(limits: ClientLimits, connect: Connect = Deno.connect): Client {
-  const alarms = createAlarms();
+  const deadlines = createDeadlines();
   const kept: { readonly address: string; readonly connection: Connection }[] = [];
 
   /** The connection to that address that was used last: the one least likely to be closed meanwhile. */
@@ -73,7 +73,7 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
     const attempt = new AbortController();
     const abort = () => attempt.abort(signal.reason);
     signal.addEventListener("abort", abort);
-    const alarm = alarms.set(limits.connectTimeoutMs, () =>
+    const deadline = deadlines.set(limits.connectTimeoutMs, () =>
       attempt.abort(
         new UpstreamError("connect_timeout", `The router did not accept a connection in ${limits.connectTimeoutMs} ms`),
       ));
@@ -83,7 +83,7 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
       attempt.signal.throwIfAborted();
       return new Connection(conn, {
         limits,
-        alarms,
+        deadlines,
         onFree(connection) {
           if (kept.length < MAX_KEPT) kept.push({ address, connection });
           else connection.close();
@@ -96,7 +96,7 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
     } catch (error) {
       throw attempt.signal.aborted ? attempt.signal.reason : connectError(error);
     } finally {
-      alarm.cancel();
+      deadline.cancel();
       signal.removeEventListener("abort", abort);
     }
   };
@@ -125,7 +125,7 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
 
     close() {
       for (const { connection } of [...kept]) connection.close();
-      alarms.close();
+      deadlines.close();
     },
   };
 }

@@ -6,7 +6,8 @@
  * @module
  */
 
-import type { Alarm, Alarms } from "../time/deadlines.ts";
+import type { Timer } from "../time/clock.ts";
+import type { Deadlines } from "../time/deadlines.ts";
 import { Body } from "./body.ts";
 import { createBodyDecoder } from "./body_decoder.ts";
 import { UpstreamError } from "./error.ts";
@@ -25,7 +26,7 @@ export interface ConnectionLimits {
 /** What a connection works with, and whom it tells. */
 export interface ConnectionOptions {
   readonly limits: ConnectionLimits;
-  readonly alarms: Alarms;
+  readonly deadlines: Deadlines;
   /** It is ready for another request. */
   readonly onFree: (connection: Connection) => void;
   readonly onClosed: (connection: Connection) => void;
@@ -41,7 +42,7 @@ export class Connection {
   #used = false;
   #heard = false;
   #interimBytes = 0;
-  #idle: { readonly expiry: Alarm; readonly arrival: Promise<boolean> } | undefined;
+  #idle: { readonly expiry: Timer; readonly arrival: Promise<boolean> } | undefined;
 
   constructor(conn: Deno.Conn, options: ConnectionOptions) {
     this.#transport = new Transport(conn);
@@ -64,7 +65,7 @@ export class Connection {
     request: Uint8Array<ArrayBuffer>,
     { method, signal }: { readonly method: RequestHead["method"]; readonly signal: AbortSignal },
   ): Promise<UpstreamResponse> {
-    const { limits: { responseTimeoutMs }, alarms } = this.#options;
+    const { limits: { responseTimeoutMs }, deadlines } = this.#options;
     const firstArrival = this.#idle?.arrival ?? this.#transport.read();
     this.#idle?.expiry.cancel();
     this.#idle = undefined;
@@ -75,7 +76,7 @@ export class Connection {
 
     const abort = () => this.close(signal.reason);
     signal.addEventListener("abort", abort);
-    const alarm = alarms.set(responseTimeoutMs, () =>
+    const deadline = deadlines.set(responseTimeoutMs, () =>
       this.close(
         new UpstreamError("response_timeout", `The router did not begin its answer in ${responseTimeoutMs} ms`),
       ));
@@ -96,7 +97,7 @@ export class Connection {
       this.close(error);
       throw error;
     } finally {
-      alarm.cancel();
+      deadline.cancel();
       signal.removeEventListener("abort", abort);
     }
   }
@@ -134,7 +135,7 @@ export class Connection {
     return new Body({
       transport,
       decoder: createBodyDecoder(framing),
-      alarms: this.#options.alarms,
+      deadlines: this.#options.deadlines,
       idleTimeoutMs: this.#options.limits.idleTimeoutMs,
       onEnd: (complete) => {
         // Bytes that nobody asked for would be taken for the next answer.
@@ -151,7 +152,7 @@ export class Connection {
   #rest(): void {
     this.#transport.expect("little");
     const arrival = this.#transport.read();
-    const expiry = this.#options.alarms.set(KEEP_MS, () => this.close());
+    const expiry = this.#options.deadlines.set(KEEP_MS, () => this.close());
     const resting = this.#idle = { expiry, arrival };
     const surprise = () => {
       if (this.#idle === resting) this.close();

@@ -6,7 +6,9 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import type { ProxyConfig } from "../config/config.ts";
-import { createAlarms } from "../time/deadlines.ts";
+import { SYSTEM_CLOCK } from "../time/clock.ts";
+import type { Clock } from "../time/clock.ts";
+import { createDeadlines } from "../time/deadlines.ts";
 import type { Client } from "../http1/client.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -37,8 +39,8 @@ export interface ProxyDependencies<R extends Router = Router> {
   readonly metrics: Metrics;
   /** Reads the addresses of this machine. */
   readonly ownAddresses: () => readonly string[];
-  /** A monotonic clock, in milliseconds. */
-  readonly now?: () => number;
+  /** The machine's own if not given. */
+  readonly clock?: Clock;
 }
 
 /** Answers clients. */
@@ -59,23 +61,24 @@ const WATCH_CLIENT_AFTER_MS = 100;
 /** Creates the proxy. */
 export function createProxy<R extends Router>(
   config: ProxyConfig,
-  { upstream, client, log, metrics, ownAddresses, now = () => performance.now() }: ProxyDependencies<R>,
+  { upstream, client, log, metrics, ownAddresses, clock = SYSTEM_CLOCK }: ProxyDependencies<R>,
 ): Proxy {
-  const alarms = createAlarms(now);
+  const { now } = clock;
+  const deadlines = createDeadlines(clock);
   const traffic = new Traffic(now);
   const tokens = createTokens({ now });
   const counts = declareProxyMetrics(metrics, () => traffic.inFlight);
   const rules = { ...config, isOwnHost: createHostCheck(config.listen, config.allowHosts) };
   const isOwnPeer = createPeerCheck({ allowed: config.allowClients, ownAddresses });
   let hasRefusedPeer = false;
-  const delivery = createDelivery({ ...config, traffic, alarms, counts, log, now });
+  const delivery = createDelivery({ ...config, traffic, deadlines, counts, log, now });
   const answer = createAnswers(config, {
     cache: createCache(config, now),
     flights: createFlights(),
     forward: createForwarder({
       upstream,
       client,
-      alarms,
+      deadlines,
       now,
       onAnswer: counts.onUpstreamAnswer,
       onError: counts.onUpstreamError,
@@ -105,7 +108,7 @@ export function createProxy<R extends Router>(
   const watcherOf = (request: Request): WatchClient => (onGone) => {
     let signal: AbortSignal | undefined;
     const leave = () => onGone(new ClientGoneError("The client went away"));
-    const alarm = alarms.set(WATCH_CLIENT_AFTER_MS, () => {
+    const deadline = deadlines.set(WATCH_CLIENT_AFTER_MS, () => {
       signal = request.signal;
       if (signal.aborted) leave();
       else signal.addEventListener("abort", leave);
@@ -113,14 +116,14 @@ export function createProxy<R extends Router>(
     const waiting = traffic.add(onGone);
     return () => {
       waiting.cancel();
-      alarm.cancel();
+      deadline.cancel();
       signal?.removeEventListener("abort", leave);
     };
   };
 
   return {
     activity: traffic,
-    close: alarms.close,
+    close: deadlines.close,
 
     handle(request, info) {
       const startedAt = now();

@@ -5,6 +5,8 @@
  */
 
 import type { Log } from "../telemetry/log.ts";
+import { SYSTEM_CLOCK } from "../time/clock.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** Tells the service manager something; without one, does nothing. */
 export interface Notifier {
@@ -75,9 +77,18 @@ function bindSomewhere(log: Log): Deno.DatagramConn | undefined {
  * @param watchdogUsec the interval in microseconds, from `WATCHDOG_USEC`
  * @returns a function that stops it
  */
-export function startWatchdog(notifier: Notifier, watchdogUsec: string | undefined): () => void {
+export function startWatchdog(
+  notifier: Notifier,
+  watchdogUsec: string | undefined,
+  clock: Pick<Clock, "schedule"> = SYSTEM_CLOCK,
+): () => void {
   const intervalMs = Number(watchdogUsec) / 2_000;
   if (!(intervalMs > 0)) return () => {};
-  const timer = setInterval(() => notifier.notify("WATCHDOG=1"), intervalMs);
-  return () => clearInterval(timer);
+  let timer = clock.schedule(intervalMs, ping);
+  return () => timer.cancel();
+
+  function ping() {
+    timer = clock.schedule(intervalMs, ping);
+    notifier.notify("WATCHDOG=1");
+  }
 }

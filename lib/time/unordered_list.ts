@@ -8,8 +8,8 @@
  * @module
  */
 
-/** A member's place on a roster. */
-export interface Registration<T> {
+/** A member's place on an unordered list. */
+export interface Slot<T> {
   /** Whose it is; `undefined` when it was cancelled. */
   readonly member: T | undefined;
   /** Takes the member off. Harmless when it was done before. */
@@ -17,38 +17,38 @@ export interface Registration<T> {
 }
 
 /** Members in no order. */
-export class Roster<T> {
-  readonly #places: Place<T>[] = [];
+export class UnorderedList<T> {
+  readonly #entries: Entry<T>[] = [];
 
   get size(): number {
-    return this.#places.length;
+    return this.#entries.length;
   }
 
-  add(member: T): Registration<T> {
-    return new Place(this.#places, member);
+  add(member: T): Slot<T> {
+    return new Entry(this.#entries, member);
   }
 
   /** Those on it now; each may be cancelled while the list is gone through. */
-  registrations(): readonly Registration<T>[] {
-    return [...this.#places];
+  slots(): readonly Slot<T>[] {
+    return [...this.#entries];
   }
 }
 
-class Place<T> implements Registration<T> {
+class Entry<T> implements Slot<T> {
   member: T | undefined;
   #index: number;
 
-  constructor(readonly places: Place<T>[], member: T) {
+  constructor(readonly entries: Entry<T>[], member: T) {
     this.member = member;
-    this.#index = places.push(this) - 1;
+    this.#index = entries.push(this) - 1;
   }
 
   cancel(): void {
     if (this.member === undefined) return;
     this.member = undefined;
-    const last = this.places.pop()!;
+    const last = this.entries.pop()!;
     if (last === this) return;
-    this.places[this.#index] = last;
+    this.entries[this.#index] = last;
     last.#index = this.#index;
   }
 }

@@ -13,7 +13,7 @@ export class TimeoutError extends Error {
 }
 
 /** Where the time comes from, and what ends the work early. */
-export interface WithinOptions {
+export interface TimeoutOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -24,9 +24,9 @@ export interface WithinOptions {
  * @throws {TimeoutError} If the time is up first.
  * @throws the outer signal's reason, if it aborts first
  */
-export async function within<T>(
+export async function withTimeout<T>(
   ms: number,
-  { clock, signal }: WithinOptions,
+  { clock, signal }: TimeoutOptions,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();

@@ -108,7 +108,7 @@ test("createResolver.router waits across searches, and finds a router within two
     for (const absentMs of [100, 5_000, 9_900, 10_400, 47_000, 300_000]) {
       const before = resolver.status().router;
       const begin = clock.now();
-      clock.after(absentMs, () => lan.add({ address: "10.1.1.1" }));
+      clock.schedule(absentMs, () => lan.add({ address: "10.1.1.1" }));
       const { router } = await timeRouter(scene, absentMs + 3_000);
       const lateMs = clock.now() - begin - absentMs;
       assert(lateMs < 2_600, `found ${lateMs} ms after it came`);
@@ -124,7 +124,7 @@ test("createResolver.router rejects when its signal aborts, with one cause for e
     resolver.start();
     const deadline = new AbortController();
     const refused = assertRejects(() => Promise.resolve(resolver.router(deadline.signal)), DiscoveryError);
-    clock.after(15_000, () => deadline.abort("enough"));
+    clock.schedule(15_000, () => deadline.abort("enough"));
     await clock.run(20_000);
     const error = await refused;
     assertEquals(error.kind, "no_router");

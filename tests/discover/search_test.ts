@@ -160,7 +160,7 @@ test("startSearch validates an address once however many sources name it", async
 test("startSearch finds a router whose web server starts after its DHCP server", async () => {
   const scene = createScene();
   const router = scene.lan.add({ address: "10.1.1.1", web: "refuses" });
-  scene.clock.after(4_000, () => router.web = { status: 200, body: "i-2-50-VM" });
+  scene.clock.schedule(4_000, () => router.web = { status: 200, body: "i-2-50-VM" });
   const report = await search(scene);
   assert(report.router !== undefined);
   assert(report.elapsedMs < 5_500, `${report.elapsedMs} ms`);
@@ -169,7 +169,7 @@ test("startSearch finds a router whose web server starts after its DHCP server",
 test("startSearch finds a router that hung and comes to life", async () => {
   const scene = createScene();
   const router = scene.lan.add({ address: "10.1.1.1", web: "hangs" });
-  scene.clock.after(4_000, () => router.web = { status: 200, body: "i-2-50-VM" });
+  scene.clock.schedule(4_000, () => router.web = { status: 200, body: "i-2-50-VM" });
   const report = await search(scene);
   assert(report.router !== undefined);
   assert(report.elapsedMs < 6_000, `${report.elapsedMs} ms`);
@@ -186,7 +186,7 @@ test("startSearch is patient with a router that takes seconds to answer", async 
 test("startSearch waits for an interface that has no address yet", async () => {
   const scene = createScene({ interfaces: [] });
   scene.lan.add({ address: "10.1.1.1" });
-  scene.clock.after(3_000, () => scene.guest.interfaces = [interfaceAt("10.1.1.50")]);
+  scene.clock.schedule(3_000, () => scene.guest.interfaces = [interfaceAt("10.1.1.50")]);
   const report = await search(scene);
   assert(report.router !== undefined);
   assert(report.elapsedMs < 4_500, `${report.elapsedMs} ms`);
@@ -196,7 +196,7 @@ test("startSearch waits for an interface that has no address yet", async () => {
 test("startSearch waits for a network that cannot be sent to yet", async () => {
   const scene = createScene({ sendError: new Error("Network is unreachable") });
   scene.lan.add({ address: "10.1.1.1" });
-  scene.clock.after(3_000, () => scene.guest.sendError = undefined);
+  scene.clock.schedule(3_000, () => scene.guest.sendError = undefined);
   const report = await search(scene);
   assert(report.router !== undefined);
   assert(report.elapsedMs < 4_500, `${report.elapsedMs} ms`);
@@ -205,7 +205,7 @@ test("startSearch waits for a network that cannot be sent to yet", async () => {
 test("startSearch finds a DHCP server that comes up late within a second or two", async () => {
   for (const lateMs of [500, 1_000, 2_000, 3_300, 5_000, 7_000]) {
     const scene = createScene();
-    scene.clock.after(lateMs, () => scene.lan.add({ address: "10.1.1.1" }));
+    scene.clock.schedule(lateMs, () => scene.lan.add({ address: "10.1.1.1" }));
     const report = await search(scene);
     assert(report.router !== undefined);
     assert(report.elapsedMs < lateMs + 2_000, `${report.elapsedMs} ms`);
@@ -215,7 +215,7 @@ test("startSearch finds a DHCP server that comes up late within a second or two"
 test("startSearch finds a lease that is written late", async () => {
   const scene = createScene();
   scene.lan.add({ address: "10.1.1.1", dhcp: false });
-  scene.clock.after(5_000, () => scene.guest.files["/run/systemd/netif/leases/2"] = "SERVER_ADDRESS=10.1.1.1\n");
+  scene.clock.schedule(5_000, () => scene.guest.files["/run/systemd/netif/leases/2"] = "SERVER_ADDRESS=10.1.1.1\n");
   const report = await search(scene);
   assertEquals(report.router?.source, "networkd");
   assert(report.elapsedMs < 6_500, `${report.elapsedMs} ms`);
@@ -245,7 +245,7 @@ test("startSearch validates a known router again as soon as a source names it", 
   const scene = createScene();
   const router = scene.lan.add({ address: "10.1.1.1", dhcp: false, web: "hangs" });
   const known: Router = { address: "10.1.1.1", source: "dhcp", iface: "eth0", since: 0, elapsedMs: 0 };
-  scene.clock.after(350, () => Object.assign(router, { dhcp: true, web: { status: 200, body: "i-2-50-VM" } }));
+  scene.clock.schedule(350, () => Object.assign(router, { dhcp: true, web: { status: 200, body: "i-2-50-VM" } }));
   const report = await search(scene, {}, { known });
   assert(report.router !== undefined);
   assert(report.elapsedMs < 600, `${report.elapsedMs} ms`);

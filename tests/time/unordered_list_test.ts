@@ -1,42 +1,42 @@
 import { assertEquals } from "@std/assert";
-import { Roster } from "../../lib/time/unordered_list.ts";
+import { UnorderedList } from "../../lib/time/unordered_list.ts";
 import { test } from "../support/test.ts";
 
-function membersOf(roster: Roster<string>): (string | undefined)[] {
-  return roster.registrations().map(({ member }) => member).sort();
+function membersOf(list: UnorderedList<string>): (string | undefined)[] {
+  return list.slots().map(({ member }) => member).sort();
 }
 
-test("Roster knows who is on it, whoever leaves", () => {
+test("UnorderedList knows who is on it, whoever leaves", () => {
   for (const leaving of ["a", "b", "c"]) {
-    const roster = new Roster<string>();
-    const places = new Map(["a", "b", "c"].map((name) => [name, roster.add(name)]));
+    const list = new UnorderedList<string>();
+    const places = new Map(["a", "b", "c"].map((name) => [name, list.add(name)]));
     places.get(leaving)!.cancel();
     assertEquals(places.get(leaving)!.member, undefined);
-    assertEquals(membersOf(roster), ["a", "b", "c"].filter((name) => name !== leaving));
-    assertEquals(roster.size, 2);
+    assertEquals(membersOf(list), ["a", "b", "c"].filter((name) => name !== leaving));
+    assertEquals(list.size, 2);
     for (const place of places.values()) place.cancel();
-    assertEquals([roster.size, membersOf(roster)], [0, []]);
+    assertEquals([list.size, membersOf(list)], [0, []]);
   }
 });
 
-test("Roster takes nobody else off when a place is cancelled twice", () => {
-  const roster = new Roster<string>();
-  const first = roster.add("a");
+test("UnorderedList takes nobody else off when a place is cancelled twice", () => {
+  const list = new UnorderedList<string>();
+  const first = list.add("a");
   first.cancel();
-  roster.add("b");
+  list.add("b");
   first.cancel();
-  assertEquals(membersOf(roster), ["b"]);
+  assertEquals(membersOf(list), ["b"]);
 });
 
-test("Roster can be gone through while its members leave and others come", () => {
-  const roster = new Roster<string>();
-  const places = ["a", "b", "c"].map((name) => roster.add(name));
+test("UnorderedList can be gone through while its members leave and others come", () => {
+  const list = new UnorderedList<string>();
+  const places = ["a", "b", "c"].map((name) => list.add(name));
   const met: (string | undefined)[] = [];
-  for (const { member } of roster.registrations()) {
+  for (const { member } of list.slots()) {
     met.push(member);
     places.forEach((place) => place.cancel());
-    roster.add("later");
+    list.add("later");
   }
   assertEquals(met, ["a", undefined, undefined]);
-  assertEquals(membersOf(roster), ["later", "later", "later"]);
+  assertEquals(membersOf(list), ["later", "later", "later"]);
 });

@@ -6,7 +6,8 @@
  * @module
  */
 
-import type { Alarm, Alarms } from "../../time/deadlines.ts";
+import type { Timer } from "../../time/clock.ts";
+import type { Deadlines } from "../../time/deadlines.ts";
 import type { ResponseBody } from "../../http1/message.ts";
 import { ClientGoneError } from "../upstream/upstream.ts";
 
@@ -18,7 +19,7 @@ export class ClientTimeoutError extends Error {
 
 /** How a body is passed on. */
 export interface StreamOptions {
-  readonly alarms: Alarms;
+  readonly deadlines: Deadlines;
   /** How long the client may take over one piece. */
   readonly idleTimeoutMs: number;
   /** How long the rest of the transfer may take. */
@@ -38,14 +39,14 @@ export interface ClientStream {
 /** Starts to pass a body on. */
 export function createClientStream(
   body: ResponseBody,
-  { alarms, idleTimeoutMs, transferTimeoutMs, onEnd }: StreamOptions,
+  { deadlines, idleTimeoutMs, transferTimeoutMs, onEnd }: StreamOptions,
 ): ClientStream {
   let over = false;
-  let stall: Alarm | undefined;
+  let stall: Timer | undefined;
   let controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   const free = createPieceRelease();
   const late = (message: string) => () => cut(new ClientTimeoutError(message));
-  const limit = alarms.set(transferTimeoutMs, late(`The transfer took longer than ${transferTimeoutMs} ms`));
+  const limit = deadlines.set(transferTimeoutMs, late(`The transfer took longer than ${transferTimeoutMs} ms`));
 
   const end = (reason?: unknown) => {
     over = true;
@@ -76,7 +77,7 @@ export function createClientStream(
         }
         free(piece);
         controller.enqueue(piece);
-        stall = alarms.set(idleTimeoutMs, late(`The client took nothing for ${idleTimeoutMs} ms`));
+        stall = deadlines.set(idleTimeoutMs, late(`The client took nothing for ${idleTimeoutMs} ms`));
       } catch (error) {
         cut(error);
       }

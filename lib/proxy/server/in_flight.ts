@@ -4,8 +4,8 @@
  * @module
  */
 
-import { Roster } from "../../time/unordered_list.ts";
-import type { Registration } from "../../time/unordered_list.ts";
+import { UnorderedList } from "../../time/unordered_list.ts";
+import type { Slot } from "../../time/unordered_list.ts";
 import type { Activity } from "./front.ts";
 
 /** The program stops, and does not wait any longer. */
@@ -20,7 +20,7 @@ export type GiveUp = (reason: unknown) => void;
 /** The requests that are being served. */
 export class Traffic implements Activity {
   readonly #now: () => number;
-  readonly #waiting = new Roster<GiveUp>();
+  readonly #waiting = new UnorderedList<GiveUp>();
   #inFlight = 0;
   #activeAt: number;
 
@@ -53,11 +53,11 @@ export class Traffic implements Activity {
   }
 
   /** Notes how something that is waited for can be ended, until that is cancelled. */
-  add(giveUp: GiveUp): Registration<GiveUp> {
+  add(giveUp: GiveUp): Slot<GiveUp> {
     return this.#waiting.add(giveUp);
   }
 
   giveUp(): void {
-    for (const { member: giveUp } of this.#waiting.registrations()) giveUp?.(new StoppingError("The program stops"));
+    for (const { member: giveUp } of this.#waiting.slots()) giveUp?.(new StoppingError("The program stops"));
   }
 }

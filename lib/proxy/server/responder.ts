@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Alarm, Alarms } from "../../time/deadlines.ts";
+import type { Timer } from "../../time/clock.ts";
+import type { Deadlines } from "../../time/deadlines.ts";
 import type { ResponseBody } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Question, Reply } from "../cache/answers.ts";
@@ -48,7 +49,7 @@ export interface DeliveryOptions {
   readonly idleTimeoutMs: number;
   readonly transferTimeoutMs: number;
   readonly traffic: Traffic;
-  readonly alarms: Alarms;
+  readonly deadlines: Deadlines;
   readonly counts: ProxyMetrics;
   readonly log: Log;
   readonly now: () => number;
@@ -56,7 +57,7 @@ export interface DeliveryOptions {
 
 /** Creates the delivery. */
 export function createDelivery(
-  { idleTimeoutMs, transferTimeoutMs, traffic, alarms, counts, log, now }: DeliveryOptions,
+  { idleTimeoutMs, transferTimeoutMs, traffic, deadlines, counts, log, now }: DeliveryOptions,
 ): Delivery {
   const account = (response: Response, { startedAt, method, path, from }: Account): Response => {
     const { status } = response;
@@ -68,7 +69,7 @@ export function createDelivery(
 
   /** The stream for a body. It counts as in flight until the client has it all, or takes no more of it. */
   const streamOf = (body: ResponseBody, { question, info: { completed } }: Pending) => {
-    let lingering: Alarm | undefined;
+    let lingering: Timer | undefined;
     let counted = true;
     const release = () => {
       lingering?.cancel();
@@ -79,14 +80,14 @@ export function createDelivery(
     // It rejects when the body was cut, and nobody may be listening by then.
     completed.catch(() => {});
     const { stream, cut } = createClientStream(body, {
-      alarms,
+      deadlines,
       idleTimeoutMs,
       transferTimeoutMs,
       onEnd(error) {
         underWay.cancel();
         if (error === undefined) {
           // The last piece may still be on its way to a slow client.
-          lingering = alarms.set(idleTimeoutMs, release);
+          lingering = deadlines.set(idleTimeoutMs, release);
           completed.then(release, release);
           return;
         }

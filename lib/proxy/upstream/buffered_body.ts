@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Alarms } from "../../time/deadlines.ts";
+import type { Deadlines } from "../../time/deadlines.ts";
 import type { ResponseBody } from "../../http1/message.ts";
 
 /** Holds the largest user-data that CloudStack takes (32 KB), in base64 too. */
@@ -27,18 +27,18 @@ const LATE = Symbol();
  */
 export function collect(
   body: ResponseBody,
-  alarms: Alarms,
+  deadlines: Deadlines,
 ): Collected | Promise<Collected> {
   if (body.length !== undefined && body.length > MAX_BYTES) return body;
-  return body.takeWhole() ?? collectPieces(body, alarms);
+  return body.takeWhole() ?? collectPieces(body, deadlines);
 }
 
 /** A body that was taken whole, or one that is still to be read. */
 export type Collected = Uint8Array<ArrayBuffer> | ResponseBody;
 
-async function collectPieces(body: ResponseBody, alarms: Alarms): Promise<Collected> {
+async function collectPieces(body: ResponseBody, deadlines: Deadlines): Promise<Collected> {
   const { promise: late, resolve } = Promise.withResolvers<typeof LATE>();
-  const alarm = alarms.set(PATIENCE_MS, () => resolve(LATE));
+  const deadline = deadlines.set(PATIENCE_MS, () => resolve(LATE));
   try {
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     for (let total = 0;;) {
@@ -51,7 +51,7 @@ async function collectPieces(body: ResponseBody, alarms: Alarms): Promise<Collec
       if (total > MAX_BYTES) return resume(pieces, undefined, body);
     }
   } finally {
-    alarm.cancel();
+    deadline.cancel();
   }
 }
 

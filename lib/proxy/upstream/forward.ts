@@ -14,7 +14,8 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { Alarm, Alarms } from "../../time/deadlines.ts";
+import type { Timer } from "../../time/clock.ts";
+import type { Deadlines } from "../../time/deadlines.ts";
 import type { Client } from "../../http1/client.ts";
 import { UpstreamError } from "../../http1/error.ts";
 import type { RequestHead, UpstreamResponse } from "../../http1/message.ts";
@@ -39,7 +40,7 @@ export interface Errand<A = Answer> {
 export interface ForwardDependencies<R extends Router> {
   readonly upstream: Upstream<R>;
   readonly client: Client;
-  readonly alarms: Alarms;
+  readonly deadlines: Deadlines;
   readonly onAnswer: (elapsedMs: number) => void;
   readonly onError: (error: UpstreamError) => void;
   readonly now: () => number;
@@ -76,7 +77,7 @@ export function createForwarder<R extends Router>(
 interface Asked<R> {
   readonly router: R;
   /** Strikes when it has been silent for too long. */
-  suspicion: Alarm | undefined;
+  suspicion: Timer | undefined;
   suspected: boolean;
   /** The connection, once the request is on its way. */
   connection: { readonly reused: boolean } | undefined;
@@ -110,8 +111,8 @@ class Forwarding<R extends Router> implements Errand {
   }
 
   async #run(): Promise<Answer> {
-    const { alarms, now, onAnswer } = this.#with;
-    const deadline = alarms.set(this.#limits.timeoutMs, () => this.#giveUp());
+    const { deadlines, now, onAnswer } = this.#with;
+    const deadline = deadlines.set(this.#limits.timeoutMs, () => this.#giveUp());
     try {
       let router = await this.#findRouter();
       let fresh = false;
@@ -124,7 +125,7 @@ class Forwarding<R extends Router> implements Errand {
           this.#stopAsking();
           onAnswer(now() - askedAt);
           const pauseMs = isBusy(response.status) ? this.#pauseBefore(busy++, BUSY_PAUSES_MS) : undefined;
-          if (pauseMs === undefined) return await toAnswer(response, { router, method: this.#head.method, alarms });
+          if (pauseMs === undefined) return await toAnswer(response, { router, method: this.#head.method, deadlines });
           response.body.cancel();
           await this.#pause(pauseMs);
           router = await this.#findRouter();
@@ -163,7 +164,7 @@ class Forwarding<R extends Router> implements Errand {
 
   async #inTime(found: Promise<R>): Promise<R> {
     const { patienceMs } = this.#limits;
-    const impatience = this.#with.alarms.set(
+    const impatience = this.#with.deadlines.set(
       patienceMs,
       () => this.cancel(new NoRouterError(`No router was found in ${patienceMs} ms`)),
     );
@@ -207,7 +208,7 @@ class Forwarding<R extends Router> implements Errand {
   }
 
   #suspectAfter(ms: number, asked: Asked<R>): void {
-    asked.suspicion = this.#with.alarms.set(ms, () => void this.#suspect(asked).catch(() => {}));
+    asked.suspicion = this.#with.deadlines.set(ms, () => void this.#suspect(asked).catch(() => {}));
   }
 
   async #suspect(asked: Asked<R>): Promise<void> {
@@ -253,9 +254,9 @@ class Forwarding<R extends Router> implements Errand {
   #pause(ms: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const { signal } = this.#attempt;
-    const alarm = this.#with.alarms.set(ms, resolve);
+    const deadline = this.#with.deadlines.set(ms, resolve);
     signal.addEventListener("abort", () => {
-      alarm.cancel();
+      deadline.cancel();
       reject(signal.reason);
     });
     return promise;

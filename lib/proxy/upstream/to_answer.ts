@@ -5,7 +5,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { Alarms } from "../../time/deadlines.ts";
+import type { Deadlines } from "../../time/deadlines.ts";
 import type { Header, RequestHead, UpstreamResponse } from "../../http1/message.ts";
 import { collect } from "./buffered_body.ts";
 import type { Collected } from "./buffered_body.ts";
@@ -37,10 +37,10 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([
  */
 export function toAnswer(
   { status, headers, body }: UpstreamResponse,
-  { router, method, alarms }: {
+  { router, method, deadlines }: {
     readonly router: Router;
     readonly method: RequestHead["method"];
-    readonly alarms: Alarms;
+    readonly deadlines: Deadlines;
   },
 ): Answer | Promise<Answer> {
   const bodyDropped = status >= 400;
@@ -54,6 +54,6 @@ export function toAnswer(
     body.cancel();
     return withBody(undefined);
   }
-  const collected = collect(body, alarms);
+  const collected = collect(body, deadlines);
   return collected instanceof Promise ? collected.then(withBody) : withBody(collected);
 }

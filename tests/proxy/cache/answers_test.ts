@@ -10,7 +10,7 @@ import type { Answer } from "../../../lib/proxy/upstream/to_answer.ts";
 import { ClientGoneError, NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { fromLatin1, latin1 } from "../../support/latin1.ts";
-import { settle } from "../../support/fakes/upstream_clock.ts";
+import { settle } from "../../support/fakes/virtual_clock.ts";
 import { createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import { test } from "../../support/test.ts";
 

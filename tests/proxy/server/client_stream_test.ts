@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createClientStream } from "../../../lib/proxy/server/client_stream.ts";
 import { latin1 } from "../../support/latin1.ts";
-import { createManualClock, settle } from "../../support/fakes/upstream_clock.ts";
+import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts";
 import { createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import { test } from "../../support/test.ts";
 
@@ -9,11 +9,11 @@ const IDLE_MS = 1_000;
 const TRANSFER_MS = 10_000;
 
 function setUp() {
-  const clock = createManualClock();
+  const clock = createVirtualClock();
   const body = createFedBody();
   const ends: unknown[] = [];
   const { stream, cut } = createClientStream(body, {
-    alarms: clock.alarms,
+    deadlines: clock.deadlines,
     idleTimeoutMs: IDLE_MS,
     transferTimeoutMs: TRANSFER_MS,
     onEnd: (error) => ends.push(error instanceof Error ? error.name : error),
@@ -52,9 +52,9 @@ test("createClientStream gives up a client that takes nothing", async () => {
   body.feed("taken");
   body.feed("not taken");
   await reader.read();
-  await clock.advance(IDLE_MS - 1);
+  await clock.run(IDLE_MS - 1);
   assertEquals(ends, []);
-  await clock.advance(1);
+  await clock.run(1);
   assertEquals([ends, body.cancelled], [["ClientTimeoutError"], true]);
   await assertRejects(() => reader.read());
 });
@@ -63,12 +63,12 @@ test("createClientStream lets a client be slow, and waits for a body as long as 
   const { clock, body, ends, reader } = setUp();
   for (let i = 0; i < 5; i++) {
     body.feed("piece");
-    await clock.advance(IDLE_MS - 1);
+    await clock.run(IDLE_MS - 1);
     await reader.read();
     await settle();
   }
   // Now it is the router that is slow, and its own limit that counts.
-  await clock.advance(IDLE_MS * 2);
+  await clock.run(IDLE_MS * 2);
   assertEquals(ends, []);
   await reader.cancel();
 });
@@ -79,7 +79,7 @@ test("createClientStream gives up a transfer that takes too long as a whole", as
     assertEquals(ends, []);
     body.feed("piece");
     await reader.read();
-    await clock.advance(500);
+    await clock.run(500);
   }
   assertEquals([ends, body.cancelled], [["ClientTimeoutError"], true]);
 });

@@ -6,7 +6,7 @@ import type { Answer } from "../../../lib/proxy/upstream/to_answer.ts";
 import type { Errand } from "../../../lib/proxy/upstream/forward.ts";
 import { NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
 import { latin1 } from "../../support/latin1.ts";
-import { createManualClock, settle } from "../../support/fakes/upstream_clock.ts";
+import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts";
 import { bodyOf, createFakeClient, createFakeUpstream, createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import { test } from "../../support/test.ts";
 
@@ -22,14 +22,14 @@ function setUp(
     readonly patienceMs?: number;
   } = {},
 ) {
-  const clock = createManualClock();
+  const clock = createVirtualClock();
   const upstream = createFakeUpstream(known ? A : undefined, { onReport });
   const client = createFakeClient();
   const errors: string[] = [];
   const forward = createForwarder({
     upstream,
     client,
-    alarms: clock.alarms,
+    deadlines: clock.deadlines,
     now: clock.now,
     onAnswer() {},
     onError: ({ kind }) => errors.push(kind),
@@ -70,7 +70,7 @@ test("createForwarder asks the router that is known, and gives its answer whole"
 
 test("createForwarder waits for a router that is searched for", async () => {
   const { errand, asked, upstream, clock } = setUp({ known: false });
-  await clock.advance(9_000);
+  await clock.run(9_000);
   upstream.find(B);
   (await asked(1)).answer(200, bodyOf("i-1"));
   assertEquals((await assertAnswers(errand, 200, "i-1")).address, B);
@@ -85,20 +85,20 @@ test("createForwarder says that there is no router when the search ends without 
 
 test("createForwarder says that there is no router when none is found in time", async () => {
   const { errand, clock } = setUp({ known: false });
-  await clock.advance(TIMEOUT_MS);
+  await clock.run(TIMEOUT_MS);
   await assertRejects(() => errand.answer, NoRouterError, `${TIMEOUT_MS} ms`);
 });
 
 test("createForwarder waits for a search no longer than patience lasts", async () => {
   const { errand, clock } = setUp({ known: false, patienceMs: 1_000 });
-  await clock.advance(1_000);
+  await clock.run(1_000);
   await assertRejects(() => errand.answer, NoRouterError, "1000 ms");
 });
 
 test("createForwarder does not call it impatience when a known router is slow", async () => {
   const { errand, asked, clock } = setUp({ patienceMs: 0 });
   (await asked(1)).sent();
-  await clock.advance(9_000);
+  await clock.run(9_000);
   (await asked(1)).answer(200, bodyOf("slow"));
   await assertAnswers(errand, 200, "slow");
 });
@@ -128,7 +128,7 @@ for (const kind of ["refused", "unreachable", "connect_timeout", "reset", "cut_s
   test(`createForwarder asks a router again that failed with ${kind} and proved itself since`, async () => {
     const { errand, asked, clock } = setUp({ onReport: "same" });
     (await asked(1)).fail(kind);
-    await clock.advance(0);
+    await clock.run(0);
     (await asked(2)).answer(200, bodyOf("i-1"));
     await assertAnswers(errand, 200, "i-1");
   });
@@ -154,9 +154,9 @@ test("createForwarder asks a failing router a few times, ever later, and then gi
   const { errand, asked, clock, errors } = setUp({ onReport: "same" });
   (await asked(1)).fail("reset");
   for (const [i, pauseMs] of [0, 250, 500, 1_000, 2_000].entries()) {
-    if (pauseMs > 0) await clock.advance(pauseMs - 1);
+    if (pauseMs > 0) await clock.run(pauseMs - 1);
     await asked(i + 1);
-    await clock.advance(1);
+    await clock.run(1);
     (await asked(i + 2)).fail("reset");
   }
   await assertFails(errand, "reset");
@@ -165,18 +165,18 @@ test("createForwarder asks a failing router a few times, ever later, and then gi
 
 test("createForwarder says what went wrong rather than wait for a deadline that comes before the next try", async () => {
   const failing = setUp({ onReport: "same" });
-  await failing.clock.advance(TIMEOUT_MS - 700);
+  await failing.clock.run(TIMEOUT_MS - 700);
   for (const pauseMs of [0, 250]) {
     (await failing.asked(pauseMs === 0 ? 1 : 2)).fail("reset");
-    await failing.clock.advance(pauseMs);
+    await failing.clock.run(pauseMs);
   }
   (await failing.asked(3)).fail("reset");
   await assertFails(failing.errand, "reset");
 
   const busy = setUp();
-  await busy.clock.advance(TIMEOUT_MS - 700);
+  await busy.clock.run(TIMEOUT_MS - 700);
   (await busy.asked(1)).answer(503);
-  await busy.clock.advance(250);
+  await busy.clock.run(250);
   (await busy.asked(2)).answer(503);
   await assertAnswers(busy.errand, 503);
 });
@@ -184,21 +184,21 @@ test("createForwarder says what went wrong rather than wait for a deadline that 
 test("createForwarder gives up at the deadline in whatever it does", async () => {
   const waiting = setUp();
   (await waiting.asked(1)).sent();
-  await waiting.clock.advance(TIMEOUT_MS);
+  await waiting.clock.run(TIMEOUT_MS);
   await assertFails(waiting.errand, "response_timeout");
 
   const searching = setUp({ onReport: "search" });
   (await searching.asked(1)).fail("refused");
-  await searching.clock.advance(TIMEOUT_MS);
+  await searching.clock.run(TIMEOUT_MS);
   await assertRejects(() => searching.errand.answer, NoRouterError);
 });
 
 test("createForwarder has a router searched for that does not accept, and leaves it when another is found", async () => {
   const { errand, asked, upstream, clock } = setUp({ onReport: "search" });
   const first = await asked(1);
-  await clock.advance(299);
+  await clock.run(299);
   assertEquals(upstream.reports, []);
-  await clock.advance(1);
+  await clock.run(1);
   assertEquals([upstream.reports, first.aborted], [[`${A} connect_timeout`], false]);
   upstream.find(B);
   const second = await asked(2);
@@ -210,11 +210,11 @@ test("createForwarder has a router searched for that does not accept, and leaves
 test("createForwarder has a router searched for that does not answer, and takes its answer if that comes first", async () => {
   const { errand, asked, upstream, clock } = setUp({ onReport: "search" });
   const first = await asked(1);
-  await clock.advance(200);
+  await clock.run(200);
   first.sent();
-  await clock.advance(699);
+  await clock.run(699);
   assertEquals(upstream.reports, []);
-  await clock.advance(1);
+  await clock.run(1);
   assertEquals(upstream.reports, [`${A} response_timeout`]);
   first.answer(200, bodyOf("late"));
   await assertAnswers(errand, 200, "late");
@@ -225,9 +225,9 @@ test("createForwarder has a router searched for that does not answer, and takes 
 test("createForwarder goes on waiting for a slow router that proved itself, and reports it once", async () => {
   const { errand, asked, upstream, clock } = setUp({ onReport: "same" });
   const first = await asked(1);
-  await clock.advance(400);
+  await clock.run(400);
   first.sent();
-  await clock.advance(8_000);
+  await clock.run(8_000);
   assertEquals([upstream.reports.length, first.aborted], [1, false]);
   first.answer(200, bodyOf("slow"));
   await assertAnswers(errand, 200, "slow");
@@ -237,7 +237,7 @@ test("createForwarder leaves a kept connection that keeps silent for a new one t
   const { errand, asked, clock } = setUp({ onReport: "same" });
   const first = await asked(1);
   first.sent({ reused: true });
-  await clock.advance(1_000);
+  await clock.run(1_000);
   const second = await asked(2);
   assertEquals([first.aborted, second.address, second.fresh], [true, A, true]);
   second.answer(200, bodyOf("i-1"));
@@ -251,7 +251,7 @@ test("createForwarder asks a router again whose kept connection timed out before
   first.fail("response_timeout");
   await settle();
   upstream.find(A);
-  await clock.advance(0);
+  await clock.run(0);
   const second = await asked(2);
   assertEquals([second.address, second.fresh], [A, true]);
   second.answer(200, bodyOf("i-1"));
@@ -262,9 +262,9 @@ test("createForwarder goes on waiting for a silent router when the search ends w
   const { errand, asked, upstream, clock } = setUp({ onReport: "search" });
   const first = await asked(1);
   first.sent();
-  await clock.advance(1_000);
+  await clock.run(1_000);
   upstream.fail(new Error("nobody"));
-  await clock.advance(1_000);
+  await clock.run(1_000);
   first.answer(200, bodyOf("late"));
   await assertAnswers(errand, 200, "late");
 });
@@ -272,7 +272,7 @@ test("createForwarder goes on waiting for a silent router when the search ends w
 test("createForwarder leaves a silent router when patience with the search for another is over", async () => {
   const { errand, asked, clock } = setUp({ onReport: "search", patienceMs: 500 });
   (await asked(1)).sent();
-  await clock.advance(1_500);
+  await clock.run(1_500);
   await assertRejects(() => errand.answer, NoRouterError);
 });
 
@@ -281,12 +281,12 @@ for (const status of [502, 503]) {
     const { errand, asked, clock, upstream } = setUp();
     const body = createFedBody();
     (await asked(1)).answer(status, body);
-    await clock.advance(249);
+    await clock.run(249);
     assertEquals(body.cancelled, true);
     await asked(1);
-    await clock.advance(1);
+    await clock.run(1);
     (await asked(2)).answer(status);
-    await clock.advance(500);
+    await clock.run(500);
     (await asked(3)).answer(200, bodyOf("i-1"));
     await assertAnswers(errand, 200, "i-1");
     assertEquals(upstream.reports, []);
@@ -296,7 +296,7 @@ for (const status of [502, 503]) {
     const { errand, asked, clock } = setUp();
     for (const [i, pauseMs] of [250, 500, 1_000, 2_000].entries()) {
       (await asked(i + 1)).answer(status);
-      await clock.advance(pauseMs);
+      await clock.run(pauseMs);
     }
     (await asked(5)).answer(status, bodyOf("<h1>Busy</h1>"), [["content-type", "text/html"], ["retry-after", "3"]]);
     const { headers, body } = await assertAnswers(errand, status);
@@ -329,7 +329,7 @@ test("createForwarder asks again when a small body is cut short, because nobody 
   (await asked(1)).answer(200, body);
   body.feed("half");
   body.fail("cut_short");
-  await clock.advance(0);
+  await clock.run(0);
   (await asked(2)).answer(200, bodyOf("all of it"));
   await assertAnswers(errand, 200, "all of it");
 });

@@ -6,7 +6,7 @@
  */
 
 import { createResolver } from "../../../lib/discover/resolver.ts";
-import { within } from "../../../lib/time/with_timeout.ts";
+import { withTimeout } from "../../../lib/time/with_timeout.ts";
 import { SILENT } from "../../../lib/telemetry/log.ts";
 import { createRegistry } from "../../../lib/telemetry/metrics.ts";
 import { discoveryConfig } from "./config.ts";
@@ -161,7 +161,7 @@ function createGuest(fleet: Fleet, index: number): Member {
   return {
     async ask() {
       try {
-        return await within(REQUEST_TIMEOUT_MS, { clock, signal }, async (signal) => {
+        return await withTimeout(REQUEST_TIMEOUT_MS, { clock, signal }, async (signal) => {
           for (;;) {
             const router = await resolver.router(signal);
             fleet.onRequest();

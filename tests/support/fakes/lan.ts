@@ -134,7 +134,7 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
           [OPTION.serverIdentifier, encodeAddress(router.serverId ?? router.address)],
         ]),
       });
-      clock.after(router.delayMs, () => reply(answer, question === "discover"));
+      clock.schedule(router.delayMs, () => reply(answer, question === "discover"));
     }
   }
 

@@ -4,14 +4,16 @@
  * @module
  */
 
+import { sleepOn } from "../../../lib/time/clock.ts";
 import type { Clock } from "../../../lib/time/clock.ts";
+import type { Deadlines } from "../../../lib/time/deadlines.ts";
 
 /** A clock for tests and simulations. */
 export interface VirtualClock extends Clock {
-  /** Lets time pass, firing what falls due in order. */
+  /** Lets time pass, firing what falls due in order, each with the promises that hang on it. */
   run(ms: number): Promise<void>;
-  /** Calls back once at a moment from now. */
-  after(ms: number, callback: () => void): void;
+  /** Deadlines on this clock that fire to the millisecond. */
+  readonly deadlines: Deadlines;
 }
 
 interface Timer {
@@ -32,30 +34,23 @@ export function createVirtualClock(seed = 1): VirtualClock {
   let now = 0;
   let order = 0;
   const random = createRandom(seed);
-  const schedule = (ms: number, fire: () => void): Timer => {
-    const timer: Timer = { at: now + Math.max(0, ms), order: order++, fire };
-    timers.push(timer);
-    return timer;
+  const schedule: Clock["schedule"] = (ms, callback) => {
+    const timer: Timer = { at: now + Math.max(0, ms), order: order++, fire: callback };
+    if (ms !== Infinity) timers.push(timer);
+    return { cancel: () => void (timer.fire = undefined) };
   };
+  let areDeadlinesClosed = false;
 
   return {
     now: () => now,
     date: () => EPOCH_MS + now,
     random,
-
-    sleep: (ms, signal) =>
-      new Promise((resolve) => {
-        if (signal.aborted || ms <= 0) return resolve();
-        const finish = () => {
-          timer.fire = undefined;
-          signal.removeEventListener("abort", finish);
-          resolve();
-        };
-        const timer = schedule(ms, finish);
-        signal.addEventListener("abort", finish);
-      }),
-
-    after: (ms, callback) => void schedule(ms, callback),
+    schedule,
+    sleep: (ms, signal) => sleepOn({ schedule }, ms, signal),
+    deadlines: {
+      set: (delayMs, fire) => schedule(delayMs, () => areDeadlinesClosed || fire()),
+      close: () => void (areDeadlinesClosed = true),
+    },
 
     async run(ms) {
       const end = now + ms;
@@ -73,7 +68,7 @@ export function createVirtualClock(seed = 1): VirtualClock {
 }
 
 /** Lets every promise that can go on do so. */
-async function settle(): Promise<void> {
+export async function settle(): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) await null;
 }
 
