@@ -9,6 +9,7 @@
 import { ensureAddress } from "./address/ensure_address.ts";
 import { createAdminHandler } from "./admin/admin.ts";
 import type { Config } from "./config/config.ts";
+import { describeStatus } from "./control/status.ts";
 import { createResolver } from "./discover/resolver.ts";
 import type { Resolver, ResolverStatus } from "./discover/router.ts";
 import { createClient } from "./http1/client.ts";
@@ -72,11 +73,27 @@ export async function runDaemon(config: Config): Promise<number> {
   parts.defer(() => proxy.shutdown(STOP_GRACE_MS));
   const listen = `${proxy.address.hostname}:${proxy.address.port}`;
 
+  const listeners = {
+    metadata: listen,
+    admin: config.admin === undefined ? null : formatAddress(config.admin),
+    control: null,
+  };
+  const describe = () =>
+    describeStatus({
+      build: BUILD,
+      pid: Deno.pid,
+      startedAt,
+      resolved: resolver.status(),
+      recent: recent(),
+      metrics: metrics.render(),
+      listeners,
+    });
+
   if (config.admin !== undefined) {
     const handler = createAdminHandler({
       metrics: () => metrics.render(),
       ready: () => resolver.status().state === "ready",
-      status: () => describeStatus(resolver.status(), { listen, startedAt, recent: recent() }),
+      status: describe,
     });
     const admin = Deno.serve({ ...config.admin, handler, onListen() {} });
     parts.defer(() => admin.shutdown());
@@ -111,27 +128,8 @@ function summarize({ state, router, lastFailure }: ResolverStatus): string {
   }
 }
 
-function describeStatus(
-  resolved: ResolverStatus,
-  { listen, startedAt, recent }: { listen: string; startedAt: number; recent: readonly unknown[] },
-): unknown {
-  const iso = (time: number | undefined) => time === undefined ? null : new Date(time).toISOString();
-  const { state, router, confirmedAt, lastFailure } = resolved;
-  return {
-    program: { name: "mdproxy4cs", ...BUILD, pid: Deno.pid, startedAt: iso(startedAt) },
-    listen,
-    state,
-    router: router === undefined ? null : {
-      address: router.address,
-      source: router.source,
-      interface: router.iface ?? null,
-      since: iso(router.since),
-      searchMs: Math.round(router.elapsedMs),
-      confirmedAt: iso(confirmedAt),
-    },
-    lastFailedSearch: lastFailure === undefined ? null : { at: iso(lastFailure.at), message: lastFailure.message },
-    lastProblems: recent,
-  };
+function formatAddress({ hostname, port }: { readonly hostname: string; readonly port: number }): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 function declareMetrics(metrics: Registry, { resolver, startedAt }: { resolver: Resolver; startedAt: number }): void {

@@ -1,0 +1,73 @@
+/**
+ * Writes the status document for people. Pure.
+ *
+ * @module
+ */
+
+import type { ProviderStatus, StatusDocument } from "./status.ts";
+
+/** How many of the last problems are shown. */
+const SHOWN_PROBLEMS = 5;
+
+/** Says in one line how the program is: what it serves, or what it waits for. */
+export function summarizeStatus({ state, router, lastFailedSearch }: StatusDocument): string {
+  switch (state) {
+    case "ready":
+      return `ready: serving the metadata of ${nameOf(router!)}`;
+    case "suspect":
+      return `not ready: ${nameOf(router!)} does not answer as it should, searching${becauseOf(lastFailedSearch)}`;
+    case "searching":
+      return `not ready: searching for the virtual router${becauseOf(lastFailedSearch)}`;
+  }
+}
+
+/** Writes the document in lines, the most important first. */
+export function formatStatus(status: StatusDocument): string {
+  const { program, router, requests, cache, listeners, lastProblems } = status;
+  const rows: [string, string][] = [
+    ["program", `${program.name} ${program.version}, pid ${program.pid}, since ${program.startedAt}`],
+    ["state", summarizeStatus(status)],
+  ];
+  if (router !== null) {
+    rows.push(
+      [router.kind, describeProvider(router)],
+      ["identity", router.identity ?? "not known"],
+      ["confirmed", router.confirmedAt ?? "never"],
+    );
+  }
+  rows.push(
+    ["requests", `${requests.inFlight} in flight; answered: ${formatTotals(requests.answered)}`],
+    ["upstream", `errors: ${formatTotals(requests.upstreamErrors)}`],
+    ["cache", formatTotals(cache)],
+    ["listening", Object.entries(listeners).flatMap(([what, at]) => at === null ? [] : `${what} ${at}`).join(", ")],
+  );
+  const problems = lastProblems.slice(-SHOWN_PROBLEMS).map(({ time, message, fields }) =>
+    `  ${time} ${message}${Object.entries(fields).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`).join("")}`
+  );
+  const lines = rows.map(([what, value]) => `${`${what}:`.padEnd(11)}${printable(value)}`);
+  return [...lines, ...(problems.length === 0 ? [] : ["last problems:", ...problems.map(printable)]), ""].join("\n");
+}
+
+function nameOf({ kind, address, source }: ProviderStatus): string {
+  return kind === "drive" ? "the config drive" : `${address}, found by ${source}`;
+}
+
+function describeProvider({ kind, address, source, interface: iface, since, searchMs }: ProviderStatus): string {
+  const where = kind === "drive" ? "" : `${address}, `;
+  const on = iface === null ? "" : ` on ${iface}`;
+  return `${where}found by ${source}${on} in ${searchMs} ms, since ${since}`;
+}
+
+function becauseOf(failed: StatusDocument["lastFailedSearch"]): string {
+  return failed === null ? "" : `: ${failed.message}`;
+}
+
+function formatTotals(totals: Readonly<Record<string, number>>): string {
+  return Object.entries(totals).map(([what, count]) => `${what} ${count}`).join(", ") || "none";
+}
+
+/** What a router or a config file said must not reach the terminal raw. */
+function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, "?");
+}

@@ -1,0 +1,143 @@
+/**
+ * What the running program believes, as one document: `/status` of the admin port, `mdproxy4cs status --json` and the
+ * control socket show it, and `discover --json` names the same things with the same words.
+ *
+ * Pure: it is handed what it shows. A field is never renamed or removed without a new `version`; new ones may come.
+ *
+ * ```json
+ * {
+ *   "version": 1,
+ *   "program": { "name": "mdproxy4cs", "version": "2.1.0", "pid": 412, "startedAt": "2026-11-25T04:00:00.000Z" },
+ *   "state": "ready",
+ *   "router": {
+ *     "kind": "router", "address": "10.1.1.1", "source": "dhcp", "interface": "eth0", "identity": "i-2-10-VM",
+ *     "since": "2026-11-25T04:00:00.031Z", "searchMs": 12, "confirmedAt": "2026-11-25T04:02:00.040Z"
+ *   },
+ *   "lastFailedSearch": null,
+ *   "lastProblems": [],
+ *   "requests": { "inFlight": 0, "answered": { "2xx": 3 }, "upstreamErrors": {} },
+ *   "cache": { "hit": 1, "miss": 2 },
+ *   "listeners": { "metadata": "169.254.169.254:39724", "admin": null, "control": "/run/mdproxy4cs/control.sock" }
+ * }
+ * ```
+ *
+ * @module
+ */
+
+import { kindOf } from "../config_drive/address.ts";
+import type { ProviderKind } from "../config_drive/address.ts";
+import type { RecentEvent } from "../telemetry/recent.ts";
+import { readTotals } from "./read_totals.ts";
+
+/** The form of the document. */
+export const STATUS_VERSION = 1;
+
+/** Who serves metadata now. */
+export interface ProviderStatus {
+  readonly kind: ProviderKind;
+  /** A dotted quad, or `config-drive`. */
+  readonly address: string;
+  readonly source: string;
+  readonly interface: string | null;
+  /** The instance-id that proved it, where it is known. */
+  readonly identity: string | null;
+  /** ISO 8601, like every time in the document. */
+  readonly since: string;
+  readonly searchMs: number;
+  readonly confirmedAt: string | null;
+}
+
+/** The document. */
+export interface StatusDocument {
+  readonly version: typeof STATUS_VERSION;
+  readonly program: {
+    readonly name: "mdproxy4cs";
+    readonly version: string;
+    readonly commit: string;
+    readonly deno: string;
+    readonly target: string;
+    readonly pid: number;
+    readonly startedAt: string;
+  };
+  readonly state: "searching" | "ready" | "suspect";
+  /** The router or drive in force, or the last good one while it is suspect. */
+  readonly router: ProviderStatus | null;
+  readonly lastFailedSearch: { readonly at: string; readonly message: string } | null;
+  /** The last warnings and errors, oldest first. */
+  readonly lastProblems: readonly RecentEvent[];
+  readonly requests: {
+    readonly inFlight: number;
+    /** By class of status. */
+    readonly answered: Readonly<Record<string, number>>;
+    /** By kind. */
+    readonly upstreamErrors: Readonly<Record<string, number>>;
+  };
+  /** Where answers came from. */
+  readonly cache: Readonly<Record<string, number>>;
+  readonly listeners: {
+    readonly metadata: string;
+    readonly admin: string | null;
+    readonly control: string | null;
+  };
+}
+
+/** What the document is made of. */
+export interface StatusSources {
+  readonly build: Omit<StatusDocument["program"], "name" | "pid" | "startedAt">;
+  readonly pid: number;
+  /** In milliseconds since 1970. */
+  readonly startedAt: number;
+  /** What the resolver says, in the parts that are shown. */
+  readonly resolved: {
+    readonly state: StatusDocument["state"];
+    readonly router: {
+      readonly address: string;
+      readonly source: string;
+      readonly iface: string | undefined;
+      readonly identity?: string | undefined;
+      readonly since: number;
+      readonly elapsedMs: number;
+    } | undefined;
+    readonly confirmedAt: number | undefined;
+    readonly lastFailure: { readonly at: number; readonly message: string } | undefined;
+  };
+  readonly recent: readonly RecentEvent[];
+  /** All metrics in the exposition format. */
+  readonly metrics: string;
+  readonly listeners: StatusDocument["listeners"];
+}
+
+/** Makes the document. */
+export function describeStatus(
+  { build, pid, startedAt, resolved, recent, metrics, listeners }: StatusSources,
+): StatusDocument {
+  const { state, router, confirmedAt, lastFailure } = resolved;
+  return {
+    version: STATUS_VERSION,
+    program: { name: "mdproxy4cs", ...build, pid, startedAt: iso(startedAt) },
+    state,
+    router: router === undefined ? null : {
+      kind: kindOf(router.address),
+      address: router.address,
+      source: router.source,
+      interface: router.iface ?? null,
+      identity: router.identity ?? null,
+      since: iso(router.since),
+      searchMs: Math.round(router.elapsedMs),
+      confirmedAt: confirmedAt === undefined ? null : iso(confirmedAt),
+    },
+    lastFailedSearch: lastFailure === undefined ? null : { at: iso(lastFailure.at), message: lastFailure.message },
+    lastProblems: recent,
+    requests: {
+      inFlight: readTotals(metrics, "mdproxy4cs_requests_in_flight")[""] ?? 0,
+      answered: readTotals(metrics, "mdproxy4cs_requests_total"),
+      upstreamErrors: readTotals(metrics, "mdproxy4cs_upstream_errors_total"),
+    },
+    cache: readTotals(metrics, "mdproxy4cs_cache_total"),
+    listeners,
+  };
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
