@@ -18,7 +18,7 @@ import type { Validate } from "./validate.ts";
 import { withTimeout } from "../time/with_timeout.ts";
 
 /** Who named a candidate. */
-export interface Naming {
+export interface Proposal {
   readonly source: SourceName;
   readonly iface: string | undefined;
   /** Whether it did so in an earlier search. */
@@ -31,7 +31,7 @@ export interface Candidate {
   /** Whether it lies in a network that the machine is attached to. */
   readonly isOnLink: boolean;
   /** Everyone who named it, the most trusted first. */
-  readonly namings: readonly Naming[];
+  readonly proposals: readonly Proposal[];
   readonly state: "undecided" | "valid" | "invalid" | "refused";
   /** When it came to its state, in milliseconds since the search began. */
   readonly elapsedMs: number;
@@ -45,12 +45,12 @@ export interface Candidates {
    * Adds an address, and begins to validate it unless it is refused or known already. A known one is validated once more
    * when another source names it: what was tried in vain a moment ago may just have come up.
    */
-  propose(address: string, naming: Naming): void;
+  propose(address: string, proposal: Proposal): void;
   list(): readonly Candidate[];
   /** The best of those that are valid. */
   best(): Candidate | undefined;
   /** Whether somebody better than this one has not been decided on. */
-  isRivalled(leader: Candidate): boolean;
+  hasBetterPending(leader: Candidate): boolean;
   /** Whether it is on an interface that is not the best one: somebody better may not have been named yet. */
   isSecondary(leader: Candidate): boolean;
 }
@@ -58,7 +58,7 @@ export interface Candidates {
 /** What candidates are judged by. */
 export interface CandidatesOptions {
   readonly config: Pick<DiscoveryConfig, "sources" | "allowServer">;
-  readonly network: Pick<Network, "isOnLink" | "isOwn" | "placeOf">;
+  readonly network: Pick<Network, "isOnLink" | "isOwn" | "interfaceRank">;
   readonly validate: Validate;
   readonly clock: Clock;
   /** Ends every validation. */
@@ -90,12 +90,12 @@ export function createCandidates(options: CandidatesOptions): Candidates {
   const field = new Map<string, Entry>();
 
   /** Lower is better. */
-  const distrust = ({ source }: Naming): number => config.sources.indexOf(source);
-  const placeOf = ({ namings: [naming] }: Candidate): number => network.placeOf(naming!.iface);
+  const priority = ({ source }: Proposal): number => config.sources.indexOf(source);
+  const interfaceRank = ({ proposals: [proposal] }: Candidate): number => network.interfaceRank(proposal!.iface);
   /** Lower is better: on-link before off-link, then in the order of the interfaces, then in that of trust. */
   const compare = (a: Candidate, b: Candidate): number =>
-    Number(b.isOnLink) - Number(a.isOnLink) || placeOf(a) - placeOf(b) ||
-    distrust(a.namings[0]!) - distrust(b.namings[0]!);
+    Number(b.isOnLink) - Number(a.isOnLink) || interfaceRank(a) - interfaceRank(b) ||
+    priority(a.proposals[0]!) - priority(b.proposals[0]!);
 
   const whyRefused = (address: string): ValidationError | undefined => {
     if (!isUsableRouter(address)) return new ValidationError("unusable", "is no address that a router can have");
@@ -124,7 +124,7 @@ export function createCandidates(options: CandidatesOptions): Candidates {
    * at once is slow, and to give up on it would have it begin anew. The others are short: one that hung when it was first
    * asked may have come to life since.
    */
-  async function pursue(entry: Entry): Promise<void> {
+  async function revalidate(entry: Entry): Promise<void> {
     const patient = attempt(entry, options.patienceMs);
     const pause = () => clock.sleep(jitter(options.retryMs, clock), signal);
     await pause();
@@ -132,38 +132,38 @@ export function createCandidates(options: CandidatesOptions): Candidates {
     await patient;
   }
 
-  function addNaming(entry: Entry, naming: Naming): void {
-    const others = entry.namings.filter(({ source, isRemembered }) => source !== naming.source || !isRemembered);
-    if (others.some(({ source }) => source === naming.source)) return;
-    entry.namings = [...others, naming].sort((a, b) => distrust(a) - distrust(b));
+  function addProposal(entry: Entry, proposal: Proposal): void {
+    const others = entry.proposals.filter(({ source, isRemembered }) => source !== proposal.source || !isRemembered);
+    if (others.some(({ source }) => source === proposal.source)) return;
+    entry.proposals = [...others, proposal].sort((a, b) => priority(a) - priority(b));
     const isOpen = entry.state === "undecided" || entry.state === "invalid";
     if (isOpen && clock.now() - entry.triedAt > FRESH_MS) options.onTask(attempt(entry, VALIDATION_MS));
   }
 
   return {
-    propose(address, naming) {
+    propose(address, proposal) {
       if (signal.aborted) return;
       const known = field.get(address);
-      if (known !== undefined) return addNaming(known, naming);
+      if (known !== undefined) return addProposal(known, proposal);
       if (field.size >= MAX_CANDIDATES) return;
       const failure = whyRefused(address);
       const entry: Entry = {
         address,
         isOnLink: network.isOnLink(address),
-        namings: [naming],
+        proposals: [proposal],
         state: failure === undefined ? "undecided" : "refused",
         elapsedMs: clock.now() - startedAt,
         failure,
         triedAt: -Infinity,
       };
       field.set(address, entry);
-      if (failure === undefined) options.onTask(pursue(entry));
+      if (failure === undefined) options.onTask(revalidate(entry));
     },
 
     list: () => [...field.values()],
     best: () => [...field.values()].filter(({ state }) => state === "valid").sort(compare)[0],
-    isRivalled: (leader) =>
+    hasBetterPending: (leader) =>
       [...field.values()].some((other) => other.state === "undecided" && compare(other, leader) < 0),
-    isSecondary: (leader) => placeOf(leader) > 0,
+    isSecondary: (leader) => interfaceRank(leader) > 0,
   };
 }

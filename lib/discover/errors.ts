@@ -1,14 +1,33 @@
 /**
- * Why there is no router: one cause for each source that was asked.
+ * Why there is no router: one cause for each source that was asked and each candidate that was tried.
+ *
+ * The kinds are a closed set, so that whoever has something to say on each (a remedy, a metric) can be held to it by the
+ * compiler: `Record<CauseKind, ...>`.
  *
  * @module
  */
 
 import type { SourceName } from "../config/options.ts";
+import type { UpstreamErrorKind } from "../http1/error.ts";
 import { describeError } from "../telemetry/log.ts";
 
-/** Why a source could not name a router: a short stable word. */
-export type SourceErrorKind = "no_interface" | "no_address" | "no_answer" | "deaf" | "network";
+/** Why a source could not name a router. */
+export type SourceErrorKind =
+  | "no_interface"
+  | "no_address"
+  | "link_down"
+  | "no_answer"
+  /** Somebody answered, but not with what names a router: a NAK, no server identifier, BOOTP, malformed. */
+  | "not_believed"
+  /** Port 68 is taken or not permitted. */
+  | "client_port_unavailable"
+  /** The firewall of this machine refuses to let a packet out (EPERM). */
+  | "firewall"
+  | "network"
+  /** A file or folder that this program may not read. */
+  | "unreadable"
+  /** A command of the machine, such as `ip`, is missing or failed. */
+  | "command";
 
 /** A source that broke, or has to do without something. */
 export class SourceError extends Error {
@@ -18,8 +37,26 @@ export class SourceError extends Error {
   }
 }
 
-/** Why an address is not the router's: a short stable word. */
-export type ValidationErrorKind = "unusable" | "not_allowed" | "status" | "empty" | "not_metadata";
+/** Why an address is not the router's. */
+export type ValidationErrorKind =
+  /** No address that a router can have. */
+  | "unusable"
+  /** This machine's own address. */
+  | "own_address"
+  | "not_allowed"
+  /** 3xx: a portal, or another machine's web server. */
+  | "redirect"
+  /** 401, 403 or 404: it does not know this guest, or is no router. */
+  | "unknown_guest"
+  /** 5xx: its web server is broken or still starting. */
+  | "server_error"
+  /** Any other status but 200. */
+  | "status"
+  | "empty"
+  /** What it serves has not the form of an instance-id. */
+  | "not_metadata"
+  /** It serves the metadata of another guest than the router in force. */
+  | "other_identity";
 
 /** An address that cannot or may not be the router's, or a machine that answers otherwise than a router does. */
 export class ValidationError extends Error {
@@ -29,11 +66,64 @@ export class ValidationError extends Error {
   }
 }
 
-/** Why one source found no router. */
+/** Every kind of cause. */
+export type CauseKind =
+  | SourceErrorKind
+  | ValidationErrorKind
+  | UpstreamErrorKind
+  /** It was asked and has not answered in the time there was. */
+  | "timeout"
+  /** It was not asked for long enough to say. */
+  | "unfinished"
+  /** It works and has nothing to name. */
+  | "silent"
+  /** What should not happen. */
+  | "unexpected";
+
+/** Each kind once: a key that is missing here does not compile, one that is foreign neither. */
+const KINDS: Readonly<Record<CauseKind, true>> = {
+  no_interface: true,
+  no_address: true,
+  link_down: true,
+  no_answer: true,
+  not_believed: true,
+  client_port_unavailable: true,
+  firewall: true,
+  network: true,
+  unreadable: true,
+  command: true,
+  unusable: true,
+  own_address: true,
+  not_allowed: true,
+  redirect: true,
+  unknown_guest: true,
+  server_error: true,
+  status: true,
+  empty: true,
+  not_metadata: true,
+  other_identity: true,
+  refused: true,
+  unreachable: true,
+  connect_timeout: true,
+  response_timeout: true,
+  reset: true,
+  malformed: true,
+  too_large: true,
+  cut_short: true,
+  idle_timeout: true,
+  timeout: true,
+  unfinished: true,
+  silent: true,
+  unexpected: true,
+};
+
+/** All of them, for tests and documents. */
+export const CAUSE_KINDS = Object.keys(KINDS) as readonly CauseKind[];
+
+/** Why one source or one candidate is no way to a router. */
 export interface Cause {
   readonly source: SourceName;
-  /** A short stable word. */
-  readonly kind: string;
+  readonly kind: CauseKind;
   readonly message: string;
 }
 
@@ -56,8 +146,20 @@ function summarize(causes: readonly Cause[]): string {
     .join("; ");
 }
 
-/** Makes an error the cause of a source's failure; its word is the error's own `kind`, or else the name of its class. */
+/** Makes an error the cause of a source's failure. */
 export function toCause(source: SourceName, error: unknown): Cause {
-  const kind = error instanceof Error ? "kind" in error ? String(error.kind) : error.name : "error";
-  return { source, kind, message: describeError(error) };
+  return { source, kind: kindOf(error), message: describeError(error) };
+}
+
+/** The kind of an error: its own `kind`, or what the class of an error without one stands for. */
+export function kindOf(error: unknown): CauseKind {
+  if (!(error instanceof Error)) return "unexpected";
+  if ("kind" in error && isCauseKind(error.kind)) return error.kind;
+  if (error.name === "CommandError") return "command";
+  if (error.name === "PermissionDenied" || error.name === "NotCapable") return "unreadable";
+  return "unexpected";
+}
+
+function isCauseKind(kind: unknown): kind is CauseKind {
+  return typeof kind === "string" && Object.hasOwn(KINDS, kind);
 }

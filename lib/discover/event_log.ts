@@ -14,7 +14,7 @@ import type { SearchReport } from "./report.ts";
 import type { Router } from "./router.ts";
 
 /** Takes down what happens in discovery. */
-export interface Journal {
+export interface EventLog {
   /** A source broke, or has to do without something. */
   trouble(source: SourceName, error: unknown): void;
   /** Another interface stands in for one that does not exist. */
@@ -24,6 +24,8 @@ export interface Journal {
   found(router: Router, was: { before: Router | undefined; wasTrusted: boolean; outageMs: number }): void;
   failed(error: DiscoveryError, was: { failures: number; keeping: Router | undefined }): void;
   suspected(router: Router, error: unknown): void;
+  /** A router that was suspect for its silence has answered. */
+  answered(router: Router, was: { outageMs: number }): void;
   /** A router's DHCP server gave another address than the router's. */
   renamed(router: Router, server: string): void;
 }
@@ -31,8 +33,8 @@ export interface Journal {
 /** What was said once is not said again; a program that runs for years forgets it now and then. */
 const MAX_SAID = 256;
 
-/** Creates the journal, and declares what it counts. */
-export function createJournal({ log, metrics }: { readonly log: Log; readonly metrics: Metrics }): Journal {
+/** Creates the event log, and declares what it counts. */
+export function createEventLog({ log, metrics }: { readonly log: Log; readonly metrics: Metrics }): EventLog {
   const attempts = metrics.counter("mdproxy4cs_discovery_attempts_total", "Sources asked, by what came of it.");
   const durations = metrics.histogram("mdproxy4cs_discovery_seconds", "How long searches took, by what came of them.");
   const said = new Set<string>();
@@ -45,7 +47,7 @@ export function createJournal({ log, metrics }: { readonly log: Log; readonly me
 
   return {
     trouble(source, error) {
-      const level = error instanceof SourceError && error.kind === "deaf" ? "warn" : "info";
+      const level = error instanceof SourceError && error.kind === "client_port_unavailable" ? "warn" : "info";
       once(
         `${source} ${describeError(error)}`,
         () => log[level]("a source has trouble", { source, error }),
@@ -86,6 +88,8 @@ export function createJournal({ log, metrics }: { readonly log: Log; readonly me
     },
 
     suspected: ({ address }, error) => log.warn("the router is suspect", { address, error }),
+    answered: ({ address }, { outageMs }) =>
+      log.info("the router is slow, and answers", { address, outageMs: Math.round(outageMs) }),
     renamed: ({ address }, server) => log.info("the router names another server", { address, server }),
   };
 }

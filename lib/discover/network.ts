@@ -51,7 +51,7 @@ export interface Network {
   /** The default routes over the interfaces to search on, the preferred first. @throws {CommandError} If `ip` fails. */
   gateways(): Promise<readonly Route[]>;
   /** The place of an interface among those that were last searched on, 0 being the best; 0 also if it is none of them. */
-  placeOf(iface: string | undefined): number;
+  interfaceRank(iface: string | undefined): number;
   /** Whether the address lies in a network that the machine is attached to. */
   isOnLink(address: string): boolean;
   /** Whether the address is the machine's own. */
@@ -132,7 +132,7 @@ export function createNetwork({ iname, machine, signal, onSubstitute }: NetworkO
       return known.filter(({ iface }) => selected.some(({ name }) => name === iface));
     },
 
-    placeOf: (iface) => Math.max(0, searched.findIndex(({ name }) => name === iface)),
+    interfaceRank: (iface) => Math.max(0, searched.findIndex(({ name }) => name === iface)),
     isOnLink: (address) => addresses().some((own) => contains(rangeOf(own), address)),
     isOwn: (address) => addresses().some((own) => own.address === address),
   };

@@ -52,7 +52,7 @@ export interface Asked {
 /** Reports on every candidate, the chosen one included. */
 export function reportCandidates(candidates: readonly Candidate[], chosen: Candidate | undefined): CandidateReport[] {
   return candidates.flatMap((candidate) =>
-    candidate.namings.map(({ source, iface }) => ({
+    candidate.proposals.map(({ source, iface }) => ({
       source,
       address: candidate.address,
       iface,

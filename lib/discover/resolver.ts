@@ -20,9 +20,9 @@ import type { Client } from "../http1/client.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { confirmRouter } from "./confirm.ts";
-import { DiscoveryError } from "./errors.ts";
+import { DiscoveryError, kindOf } from "./errors.ts";
 import type { Cause } from "./errors.ts";
-import { createJournal } from "./event_log.ts";
+import { createEventLog } from "./event_log.ts";
 import { openMachine } from "../system/host.ts";
 import type { Machine } from "../system/host.ts";
 import { MIN_INTERVAL_MS, restMs, retryMs, searchMs } from "./backoff.ts";
@@ -48,7 +48,7 @@ export interface ResolverDeps {
 export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Resolver {
   const { metrics, clock = SYSTEM_CLOCK, machine = openMachine({ clock, metrics }) } = deps;
   const search = { machine, clock, validate: createValidate(deps.client) };
-  const journal = createJournal(deps);
+  const events = createEventLog(deps);
   const waiters = createWaiters();
   const listeners: ((status: ResolverStatus) => void)[] = [];
 
@@ -62,6 +62,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 
   let router: Router | undefined;
   let isTrusted = false;
+  /** Whether a router that is not trusted was only slow to answer. */
+  let isSilence = false;
   let wantsSearch = true;
   let confirmedAt: number | undefined;
   let lastFailure: ResolverStatus["lastFailure"];
@@ -103,8 +105,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       signal: seeking.signal,
       // One that is only being refreshed has no head start: the question is whether there is a better one.
       known: isTrusted ? undefined : router,
-      onTrouble: journal.trouble,
-      onSubstitute: (using) => journal.substitute(config.iname, using),
+      onTrouble: events.trouble,
+      onSubstitute: (using) => events.substitute(config.iname, using),
     }, search);
     const report = await current.done;
     const wasEnded = seeking.signal.aborted;
@@ -112,13 +114,13 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     if (stop.signal.aborted) return;
     // One that was cut short to begin anew does not count.
     if (wasEnded) lastSearchBegan = before;
-    journal.searched(report);
+    events.searched(report);
     if (report.router !== undefined) accept(report.router);
     else if (!wasEnded) await fail(report);
   }
 
   function accept(found: Router): void {
-    journal.found(found, { before: router, wasTrusted: isTrusted, outageMs: clock.now() - lostAt });
+    events.found(found, { before: router, wasTrusted: isTrusted, outageMs: clock.now() - lostAt });
     router = found;
     isTrusted = true;
     wantsSearch = false;
@@ -133,7 +135,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     const error = new DiscoveryError(lastCauses);
     lastFailure = Object.freeze({ at: clock.date(), message: error.message });
     failures += 1;
-    journal.failed(error, { failures, keeping: isTrusted ? router : undefined });
+    events.failed(error, { failures, keeping: isTrusted ? router : undefined });
     // A refresh that found nobody leaves everything as it was.
     wantsSearch = !isTrusted;
     tell();
@@ -152,7 +154,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       const server = await confirmRouter(kept, config, { ...search, signal });
       confirmedAt = clock.date();
       if (server === kept.address || kept.source !== "dhcp") return;
-      journal.renamed(kept, server);
+      events.renamed(kept, server);
       wantsSearch = true;
     } catch (error) {
       if (!signal.aborted) suspect(kept, error);
@@ -161,8 +163,9 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 
   function suspect(suspected: Router, error: unknown): void {
     if (suspected !== router || !isTrusted) return;
-    journal.suspected(suspected, error);
+    events.suspected(suspected, error);
     isTrusted = false;
+    isSilence = ["response_timeout", "connect_timeout"].includes(kindOf(error));
     wantsSearch = true;
     failures = 0;
     lostAt = clock.now();
@@ -191,6 +194,16 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     },
 
     report: suspect,
+
+    observe(observed, { status }) {
+      if (observed !== router || isTrusted || !isSilence || status >= 500) return;
+      events.answered(observed, { outageMs: clock.now() - lostAt });
+      isTrusted = true;
+      wantsSearch = false;
+      seeking?.abort();
+      waiters.serve(observed);
+      tell();
+    },
 
     refresh() {
       wantsSearch = true;

@@ -31,6 +31,15 @@ export interface ResolverStatus {
   readonly lastFailure: { readonly at: number; readonly message: string } | undefined;
 }
 
+/** What somebody saw of a router's response. */
+export interface Observed {
+  /** What was asked for: an absolute path with its query. */
+  readonly target: string;
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+}
+
 /** Finds the router, remembers it, and finds it again. */
 export interface Resolver {
   /** Starts the first search and the background upkeep. */
@@ -48,6 +57,11 @@ export interface Resolver {
    * starts unless one runs already, and `router()` waits for it. Ignored for a router no longer in force.
    */
   report(router: Router, error: unknown): void;
+  /**
+   * Says that the head of a response came. A router that was suspect for its silence alone is trusted again; one whose
+   * answer is no longer that of a router that knows this guest is asked for the proof at once.
+   */
+  observe(router: Router, observed: Observed): void;
   /** Starts a search although nothing failed, as on SIGHUP. The router in force stays so until another is validated. */
   refresh(): void;
   /** Calls back when the state or the router changes. */

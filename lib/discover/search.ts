@@ -91,7 +91,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     if (leader === undefined) return;
     if (isThorough) tasks.push(endAfter(THOROUGH_GRACE_MS));
     else if (candidates.isSecondary(leader)) tasks.push(endAfter(STAGGER_MS));
-    else if (candidates.isRivalled(leader)) tasks.push(endAfter(GRACE_MS));
+    else if (candidates.hasBetterPending(leader)) tasks.push(endAfter(GRACE_MS));
     else over.abort();
   }
 
@@ -101,7 +101,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
   }
 
   /** Asks a source again and again; calls back when it has answered for the first time. */
-  async function consult(source: SourceName, onAnswered = () => {}): Promise<void> {
+  async function poll(source: SourceName, onAnswered = () => {}): Promise<void> {
     asked.set(source, { state: "asked" });
     while (!signal.aborted) {
       asked.set(source, await ask(source));
@@ -133,14 +133,14 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     }
   }
 
-  async function consultAll(): Promise<void> {
+  async function pollAll(): Promise<void> {
     const sources = config.sources.filter((source) => source !== "server" || config.server !== undefined);
     const early = sources.filter((source) => isThorough || EARLY.includes(source));
-    const answers = early.map((source) => new Promise<void>((resolve) => tasks.push(consult(source, resolve))));
+    const answers = early.map((source) => new Promise<void>((resolve) => tasks.push(poll(source, resolve))));
     await Promise.race([clock.sleep(STAGGER_MS, signal), Promise.all(answers)]);
     if (signal.aborted) return;
     for (const source of sources) {
-      if (!early.includes(source)) tasks.push(consult(source));
+      if (!early.includes(source)) tasks.push(poll(source));
     }
   }
 
@@ -156,8 +156,8 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     };
   }
 
-  function toRouter({ address, namings }: Candidate, elapsedMs: number): Router {
-    const { source, iface } = namings[0]!;
+  function toRouter({ address, proposals }: Candidate, elapsedMs: number): Router {
+    const { source, iface } = proposals[0]!;
     return Object.freeze({ address, source, iface, since: clock.date(), elapsedMs });
   }
 
@@ -168,7 +168,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     if (known !== undefined) {
       candidates.propose(known.address, { source: known.source, iface: known.iface, isRemembered: true });
     }
-    tasks.push(consultAll());
+    tasks.push(pollAll());
     await endAfter(timeoutMs);
     options.signal.removeEventListener("abort", end);
     // No task is added once the race is over, and none rejects.

@@ -5,38 +5,88 @@
  */
 
 import type { Client } from "../http1/client.ts";
+import type { ResponseBody, UpstreamResponse } from "../http1/message.ts";
 import { ValidationError } from "./errors.ts";
-
-/** Checks that the address serves metadata. @throws {Error} With a `kind`, if it does not. */
-export type Validate = (address: string, signal: AbortSignal) => Promise<void>;
-
-const TARGET = "/latest/meta-data/instance-id";
-/** An instance-id is a few dozen bytes; whoever sends more than this is no virtual router. */
-const MAX_BODY_BYTES = 4_096;
+import type { ValidationErrorKind } from "./errors.ts";
 
 /**
- * Creates the check: `GET /latest/meta-data/instance-id` must be answered with 200 and a body. cloud-init found that a
- * router which is still coming up answers 200 with an empty one; and a page of HTML is some appliance's own.
+ * Checks that the address serves metadata.
+ *
+ * @returns the instance-id: whose metadata it serves
+ * @throws {Error} With a `kind`, if it does not.
+ */
+export type Validate = (address: string, signal: AbortSignal) => Promise<string>;
+
+/** What a router is asked for, and proves itself with. */
+export const PROOF = "/latest/meta-data/instance-id";
+/** Whoever sends more than this is no virtual router. */
+const MAX_BODY_BYTES = 4_096;
+/** The longest instance-id: a host name is no longer. */
+const MAX_ID_LENGTH = 255;
+/** How much of something else is quoted. */
+const MAX_QUOTED = 40;
+
+/**
+ * Creates the check: `GET /latest/meta-data/instance-id` must be answered with 200 and an instance-id. cloud-init found
+ * that a router which is still coming up answers 200 with nothing; portals and appliances answer 200 with a page, or `OK`.
  */
 export function createValidate(client: Pick<Client, "request">): Validate {
   return async (address, signal) => {
-    const request = { method: "GET", target: TARGET, headers: [["Accept", "*/*"]] } as const;
+    const request = { method: "GET", target: PROOF, headers: [["Accept", "*/*"]] } as const;
     // A kept connection would only prove that the router lived when it was made.
-    const { status, body } = await client.request(address, request, { signal, fresh: true });
-    if (status !== 200) {
-      body.cancel();
-      throw new ValidationError("status", `${TARGET} has status ${status}`);
-    }
-    const decoder = new TextDecoder();
-    let text = "";
-    for (let chunk = await body.read(); chunk !== undefined; chunk = await body.read()) {
-      text += decoder.decode(chunk, { stream: true });
-      if (text.length > MAX_BODY_BYTES) {
-        body.cancel();
-        throw new ValidationError("not_metadata", `${TARGET} is longer than ${MAX_BODY_BYTES} bytes`);
-      }
-    }
-    if (text.trim() === "") throw new ValidationError("empty", `${TARGET} is empty`);
-    if (text.trimStart().startsWith("<")) throw new ValidationError("not_metadata", `${TARGET} is a page of HTML`);
+    const response = await client.request(address, request, { signal, fresh: true });
+    if (response.status === 200) return parseInstanceId(await readText(response.body));
+    response.body.cancel();
+    throw new ValidationError(kindOfStatus(response.status), `${PROOF} has ${describeStatus(response)}`);
   };
+}
+
+/**
+ * Parses an instance-id: one line of letters, digits and `. _ : -`, with a digit among them. CloudStack's are `i-2-10-VM`
+ * or a UUID, and every cloud's known have a number in it; `OK`, `true` or `Unauthorized` have none.
+ *
+ * @throws {ValidationError} `empty` or `not_metadata`
+ */
+export function parseInstanceId(text: string): string {
+  const id = text.trim();
+  if (id === "") throw new ValidationError("empty", `${PROOF} is empty`);
+  const flaw = findFlaw(id);
+  if (flaw === undefined) return id;
+  throw new ValidationError("not_metadata", `${PROOF} is no instance-id but ${quote(id)}: ${flaw}`);
+}
+
+function findFlaw(id: string): string | undefined {
+  if (id.length > MAX_ID_LENGTH) return `it is longer than ${MAX_ID_LENGTH} characters`;
+  if (id.startsWith("<")) return "it is markup";
+  if (/\s/.test(id)) return "it has white space";
+  if (!/^[\w.:-]+$/.test(id)) return "it has other characters than letters, digits and . _ : -";
+  return /\d/.test(id) ? undefined : "it has no digit";
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
+}
+
+async function readText(body: ResponseBody): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let chunk = await body.read(); chunk !== undefined; chunk = await body.read()) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length <= MAX_BODY_BYTES) continue;
+    body.cancel();
+    throw new ValidationError("not_metadata", `${PROOF} is longer than ${MAX_BODY_BYTES} bytes`);
+  }
+  return text;
+}
+
+/** What a status other than 200 says of whoever answers with it. */
+function kindOfStatus(status: number): ValidationErrorKind {
+  if (status >= 300 && status < 400) return "redirect";
+  if (status === 401 || status === 403 || status === 404) return "unknown_guest";
+  return status >= 500 ? "server_error" : "status";
+}
+
+function describeStatus({ status, headers }: Pick<UpstreamResponse, "status" | "headers">): string {
+  const location = headers.find(([name]) => name === "location")?.[1];
+  return `status ${status}${location === undefined ? "" : ` (to ${location})`}`;
 }

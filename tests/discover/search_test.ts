@@ -106,7 +106,7 @@ test("startSearch trusts no DHCP server that serves no metadata, however fast it
   });
   assertEquals(report.candidates.map(({ cause }) => cause?.kind), [
     "refused",
-    "status",
+    "unknown_guest",
     "empty",
     "not_metadata",
     undefined,

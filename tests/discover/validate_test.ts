@@ -39,9 +39,15 @@ const ANSWERS:
     ["a page of HTML", 200, ["\n<!DOCTYPE html>", "<html>"], "not_metadata"],
     ["an endless body", 200, Array.from({ length: 100 }, () => "x".repeat(1_000)), "not_metadata"],
     ["204", 204, [], "status"],
-    ["a redirect", 302, [], "status"],
-    ["404", 404, ["not found"], "status"],
-    ["500", 500, ["oops"], "status"],
+    ["a redirect", 302, [], "redirect"],
+    ["404", 404, ["not found"], "unknown_guest"],
+    ["401", 401, [], "unknown_guest"],
+    ["403", 403, [], "unknown_guest"],
+    ["400", 400, [], "status"],
+    ["500", 500, ["oops"], "server_error"],
+    ["a greeting", 200, ["OK"], "not_metadata"],
+    ["an error in JSON", 200, ['{"error":"login"}'], "not_metadata"],
+    ["a request to log in", 200, ["Please log in"], "not_metadata"],
   ];
 for (const [what, status, chunks, kind] of ANSWERS) {
   test(`createValidate ${kind === undefined ? "accepts" : "rejects"} ${what}`, async () => {

@@ -8,7 +8,7 @@
  */
 
 import type { SourceName } from "../../config/options.ts";
-import type { Cause } from "../errors.ts";
+import type { Cause, CauseKind } from "../errors.ts";
 
 /** The most likely cause and the next thing to try, each a sentence without a full stop. */
 export interface Diagnosis {
@@ -25,7 +25,7 @@ export interface Findings {
 }
 
 /** What to try for each kind of cause, the one that explains the others first. */
-const REMEDIES: readonly { readonly kinds: readonly string[]; readonly next: string }[] = [
+const REMEDIES: readonly { readonly kinds: readonly CauseKind[]; readonly next: string }[] = [
   {
     kinds: ["no_interface"],
     next: "name the interface with --iname (`ip link` lists them), or use --iname auto",
@@ -43,7 +43,7 @@ const REMEDIES: readonly { readonly kinds: readonly string[]; readonly next: str
     next: "add its range to --allow-server if it is to be trusted",
   },
   {
-    kinds: ["status"],
+    kinds: ["status", "redirect", "unknown_guest", "server_error"],
     next: "a router knows its guests by their address: compare this machine's with the one CloudStack shows",
   },
   {
@@ -59,7 +59,7 @@ const REMEDIES: readonly { readonly kinds: readonly string[]; readonly next: str
     next: "look for a firewall or a missing route between here and its port 80, and at the router's own health",
   },
   {
-    kinds: ["deaf"],
+    kinds: ["client_port_unavailable"],
     next: "run as root or with CAP_NET_BIND_SERVICE, and see who holds the port with `ss -ulpn sport = :68`",
   },
   {

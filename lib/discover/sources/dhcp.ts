@@ -23,14 +23,14 @@ export const dhcp: Source = async ({ machine, network, known, retryMs, signal, p
       propose(server, asker.name);
     },
     onDeaf(cause) {
-      deaf = new SourceError("deaf", `cannot listen on port 68 (${reasonFor(cause)})`, { cause });
+      deaf = new SourceError("client_port_unavailable", `cannot listen on port 68 (${reasonFor(cause)})`, { cause });
       note(deaf);
     },
   }).catch((cause: unknown) => {
     throw new SourceError("network", `cannot ask on ${namesOf(askers)}`, { cause });
   });
   if (hasAnswer) return;
-  const kind = deaf === undefined ? "no_answer" : "deaf";
+  const kind = deaf === undefined ? "no_answer" : "client_port_unavailable";
   throw new SourceError(kind, `no DHCP server answered on ${namesOf(askers)}`, { cause: deaf });
 };
 

@@ -7,10 +7,20 @@
  */
 
 import { UpstreamError } from "../../http1/error.ts";
+import type { Header } from "../../http1/message.ts";
 
 /** A router that serves metadata. Two objects with one address are two findings of the same router. */
 export interface Router {
   readonly address: string;
+}
+
+/** The head of a router's response, as far as it tells how the router is. */
+export interface Observed {
+  /** What was asked for: an absolute path with its query. */
+  readonly target: string;
+  readonly status: number;
+  /** Those of the response. */
+  readonly headers?: readonly Header[];
 }
 
 /** Knows the router. */
@@ -19,6 +29,11 @@ export interface Upstream<R extends Router = Router> {
   router(signal: AbortSignal): R | Promise<R>;
   /** Says that a router failed, or keeps a request waiting suspiciously long: it is to be looked for again. */
   report(router: R, error: unknown): void;
+  /**
+   * Says that the head of a response came. It proves that the router answers, which ends a suspicion that rests on its
+   * silence, and may hint that it serves no metadata any more. Costs nothing while all is well.
+   */
+  observe(router: R, observed: Observed): void;
 }
 
 /** There is no router to ask. */

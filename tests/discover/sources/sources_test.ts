@@ -86,7 +86,7 @@ for (const [name, message] of PORT_68) {
       "10.1.1.1 eth0",
     ]);
     const error = await assertRejects(() => ask("dhcp", { port68 }), SourceError);
-    assertEquals([error.kind, (error.cause as Error).message], ["deaf", message]);
+    assertEquals([error.kind, (error.cause as Error).message], ["client_port_unavailable", message]);
   });
 }
 

@@ -50,6 +50,8 @@ export function createFakeUpstream(
         search.promise.then(resolve, reject);
       });
     },
+    observe() {},
+
     report(failed, error) {
       reports.push(`${failed.address} ${error instanceof UpstreamError ? error.kind : error}`);
       reported.resolve();
