@@ -5,19 +5,26 @@
  * @module
  */
 
+import type { Arguments } from "./lib/config/arguments.ts";
 import { parseArguments } from "./lib/config/arguments.ts";
+import type { Config } from "./lib/config/config.ts";
 import { ConfigError } from "./lib/config/config_error.ts";
 import { formatHelp } from "./lib/config/help.ts";
 import { readConfig } from "./lib/config/read_config.ts";
 import { runDaemon } from "./lib/daemon.ts";
 import { BUILD } from "./lib/system/build_info.ts";
-import { READABLE } from "./lib/system/permissions.ts";
-import { describeError } from "./lib/telemetry/log.ts";
+import { readEnvFile } from "./lib/system/read_env_file.ts";
+import { describeError, escapeControls } from "./lib/telemetry/log.ts";
 
-/** Runs what the command line asks for and gives the exit code: 0 is success, 1 is any failure. */
+/** What can heal by itself or on the next try. */
+const EXIT_FAILURE = 1;
+/** `EX_CONFIG` of sysexits(3): what no restart mends. The unit does not try again. */
+const EXIT_CONFIG = 78;
+
+/** Runs what the command line asks for and gives the exit code: 0 is success. */
 async function main(argv: readonly string[]): Promise<number> {
-  const { command, values, envFile, json } = parseArguments(argv);
-  switch (command) {
+  const args = parseArguments(argv);
+  switch (args.command) {
     case "help":
       print(formatHelp());
       return 0;
@@ -26,29 +33,31 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
   }
   const config = readConfig({
-    flags: values,
+    flags: args.values,
     environment: (variable) => Deno.env.get(variable),
-    file: envFile === undefined ? undefined : { path: envFile, text: readEnvFile(envFile) },
+    file: args.envFile === undefined ? undefined : { path: args.envFile, text: readFile(args.envFile) },
   });
-  if (command === "serve") return await runDaemon(config);
-
-  // Imported late: what only an operator asks for costs nothing at boot.
-  const { runDiscover } = await import("./lib/discover/command/run_discover.ts");
-  return await runDiscover(config.discovery, { json, write: print });
+  return args.command === "serve" ? await runDaemon(config) : await runCommand(args, config);
 }
 
-function readEnvFile(path: string): string {
+/** Imports late: what only an operator asks for costs nothing at boot. */
+async function runCommand({ command, json }: Arguments, config: Config): Promise<number> {
+  switch (command) {
+    case "discover": {
+      const { runDiscover } = await import("./lib/discover/command/run_discover.ts");
+      return await runDiscover(config.discovery, { json, write: print });
+    }
+    default:
+      throw new ConfigError(`the command '${command}' is not there yet`);
+  }
+}
+
+function readFile(path: string): string {
   try {
-    return Deno.readTextFileSync(path);
+    return readEnvFile(path);
   } catch (cause) {
-    const reason = cause instanceof Deno.errors.NotCapable
-      ? `the program may only read in ${READABLE.join(", ")}`
-      : (cause as Error).message;
-    throw new ConfigError(`--env-file: cannot read "${path}": ${reason}`, {
-      option: "--env-file",
-      value: path,
-      cause,
-    });
+    const message = `--env-file: cannot read "${path}": ${(cause as Error).message}`;
+    throw new ConfigError(message, { option: "--env-file", value: path, cause });
   }
 }
 
@@ -59,8 +68,8 @@ function print(text: string): void {
 
 if (import.meta.main) {
   const code = await main(Deno.args).catch((error) => {
-    console.error(`mdproxy4cs: error: ${describeError(error)}`);
-    return 1;
+    console.error(`mdproxy4cs: error: ${escapeControls(describeError(error))}`);
+    return error instanceof ConfigError ? EXIT_CONFIG : EXIT_FAILURE;
   });
   // Not left to the event loop: a look-up of a name cannot be called off, and takes many seconds where DNS is dead.
   Deno.exit(code);

@@ -18,7 +18,8 @@ import { BUILD } from "./system/build_info.ts";
 import { createMemoryRelease } from "./system/memory.ts";
 import { openNotifier, startWatchdog } from "./system/notify.ts";
 import { runIp } from "./system/run_ip.ts";
-import { untilStopped } from "./system/signals.ts";
+import { openRuntimeFolder } from "./system/runtime_folder.ts";
+import { ignoreStraySignals, untilStopped } from "./system/signals.ts";
 import type { Registry } from "./telemetry/metrics.ts";
 import { createRegistry } from "./telemetry/metrics.ts";
 import { openLog } from "./system/open_log.ts";
@@ -41,9 +42,11 @@ export async function runDaemon(config: Config): Promise<number> {
   parts.defer(closeLog);
   for (const warning of config.warnings) log.warn("doubtful configuration", { warning });
 
-  const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"), log);
+  ignoreStraySignals();
+  openRuntimeFolder(log);
+  const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"), { log });
   parts.defer(() => notifier.close());
-  parts.defer(startWatchdog(notifier, Deno.env.get("WATCHDOG_USEC")));
+  parts.defer(startWatchdog(notifier, Deno.env.get("WATCHDOG_USEC"), { isAlive: () => Promise.resolve(true) }));
 
   const metrics = createRegistry();
   const client = createClient(config.proxy);
@@ -75,7 +78,7 @@ export async function runDaemon(config: Config): Promise<number> {
 
   const listeners = {
     metadata: listen,
-    admin: config.admin === undefined ? null : formatAddress(config.admin),
+    admin: config.admin.listen === undefined ? null : formatAddress(config.admin.listen),
     control: null,
   };
   const describe = () =>
@@ -89,13 +92,13 @@ export async function runDaemon(config: Config): Promise<number> {
       listeners,
     });
 
-  if (config.admin !== undefined) {
+  if (config.admin.listen !== undefined) {
     const handler = createAdminHandler({
       metrics: () => metrics.render(),
       ready: () => resolver.status().state === "ready",
       status: describe,
     });
-    const admin = Deno.serve({ ...config.admin, handler, onListen() {} });
+    const admin = Deno.serve({ ...config.admin.listen, handler, onListen() {} });
     parts.defer(() => admin.shutdown());
     log.info("listening for those who watch", { admin: `${admin.addr.hostname}:${admin.addr.port}` });
   }

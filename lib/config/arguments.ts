@@ -5,34 +5,46 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import type { CommandName, PlainFlag } from "./commands.ts";
+import { COMMANDS, PLAIN_FLAGS } from "./commands.ts";
 import { ConfigError } from "./config_error.ts";
+import { parseTimeoutMs } from "./duration.ts";
 import type { Flag, Option } from "./options.ts";
 import { OPTIONS } from "./options.ts";
 
 /** What the user asked for, and the text of every option given on the command line. */
 export interface Arguments {
-  readonly command: "serve" | "discover" | "help" | "version";
+  readonly command: "serve" | "help" | "version" | CommandName;
+  /** What stands behind the command, where it takes something. */
+  readonly operand: string | undefined;
   readonly values: ReadonlyMap<Flag, string>;
   readonly envFile: string | undefined;
-  /** Whether `discover` is to print JSON. */
+  /** Whether the command is to print JSON. */
   readonly json: boolean;
+  /** How long `wait` is to wait; `undefined` is for ever. */
+  readonly timeoutMs: number | undefined;
 }
 
-const TABLE: readonly Option[] = OPTIONS;
-const SWITCHES = [...TABLE.filter((option) => option.placeholder === undefined).map((option) => option.flag), "json"];
-const TEXTS = [...TABLE.filter((option) => option.placeholder !== undefined).map((option) => option.flag), "env-file"];
+const ROWS: readonly Option[] = OPTIONS;
+const PLAIN: readonly PlainFlag[] = PLAIN_FLAGS;
+/** The flags that have a text behind them; a switch may, but only behind an equals sign. */
+const TEXTS = [...ROWS, ...PLAIN.filter(({ unit }) => unit !== undefined)].map(({ flag }) => flag);
+const BARE: ReadonlyMap<string, string> = new Map(
+  ROWS.flatMap(({ flag, bare }) => bare === undefined ? [] : [[`--${flag}`, bare] as const]),
+);
+const SWITCHES = PLAIN.filter(({ unit }) => unit === undefined).map(({ flag }) => flag);
 
 /**
  * Parses the command line.
  *
- * @throws {ConfigError} If a flag is unknown, repeated or lacks its value, or an argument is unexpected.
+ * @throws {ConfigError} If a flag is unknown, repeated or lacks its value, or an argument is unexpected or missing.
  */
 export function parseArguments(argv: readonly string[]): Arguments {
-  const parsed = parseArgs(bindLoneDashes(argv), {
+  const parsed = parseArgs(bindValues(argv), {
     string: TEXTS,
-    boolean: [...SWITCHES, "help", "version"],
+    boolean: SWITCHES,
     alias: { help: "h" },
-    collect: [...TEXTS, ...SWITCHES],
+    collect: [...TEXTS, "json"],
     unknown: (argument, key) => {
       if (key === undefined) return true; // a word: judged below
       throw argument.startsWith("--")
@@ -40,13 +52,9 @@ export function parseArguments(argv: readonly string[]): Arguments {
         : usageError(`unknown short flag '-${key}'`, `-${key}`);
     },
   });
-  if (parsed["help"]) return { command: "help", values: new Map(), envFile: undefined, json: false };
-  if (parsed["version"]) return { command: "version", values: new Map(), envFile: undefined, json: false };
-
-  const [word, ...rest] = parsed._.map(String);
-  const unexpected = word === "discover" ? rest[0] : word;
-  if (unexpected !== undefined) throw usageError(`unexpected argument '${unexpected}'`);
-  const command = word === "discover" ? "discover" : "serve";
+  const nothing = { operand: undefined, values: new Map(), envFile: undefined, json: false, timeoutMs: undefined };
+  if (parsed["help"]) return { command: "help", ...nothing };
+  if (parsed["version"]) return { command: "version", ...nothing };
 
   const single = (flag: string): string | undefined => {
     const [value, ...repeats] = parsed[flag] as (string | boolean)[];
@@ -56,24 +64,74 @@ export function parseArguments(argv: readonly string[]): Arguments {
     }
     return value === undefined ? undefined : String(value);
   };
+  const { command, operand } = readWords(parsed._.map(String));
   const values = new Map<Flag, string>();
   for (const { flag } of OPTIONS) {
     const value = single(flag);
     if (value !== undefined) values.set(flag, value);
   }
   const json = single("json") === "true";
-  if (json && command !== "discover") throw usageError("flag '--json' goes with the command 'discover'", "--json");
-  return { command, values, envFile: single("env-file"), json };
+  const timeout = single("timeout");
+  refuseStrangers(command, [...json ? ["json"] : [], ...timeout === undefined ? [] : ["timeout"]]);
+  return {
+    command,
+    operand,
+    values,
+    envFile: single("env-file"),
+    json,
+    timeoutMs: timeout === undefined ? undefined : readTimeout(timeout),
+  };
 }
 
-/** `--log-file -` means standard output; the parser would take the dash for a word of its own. */
-function bindLoneDashes(argv: readonly string[]): string[] {
-  const bound: string[] = [];
-  for (const argument of argv) {
-    const flag = bound.at(-1);
-    if (argument === "-" && flag !== undefined && TEXTS.includes(flag.slice(2))) bound.push(`${bound.pop()}=-`);
-    else bound.push(argument);
+/** Tells the command, and what stands behind it. */
+function readWords(
+  [word, ...rest]: readonly string[],
+): Pick<Arguments, "operand"> & { command: "serve" | CommandName } {
+  if (word === undefined) return { command: "serve", operand: undefined };
+  const command = COMMANDS.find(({ name }) => name === word);
+  if (command === undefined) throw usageError(`unexpected argument '${word}'`);
+  const operand = "operand" in command ? rest.shift() : undefined;
+  if ("operand" in command && !operand) throw usageError(`expected ${command.operand} behind '${word}'`);
+  if (rest.length > 0) throw usageError(`unexpected argument '${rest[0]}'`);
+  return { command: command.name, operand };
+}
+
+/** Refuses flags that go with other commands. */
+function refuseStrangers(command: string, flags: readonly string[]): void {
+  for (const { flag, commands } of PLAIN) {
+    if (commands === undefined || !flags.includes(flag) || commands.some((name) => name === command)) continue;
+    const words = commands.map((name) => `'${name}'`).join(" and ");
+    throw usageError(`flag '--${flag}' goes with the command${commands.length > 1 ? "s" : ""} ${words}`, `--${flag}`);
   }
+}
+
+function readTimeout(text: string): number {
+  try {
+    return parseTimeoutMs(text);
+  } catch (cause) {
+    throw new ConfigError(`--timeout: "${text}" ${(cause as Error).message}`, {
+      option: "--timeout",
+      value: text,
+      cause,
+    });
+  }
+}
+
+/**
+ * Binds to each flag what is its value: `--log-file -` means standard output, where the parser would take the dash for a
+ * word of its own; and a switch never takes the next word, only what is behind its equals sign.
+ */
+function bindValues(argv: readonly string[]): string[] {
+  const bound: string[] = [];
+  const end = argv.indexOf("--");
+  argv.forEach((argument, index) => {
+    const flag = bound.at(-1);
+    if (end >= 0 && index >= end) bound.push(argument);
+    else if (BARE.has(argument)) bound.push(`${argument}=${BARE.get(argument)}`);
+    else if (argument === "-" && flag?.startsWith("--") && TEXTS.includes(flag.slice(2))) {
+      bound.push(`${bound.pop()}=-`);
+    } else bound.push(argument);
+  });
   return bound;
 }
 

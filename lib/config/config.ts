@@ -1,65 +1,43 @@
 /**
- * What the program was told, validated and frozen: one slice for each part.
+ * What the program was told, validated and frozen: one slice for each part. The slices are not written down here; they
+ * follow from the table of options.
  *
  * @module
  */
 
-import type { Cidr } from "../ipv4/ipv4.ts";
-import type { LogFormat, LogLevel } from "../telemetry/log.ts";
-import type { SourceName } from "./options.ts";
-import type { ListenAddress } from "./value.ts";
+import type { OPTIONS } from "./options.ts";
+
+type Row = typeof OPTIONS[number];
+
+/** The name behind the dot of a place in the slice, if it is in it. */
+type NameIn<Slice extends string, Place> = Place extends `${Slice}.${infer Name}` ? Name : never;
+
+/** What the rows with a place in the slice put there. */
+type SliceOf<Slice extends string> =
+  & { readonly [R in Row as NameIn<Slice, R["place"]>]: ReturnType<R["parse"]> }
+  & { readonly [R in Row as R extends { readonly chosen: infer Place } ? NameIn<Slice, Place> : never]: boolean };
 
 /** What discovery needs to know. */
-export interface DiscoveryConfig {
-  /** An interface name, or `auto`. */
-  readonly iname: string;
-  /** The sources to ask, most trusted first. */
-  readonly sources: readonly SourceName[];
-  /** A fixed address for the source `server`. */
-  readonly server: string | undefined;
-  /** The only ranges a router may be in; empty allows any. */
-  readonly allowServer: readonly Cidr[];
-  readonly timeoutMs: number;
-  /** 0 is never. */
-  readonly confirmIntervalMs: number;
-}
+export type DiscoveryConfig = SliceOf<"discovery">;
 
 /** What the proxy needs to know. */
-export interface ProxyConfig {
-  readonly listen: ListenAddress;
-  readonly connectTimeoutMs: number;
-  readonly responseTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly transferTimeoutMs: number;
-  readonly maxRequests: number;
-  readonly maxUrlBytes: number;
-  readonly maxHeaderBytes: number;
-  /** 0 is off. */
-  readonly cacheTtlMs: number;
-  readonly cacheBytes: number;
-  /** 0 is off. */
-  readonly staleIfErrorMs: number;
-  /** Lower case, without ports. */
-  readonly allowHosts: readonly string[];
-  /** Who may ask besides this machine itself. */
-  readonly allowClients: readonly Cidr[];
-  readonly requireToken: boolean;
-}
+export type ProxyConfig = SliceOf<"proxy">;
+
+/** Where the admin pages are served, if they are. */
+export type AdminConfig = SliceOf<"admin">;
+
+/** Where the copy of a config drive is. */
+export type DriveConfig = SliceOf<"drive">;
 
 /** How and where to log. */
-export interface LogConfig {
-  readonly level: LogLevel;
-  readonly format: Exclude<LogFormat, "journal">;
-  /** A path, or `-` for standard output. */
-  readonly file: string;
-}
+export type LogConfig = SliceOf<"log">;
 
 /** Everything the program was told. */
 export interface Config {
   readonly discovery: DiscoveryConfig;
   readonly proxy: ProxyConfig;
-  readonly admin: ListenAddress | undefined;
+  readonly admin: AdminConfig;
+  readonly drive: DriveConfig;
   readonly log: LogConfig;
   /** What was accepted but deserves a word in the log, such as an unknown log level. */
   readonly warnings: readonly string[];

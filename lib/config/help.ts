@@ -1,35 +1,40 @@
 /**
- * Writes what `--help` says, from the table of options.
+ * Writes what `--help` says, from the tables of commands and options.
  *
  * @module
  */
 
+import type { Command, PlainFlag } from "./commands.ts";
+import { COMMANDS, PLAIN_FLAGS } from "./commands.ts";
 import type { Option } from "./options.ts";
-import { OPTIONS, PLAIN_FLAGS, variableOf } from "./options.ts";
+import { OPTIONS, variableOf } from "./options.ts";
 
-const PREAMBLE = `usage: mdproxy4cs [<flags>]
-       mdproxy4cs discover [--json] [<flags>]
+const PREAMBLE = `usage: mdproxy4cs [<command>] [<flags>]
 
 Finds the CloudStack virtual router that serves this VM's metadata and proxies HTTP requests to it.
-Without a command it serves until it is stopped. "discover" searches once, prints what every source
-said, and exits 0 if it found a router.
+Without a command it serves until it is stopped.
 
 `;
 
-/** Writes the whole help text: every option with its variable and default. */
+/** Writes the whole help text: every command, and every option with its variable and default. */
 export function formatHelp(): string {
   const groups = Map.groupBy<string, Option>(OPTIONS, (option) => option.group);
   const sections = [...groups].map(([group, options]) => `\n${group}:\n${options.map(formatOption).join("")}`);
-  return [PREAMBLE, ...PLAIN_FLAGS.map(formatPlainFlag), ...sections].join("");
+  const commands = `Commands:\n${COMMANDS.map(formatCommand).join("")}\n`;
+  return [PREAMBLE, commands, ...PLAIN_FLAGS.map(formatPlainFlag), ...sections].join("");
 }
 
-function formatPlainFlag({ flag, placeholder, help }: typeof PLAIN_FLAGS[number]): string {
+function formatCommand({ name, operand, help }: Command): string {
+  return `  ${[name, operand].filter(Boolean).join(" ").padEnd(10)}${help}\n`;
+}
+
+function formatPlainFlag({ flag, unit, help }: PlainFlag): string {
   const short = flag === "help" ? "-h, " : "";
-  return `  ${short}--${flag}${placeholder === undefined ? "" : `=${placeholder}`}\n      ${help}\n`;
+  return `  ${short}--${flag}${unit === undefined ? "" : `=${unit}`}\n      ${help}\n`;
 }
 
-function formatOption({ flag, placeholder, default: preset, help }: Option): string {
-  const value = placeholder === undefined ? "" : `=${placeholder}`;
+function formatOption({ flag, unit, bare, default: preset, help }: Option): string {
+  const value = bare === undefined ? `=${unit}` : `[=${unit}]`;
   const facts = preset === "" ? variableOf(flag) : `${variableOf(flag)}, default ${preset}`;
   return `  --${flag}${value}\n      ${help}\n      (${facts})\n`;
 }

@@ -1,5 +1,5 @@
 /**
- * Reads the values that options take: durations, sizes, counts, addresses, ranges, lists.
+ * Reads the values that options take: sizes, counts, names, paths, addresses, ranges, lists.
  *
  * Pure text to value. Every parser throws a `TypeError` whose message is a clause that says what would be right; the
  * caller puts the option and the value in front of it.
@@ -18,26 +18,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-const DURATION_UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const SIZE_UNITS: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
-
-/**
- * Parses a duration: `250ms`, `5s`, `1m30s`, `1h`, or `0`. A bare number is seconds, as in systemd units.
- *
- * @returns milliseconds
- * @throws {TypeError} If the text is not a duration.
- */
-export function parseDurationMs(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text) * 1_000;
-  if (!/^(\d+(ms|s|m|h))+$/.test(text)) {
-    throw new TypeError("must be a duration such as 250ms, 5s or 1m30s");
-  }
-  let totalMs = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+)(ms|s|m|h)/g)) {
-    totalMs += Number(count) * DURATION_UNITS_MS[unit!]!;
-  }
-  return totalMs;
-}
 
 /**
  * Parses a size in bytes: `4096`, `64k`, `4m`; the units are powers of 1024, as in nginx.
@@ -52,25 +33,60 @@ export function parseSizeBytes(text: string): number {
 }
 
 /**
- * Parses a whole number from 1 to 65535.
+ * Creates the parser of a size within bounds.
  *
- * @throws {TypeError} If the text is anything else.
+ * @throws {TypeError} If the text is not a size, or out of bounds.
  */
-export function parseCount(text: string): number {
-  const count = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (count < 1 || count > 65_535) throw new TypeError("must be a whole number from 1 to 65535");
-  return count;
+export function sizeFrom(least: number, { to: most }: { readonly to: number }): (text: string) => number {
+  return (text) => {
+    const bytes = parseSizeBytes(text);
+    if (bytes < least || bytes > most) throw new TypeError(`must be from ${formatSize(least)} to ${formatSize(most)}`);
+    return bytes;
+  };
+}
+
+function formatSize(bytes: number): string {
+  const unit = ["m", "k"].find((unit) => bytes > 0 && bytes % SIZE_UNITS[unit]! === 0) ?? "";
+  return `${bytes / SIZE_UNITS[unit]!}${unit}`;
 }
 
 /**
- * Parses a yes or no as systemd reads one: `true`, `yes`, `on`, `1` and their opposites.
+ * Creates the parser of a whole number within bounds.
  *
- * @throws {TypeError} If the text is neither.
+ * @throws {TypeError} If the text is anything else.
  */
-export function parseSwitch(text: string): boolean {
-  if (/^(true|yes|on|1)$/i.test(text)) return true;
-  if (/^(false|no|off|0)$/i.test(text)) return false;
-  throw new TypeError("must be true or false");
+export function countFrom(least: number, { to: most }: { readonly to: number }): (text: string) => number {
+  return (text) => {
+    const count = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (!(count >= least && count <= most)) throw new TypeError(`must be a whole number from ${least} to ${most}`);
+    return count;
+  };
+}
+
+/** Makes a parser take nothing for `undefined`. */
+export function optional<T>(parse: (text: string) => T): (text: string) => T | undefined {
+  return (text) => text === "" ? undefined : parse(text);
+}
+
+/**
+ * Parses the path of a file or folder.
+ *
+ * @throws {TypeError} If it is not absolute: a service has no folder that it would be relative to.
+ */
+export function parsePath(text: string): string {
+  if (!text.startsWith("/")) throw new TypeError("must be an absolute path");
+  return text;
+}
+
+/**
+ * Parses the name of a network interface, or `auto`.
+ *
+ * @throws {TypeError} If the kernel has no such names.
+ */
+export function parseInterfaceName(text: string): string {
+  // IFNAMSIZ is 16 with the final NUL; the kernel refuses slashes, colons and blanks.
+  if (!/^[^\s/:]{1,15}$/.test(text)) throw new TypeError('must be an interface name such as eth0, or "auto"');
+  return text;
 }
 
 /** Parses a comma-separated list, dropping blanks around and between the items. */
@@ -101,6 +117,17 @@ export function parseListenAddress(text: string): ListenAddress {
     );
   }
   return Object.freeze({ hostname, port });
+}
+
+/**
+ * Parses `host:port` on loopback.
+ *
+ * @throws {TypeError} If it is not such an address.
+ */
+export function parseAdminAddress(text: string): ListenAddress {
+  const listen = parseListenAddress(text);
+  if (isLinkLocal(listen.hostname)) throw new TypeError("must be on loopback, such as 127.0.0.1:39725");
+  return listen;
 }
 
 /**

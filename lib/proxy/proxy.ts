@@ -99,9 +99,13 @@ export function createProxy<R extends Router>(
     if (typeof asked === "number") return emptyResponse(asked);
     if (traffic.inFlight >= config.maxRequests) return emptyResponse(STATUS_CODE.ServiceUnavailable);
     if (asked.method === "PUT") {
-      return config.requireToken ? answerTokenRequest(asked, tokens) : emptyResponse(STATUS_CODE.MethodNotAllowed);
+      return config.requireToken !== "no"
+        ? answerTokenRequest(asked, tokens)
+        : emptyResponse(STATUS_CODE.MethodNotAllowed);
     }
-    if (config.requireToken && !tokens.isValid(asked.token ?? "")) return emptyResponse(STATUS_CODE.Unauthorized);
+    if (config.requireToken === "yes" && !tokens.isValid(asked.token ?? "")) {
+      return emptyResponse(STATUS_CODE.Unauthorized);
+    }
     return asked;
   };
 

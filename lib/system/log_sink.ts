@@ -41,13 +41,30 @@ export function openLogSink(path: string): LogSink {
 
 function openFile(path: string): Deno.FsFile {
   try {
+    refuseSpecialFile(path);
     return Deno.openSync(path, { append: true, create: true, mode: 0o640 });
   } catch (cause) {
     const reason = cause instanceof Deno.errors.NotCapable
-      ? `a log may only be in ${WRITABLE.join(", ")}`
+      ? "the program may not write there"
       : (cause as Error).message;
-    throw new Error(`Cannot open --log-file "${path}": ${reason}`, { cause });
+    throw new Error(
+      `Cannot open --log-file "${path}": ${reason}; a log may be in ${WRITABLE.join(", ")}, ` +
+        "under the unit in /var/log/mdproxy4cs",
+      { cause },
+    );
   }
+}
+
+/** Opening a FIFO waits for somebody at its other end, for as long as that takes. */
+function refuseSpecialFile(path: string): void {
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.statSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  if (!info.isFile) throw new Error("it is not a regular file");
 }
 
 /** A reader that went away or a full disk must not stop metadata from being served: the line is lost. */

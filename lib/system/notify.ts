@@ -7,6 +7,7 @@
 import type { Log } from "../telemetry/log.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
+import { RUNTIME_FILES } from "./runtime_folder.ts";
 
 /** Tells the service manager something; without one, does nothing. */
 export interface Notifier {
@@ -16,19 +17,20 @@ export interface Notifier {
   close(): Promise<void>;
 }
 
-/** Where the sending end may be bound; it is unlinked at once. The first is the unit's RuntimeDirectory. */
-const BIND_FOLDERS = ["/run/mdproxy4cs", "/tmp"] as const;
-
 const ABSENT: Notifier = Object.freeze({ notify() {}, close: () => Promise.resolve() });
 
 /**
  * Opens the service manager's socket named by `NOTIFY_SOCKET`.
  *
+ * @param options.bindTo where the sending end is bound for a moment, for want of unbound sockets in Deno
  * @returns a notifier that does nothing if there is no socket or it cannot be used
  */
-export function openNotifier(socketPath: string | undefined, log: Log): Notifier {
+export function openNotifier(
+  socketPath: string | undefined,
+  { log, bindTo = RUNTIME_FILES.notifySocket }: { readonly log: Log; readonly bindTo?: string },
+): Notifier {
   if (!socketPath) return ABSENT;
-  const socket = bindSomewhere(log);
+  const socket = bind(bindTo, log);
   if (socket === undefined) return ABSENT;
 
   const manager = { transport: "unixpacket", path: socketPath } as const;
@@ -54,41 +56,54 @@ export function openNotifier(socketPath: string | undefined, log: Log): Notifier
   };
 }
 
-/** Deno has no unbound datagram socket, so the sending end needs a name for a moment. */
-function bindSomewhere(log: Log): Deno.DatagramConn | undefined {
-  let reason: unknown;
-  for (const folder of BIND_FOLDERS) {
-    const path = `${folder}/notify-${crypto.randomUUID()}`;
-    try {
-      const socket = Deno.listenDatagram({ transport: "unixpacket", path });
-      Deno.removeSync(path);
-      return socket;
-    } catch (error) {
-      reason = error;
-    }
+function bind(path: string, log: Log): Deno.DatagramConn | undefined {
+  try {
+    removeLeftOver(path);
+    const socket = Deno.listenDatagram({ transport: "unixpacket", path });
+    Deno.removeSync(path);
+    return socket;
+  } catch (error) {
+    log.warn("cannot open a socket to notify the service manager", { error });
+    return undefined;
   }
-  log.warn("cannot open a socket to notify the service manager", { error: reason });
-  return undefined;
+}
+
+/** A program that was killed in the moment between leaves its name behind. */
+function removeLeftOver(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /**
- * Pings the service manager's watchdog at half its interval.
+ * Pings the service manager's watchdog at half its interval, as long as the program does what it is there for.
  *
  * @param watchdogUsec the interval in microseconds, from `WATCHDOG_USEC`
+ * @param options.isAlive asked before each ping; one that is no, fails or does not come leaves the ping out
  * @returns a function that stops it
  */
 export function startWatchdog(
   notifier: Notifier,
   watchdogUsec: string | undefined,
-  clock: Pick<Clock, "schedule"> = SYSTEM_CLOCK,
+  { isAlive, clock = SYSTEM_CLOCK }: {
+    readonly isAlive: () => Promise<boolean>;
+    readonly clock?: Pick<Clock, "schedule">;
+  },
 ): () => void {
   const intervalMs = Number(watchdogUsec) / 2_000;
   if (!(intervalMs > 0)) return () => {};
   let timer = clock.schedule(intervalMs, ping);
-  return () => timer.cancel();
+  let isStopped = false;
+  return () => {
+    isStopped = true;
+    timer.cancel();
+  };
 
-  function ping() {
+  async function ping() {
     timer = clock.schedule(intervalMs, ping);
-    notifier.notify("WATCHDOG=1");
+    const alive = await isAlive().catch(() => false);
+    if (alive && !isStopped) notifier.notify("WATCHDOG=1");
   }
 }

@@ -4,13 +4,20 @@
  * @module
  */
 
-import type { LogConfig } from "../config/config.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { Log, LogFormat, LogLevel } from "../telemetry/log.ts";
 import { createLog } from "../telemetry/log.ts";
 import type { LogSink } from "./log_sink.ts";
 import { openLogSink, STANDARD_OUTPUT } from "./log_sink.ts";
 import type { RecentEvent } from "../telemetry/recent.ts";
 import { rememberRecent } from "../telemetry/recent.ts";
+
+/** How and where to log. */
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: Exclude<LogFormat, "journal">;
+  /** A path, or `-` for standard output. */
+  readonly file: string;
+}
 
 /** An open log. */
 export interface OpenLog {
@@ -23,7 +30,7 @@ export interface OpenLog {
 }
 
 /** Opens the log. A file that cannot be opened is replaced by standard output: a VM must boot without its log. */
-export function openLog(config: LogConfig): OpenLog {
+export function openLog(config: LogOptions): OpenLog {
   let sink: LogSink;
   let problem: unknown;
   try {

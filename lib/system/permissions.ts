@@ -2,8 +2,14 @@
  * All that the program may do, written down once: `deno run`, `deno compile`, the tests of the permissions and the
  * program's own error messages read this table. Deno enforces it; the systemd unit repeats it one level below.
  *
+ * No folder is in it that others may write to: Deno follows a link that lies there, the kernel's protection of links in
+ * such folders notwithstanding.
+ *
  * @module
  */
+
+import { RUNTIME_FILES, RUNTIME_FOLDER } from "./runtime_folder.ts";
+import { unixSocketRights } from "./runtime_shims.ts";
 
 /** Where an env file, a lease or a log may be read. */
 export const READABLE = [
@@ -16,14 +22,24 @@ export const READABLE = [
   "/var/lib/dhcpcd",
   "/var/lib/NetworkManager",
   "/run/NetworkManager/devices",
-  "/tmp",
 ] as const;
 
 /** Where a log file may be written. */
-export const WRITABLE = ["/var/log", "/var/vcap/sys/log", "/var/vcap/data/sys/log", "/tmp"] as const;
+export const WRITABLE = ["/var/log", "/var/vcap/sys/log", "/var/vcap/data/sys/log"] as const;
 
 /** The service manager's socket (sd_notify(3)); Deno wants both rights on a Unix socket. */
-const NOTIFY_SOCKETS = ["/run/systemd/notify", "/run/mdproxy4cs"] as const;
+const NOTIFY_SOCKET = "/run/systemd/notify";
+
+/** The runtime folder, and where systemd keeps that of a dynamic user behind a link. */
+const RUNTIME_FOLDERS = [RUNTIME_FOLDER, RUNTIME_FOLDER.replace("/run/", "/run/private/")] as const;
+
+/** Every Unix socket that is listened on, connected or sent to. */
+const UNIX_SOCKETS = [
+  NOTIFY_SOCKET,
+  RUNTIME_FILES.notifySocket,
+  RUNTIME_FILES.innerSocket,
+  RUNTIME_FILES.controlSocket,
+] as const;
 
 /** The only program it may run: iproute2, which Debian has in one of these places. */
 export const IP_COMMANDS = ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"] as const;
@@ -52,23 +68,20 @@ const VARIABLES = ["MDPROXY4CS_*", "NOTIFY_SOCKET", "WATCHDOG_USEC", "JOURNAL_ST
 /**
  * The flags that give a program these rights and no others, for `deno run` and `deno compile`.
  *
- * @param denoVersion the version that will read them: from 2.5 on, sending to a Unix socket is a right of its own,
- * and before it the spelling of that right is an error
+ * @param denoVersion the version that will read them
  */
 export function permissionFlags(denoVersion: string): string[] {
-  const [major = 0, minor = 0] = denoVersion.split(".").map(Number);
-  const unixSockets = major > 2 || minor >= 5 ? NOTIFY_SOCKETS.map((path) => `unix:${path}`) : [];
   return [
     "--no-prompt",
     "--unstable-net",
     // No right, but the same list: a request's signal aborts only if the client goes away, not after every answer too.
     "--unstable-no-legacy-abort",
-    `--allow-net=${[...NET_ALLOWED, ...unixSockets].join(",")}`,
+    `--allow-net=${[...NET_ALLOWED, ...unixSocketRights(denoVersion, UNIX_SOCKETS)].join(",")}`,
     `--deny-net=${NET_DENIED.join(",")}`,
     `--allow-run=${IP_COMMANDS.join(",")}`,
     `--allow-env=${VARIABLES.join(",")}`,
-    `--allow-read=${[...READABLE, ...WRITABLE, ...NOTIFY_SOCKETS].join(",")}`,
-    `--allow-write=${[...WRITABLE, ...NOTIFY_SOCKETS].join(",")}`,
-    "--allow-sys=networkInterfaces",
+    `--allow-read=${[...READABLE, ...WRITABLE, NOTIFY_SOCKET, ...RUNTIME_FOLDERS].join(",")}`,
+    `--allow-write=${[...WRITABLE, NOTIFY_SOCKET, ...RUNTIME_FOLDERS].join(",")}`,
+    "--allow-sys=networkInterfaces,uid",
   ];
 }

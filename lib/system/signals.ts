@@ -4,6 +4,16 @@
  * @module
  */
 
+/** Their effect is to end a process, and nobody who sends one to this program means that. */
+const STRAY_SIGNALS = ["SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR"] as const;
+
+/** Makes the program outlive signals that mean nothing to it, from now on. */
+export function ignoreStraySignals(): void {
+  for (const signal of STRAY_SIGNALS) Deno.addSignalListener(signal, ignore);
+}
+
+function ignore(): void {}
+
 /**
  * Waits until the program is told to stop. From then on the signals have their default effect again, so that a second
  * one ends a stop that takes too long.

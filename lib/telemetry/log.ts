@@ -17,8 +17,11 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** What a part of the program writes its events to. */
 export type Log = Readonly<Record<LogLevel, (message: string, fields?: Fields) => void>>;
 
+/** The formats that can be chosen. */
+export const LOG_FORMATS = ["text", "json"] as const;
+
 /** How lines look. `journal` is text behind an sd-daemon(3) priority, without the time that journald adds itself. */
-export type LogFormat = "text" | "json" | "journal";
+export type LogFormat = typeof LOG_FORMATS[number] | "journal";
 
 /** A log that writes nothing, for parts used outside the daemon. */
 export const SILENT: Log = Object.freeze({ debug() {}, info() {}, warn() {}, error() {} });
@@ -60,7 +63,7 @@ function formatLine({ time, level, message, fields }: Event, format: LogFormat):
     .map(([key, value]) => [key, plainValue(value)] as const);
   if (format === "json") {
     const line = { time: new Date(time).toISOString(), level, message, ...Object.fromEntries(values) };
-    return JSON.stringify(line).replace(NOT_PRINTABLE, escapeCharacter) + "\n";
+    return escapeControls(JSON.stringify(line)) + "\n";
   }
   const text = [message, ...values.map(([key, value]) => `${key}=${quote(value)}`)].join(" ");
   return format === "journal"
@@ -74,11 +77,14 @@ function plainValue(value: unknown): string | number | boolean {
   return text.length <= MAX_FIELD_LENGTH ? text : `${text.slice(0, MAX_FIELD_LENGTH)}…`;
 }
 
+/** What Deno adds to a refusal is advice for whoever compiles the program, not for whoever runs it. */
+const ADVICE = /, (run again with the --allow-\S+ flag|specify the required permissions during compilation using .*)$/;
+
 /** Says an error with its causes, outermost first: `Cannot X: why: why that`. */
 export function describeError(error: unknown): string {
   const seen: string[] = [];
   for (let at = error; at !== undefined && seen.length < 5; at = at instanceof Error ? at.cause : undefined) {
-    const text = at instanceof Error ? at.message || at.name : String(at);
+    const text = at instanceof Error ? at.message.replace(ADVICE, "") || at.name : String(at);
     // An outer message that already quotes its cause need not say it twice.
     if (!seen.some((said) => said.includes(text))) seen.push(text);
   }
@@ -89,6 +95,11 @@ export function describeError(error: unknown): string {
 // deno-lint-ignore no-control-regex
 const NOT_PRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
+/** Escapes what could end, hide or reorder a line, wherever text of others is shown. */
+export function escapeControls(text: string): string {
+  return text.replace(NOT_PRINTABLE, escapeCharacter);
+}
+
 function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
@@ -96,5 +107,5 @@ function escapeCharacter(character: string): string {
 function quote(value: string | number | boolean): string {
   const text = String(value);
   if (/^[\w.:/,+@%-]+$/.test(text)) return text;
-  return `"${text.replace(/["\\]/g, "\\$&").replace(NOT_PRINTABLE, escapeCharacter)}"`;
+  return `"${escapeControls(text.replace(/["\\]/g, "\\$&"))}"`;
 }

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/dotenv/parse";
-import { OPTIONS, PLAIN_FLAGS, variableOf } from "../../lib/config/options.ts";
+import { PLAIN_FLAGS } from "../../lib/config/commands.ts";
+import { OPTIONS, variableOf } from "../../lib/config/options.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
 import { DOCUMENTS } from "../../tools/docs.ts";
 import { runCommand } from "../support/net/process.ts";

@@ -18,7 +18,7 @@ test("parseArguments keeps an empty value that was meant, to undo a variable", (
 });
 
 test("parseArguments reads a switch with and without its value", () => {
-  assertEquals(parseArguments(["--require-token"]).values.get("require-token"), "true");
+  assertEquals(parseArguments(["--require-token"]).values.get("require-token"), "yes");
   assertEquals(parseArguments(["--require-token=false"]).values.get("require-token"), "false");
 });
 
@@ -46,9 +46,51 @@ test("parseArguments says what is wrong and points to the help", () => {
     [["--iname"], "expected argument for flag '--iname', try --help"],
     [["--iname", "--log-level", "debug"], "expected argument for flag '--iname', try --help"],
     [["--iname", "a", "--iname=b"], "flag 'iname' cannot be repeated, try --help"],
-    [["--json"], "flag '--json' goes with the command 'discover', try --help"],
+    [["--json"], "flag '--json' goes with the commands 'discover' and 'status', try --help"],
   ];
   for (const [argv, message] of table) {
     assertEquals(assertThrows(() => parseArguments(argv), ConfigError).message, message, argv.join(" "));
   }
+});
+
+test("parseArguments reads a switch's word behind its equals sign only, and never the next word", () => {
+  const table: [string[], string][] = [
+    [["--require-token=no"], "no"],
+    [["--require-token=0"], "0"],
+    [["--require-token=off", "discover"], "off"],
+    [["--require-token=maybe"], "maybe"],
+    [["--require-token"], "yes"],
+    [["--require-token", "--iname=eth1"], "yes"],
+    [["--require-token", "discover"], "yes"],
+  ];
+  for (const [argv, text] of table) {
+    assertEquals(parseArguments(argv).values.get("require-token"), text, argv.join(" "));
+  }
+  assertThrows(() => parseArguments(["--require-token", "no"]), ConfigError, "unexpected argument 'no'");
+});
+
+test("parseArguments reads what goes with a command", () => {
+  const { command, operand } = parseArguments(["get", "/latest/user-data", "--iname=eth1"]);
+  assertEquals([command, operand], ["get", "/latest/user-data"]);
+  assertEquals(parseArguments(["wait", "--timeout", "5m"]).timeoutMs, 300_000);
+  assertEquals(parseArguments(["wait"]).timeoutMs, undefined);
+  assertEquals(parseArguments(["status", "--json"]).json, true);
+  const table: [string[], string][] = [
+    [["get"], "expected PATH behind 'get', try --help"],
+    [["get", ""], "expected PATH behind 'get', try --help"],
+    [["get", "/a", "/b"], "unexpected argument '/b', try --help"],
+    [["status", "/a"], "unexpected argument '/a', try --help"],
+    [["wait", "--json"], "flag '--json' goes with the commands 'discover' and 'status', try --help"],
+    [["--timeout=1s"], "flag '--timeout' goes with the command 'wait', try --help"],
+    [["wait", "--timeout=soon"], '--timeout: "soon" must be a duration such as 250ms, 5s or 1m30s'],
+    [["wait", "--timeout=0"], '--timeout: "0" must be longer than 0'],
+  ];
+  for (const [argv, message] of table) {
+    assertEquals(assertThrows(() => parseArguments(argv), ConfigError).message, message, argv.join(" "));
+  }
+});
+
+test("parseArguments takes what is behind two dashes for words", () => {
+  assertThrows(() => parseArguments(["--", "--require-token"]), ConfigError, "unexpected argument '--require-token'");
+  assertThrows(() => parseArguments(["-"]), ConfigError, "unexpected argument '-'");
 });

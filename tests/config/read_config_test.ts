@@ -23,7 +23,7 @@ test("readConfig gives the defaults of the program it replaces", () => {
   assertEquals(config.discovery.iname, "eth0");
   assertEquals(config.proxy.listen, { hostname: "169.254.169.254", port: 39724 });
   assertEquals(config.log, { level: "info", format: "text", file: "-" });
-  assertEquals(config.admin, undefined);
+  assertEquals(config.admin.listen, undefined);
   assertEquals(config.warnings, []);
 });
 
@@ -69,8 +69,31 @@ test("readConfig uses info for an unknown log level, with a warning", () => {
   const config = read({ environment: { MDPROXY4CS_LOG_LEVEL: "verbose" } });
   assertEquals(config.log.level, "info");
   assertEquals(config.warnings, [
-    'MDPROXY4CS_LOG_LEVEL: "verbose" must be one of debug, info, warn, error; using info',
+    'MDPROXY4CS_LOG_LEVEL: "verbose" must be debug, info, warn or error; using info',
   ]);
+});
+
+test("readConfig tells whether an operator chose the interface: version 1's env file sets it to the default", () => {
+  const file = 'MDPROXY4CS_INAME="eth0"\n';
+  assertEquals(read({}).discovery.isInameChosen, false);
+  assertEquals(read({ file }).discovery.isInameChosen, false);
+  assertEquals(read({ environment: { MDPROXY4CS_INAME: "eth0" } }).discovery.isInameChosen, false);
+  assertEquals(read({ file: "MDPROXY4CS_INAME=eth1" }).discovery.isInameChosen, true);
+  assertEquals(read({ environment: { MDPROXY4CS_INAME: "eth1" } }).discovery.isInameChosen, true);
+  assertEquals(read({ flags: { iname: "eth0" } }).discovery.isInameChosen, true);
+});
+
+test("readConfig reads a switch alike as flag, variable and line of a file, and takes nothing but its words", () => {
+  for (
+    const [text, value] of [["no", "no"], ["0", "no"], ["off", "no"], ["on", "yes"], ["optional", "optional"]] as const
+  ) {
+    assertEquals(read({ flags: { "require-token": text } }).proxy.requireToken, value);
+    assertEquals(read({ environment: { MDPROXY4CS_REQUIRE_TOKEN: text } }).proxy.requireToken, value);
+    assertEquals(read({ file: `MDPROXY4CS_REQUIRE_TOKEN=${text}` }).proxy.requireToken, value);
+  }
+  const maybe = '"maybe" must be no, optional or yes';
+  assertThrows(() => read({ flags: { "require-token": "maybe" } }), ConfigError, `--require-token: ${maybe}`);
+  assertThrows(() => read({ file: "MDPROXY4CS_REQUIRE_TOKEN=maybe" }), ConfigError, maybe);
 });
 
 test("readConfig names the option, its value and what would be right", () => {
@@ -86,6 +109,12 @@ test("readConfig names the option, its value and what would be right", () => {
     ],
     [{ flags: { iname: "" } }, '--iname: "" must be an interface name'],
     [{ flags: { "log-format": "xml" } }, '--log-format: "xml" must be text or json'],
+    [{ flags: { "cache-size": "1g" } }, '--cache-size: "1g" must be from 0 to 16m'],
+    [{ flags: { "max-requests": "65535" } }, '--max-requests: "65535" must be a whole number from 1 to 1024'],
+    [{ flags: { "max-connections": "0" } }, '--max-connections: "0" must be a whole number from 1 to 2048'],
+    [{ flags: { "idle-timeout": "999999h" } }, '--idle-timeout: "999999h" must be at most 87600h, ten years'],
+    [{ flags: { identity: "x" } }, '--identity: "x" must be pinned or any'],
+    [{ flags: { "config-drive": "x" } }, '--config-drive: "x" must be an absolute path'],
     [{ flags: { "allow-server": "here" } }, '--allow-server: "here" must be IPv4 ranges'],
   ];
   for (const [given, message] of table) {
@@ -97,8 +126,20 @@ test("readConfig names the option, its value and what would be right", () => {
 });
 
 test("readConfig accepts every default as a value that was given", () => {
-  const flags = Object.fromEntries(OPTIONS.filter((option) => option.default !== "").map((o) => [o.flag, o.default]));
-  assertEquals(read({ flags }), read({}));
+  const environment = Object.fromEntries(OPTIONS.map((option) => [variableOf(option.flag), option.default]));
+  assertEquals(read({ environment }), read({}));
+});
+
+test("readConfig takes an empty flag for nothing where that means something", () => {
+  const { admin, drive, discovery, log, proxy } = read({
+    flags: { "admin-listen": "", "config-drive": "", server: "", "log-file": "", "allow-host": "" },
+  });
+  assertEquals([admin.listen, drive.folder, discovery.server], [undefined, undefined, undefined]);
+  assertEquals([log.file, proxy.allowHosts], ["-", []]);
+});
+
+test("readConfig reads names of hosts in lower case", () => {
+  assertEquals(read({ flags: { "allow-host": "Metadata.Example, b" } }).proxy.allowHosts, ["metadata.example", "b"]);
 });
 
 test("readConfig freezes what it gives, all the way down", () => {

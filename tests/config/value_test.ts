@@ -1,25 +1,18 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
+  countFrom,
+  optional,
   parseAddress,
+  parseAdminAddress,
   parseCidrs,
-  parseCount,
-  parseDurationMs,
+  parseInterfaceName,
+  parseList,
   parseListenAddress,
+  parsePath,
   parseSizeBytes,
-  parseSwitch,
+  sizeFrom,
 } from "../../lib/config/value.ts";
 import { test } from "../support/test.ts";
-
-test("parseDurationMs reads units, sums and bare seconds", () => {
-  const table = { "0": 0, "250ms": 250, "5": 5_000, "5s": 5_000, "1m30s": 90_000, "2h": 7_200_000 };
-  for (const [text, ms] of Object.entries(table)) assertEquals(parseDurationMs(text), ms, text);
-});
-
-test("parseDurationMs refuses what is no duration", () => {
-  for (const text of ["", "5x", "-1s", "1.5s", "s", "5 s", "1s foo"]) {
-    assertThrows(() => parseDurationMs(text), TypeError, "must be a duration", text);
-  }
-});
 
 test("parseSizeBytes reads powers of 1024", () => {
   const table = { "0": 0, "4096": 4096, "64k": 65_536, "4M": 4_194_304, "1g": 1_073_741_824 };
@@ -29,17 +22,51 @@ test("parseSizeBytes reads powers of 1024", () => {
   }
 });
 
-test("parseCount refuses nought, fractions and more than 65535", () => {
-  assertEquals(parseCount("256"), 256);
-  for (const text of ["0", "65536", "1.5", "-1", "", "many", "999999999999"]) {
-    assertThrows(() => parseCount(text), TypeError, "whole number", text);
+test("sizeFrom refuses what is out of its bounds, and names them in the units an operator would write", () => {
+  const parse = sizeFrom(256, { to: 64 * 1024 });
+  assertEquals([parse("256"), parse("64k")], [256, 65_536]);
+  for (const text of ["255", "65537", "1g", "99999999999999999999g"]) {
+    assertThrows(() => parse(text), TypeError, "must be from 256 to 64k", text);
+  }
+  assertThrows(() => sizeFrom(0, { to: 16 * 1024 ** 2 })("17m"), TypeError, "must be from 0 to 16m");
+  assertEquals(sizeFrom(0, { to: 1024 })("0"), 0);
+});
+
+test("countFrom refuses fractions and what is out of its bounds", () => {
+  const parse = countFrom(1, { to: 1024 });
+  assertEquals([parse("1"), parse("1024"), parse("0256")], [1, 1024, 256]);
+  for (const text of ["0", "1025", "1.5", "-1", "", "many", "0x10", "1e2", "9".repeat(400)]) {
+    assertThrows(() => parse(text), TypeError, "must be a whole number from 1 to 1024", text);
   }
 });
 
-test("parseSwitch reads what systemd reads", () => {
-  for (const text of ["true", "YES", "on", "1"]) assertEquals(parseSwitch(text), true, text);
-  for (const text of ["false", "No", "off", "0"]) assertEquals(parseSwitch(text), false, text);
-  assertThrows(() => parseSwitch("maybe"), TypeError, "true or false");
+test("optional takes nothing for undefined, and anything else as its parser does", () => {
+  const parse = optional(parseAddress);
+  assertEquals([parse(""), parse("10.1.1.1")], [undefined, "10.1.1.1"]);
+  assertThrows(() => parse("x"), TypeError);
+});
+
+test("parseList drops blanks around and between the items", () => {
+  assertEquals(parseList(" a, b ,,c "), ["a", "b", "c"]);
+  assertEquals(parseList(""), []);
+});
+
+test("parseInterfaceName takes what the kernel would", () => {
+  for (const text of ["eth0", "auto", "ens3.100", "a".repeat(15)]) assertEquals(parseInterfaceName(text), text);
+  for (const text of ["", "a b", "eth0:1", "a/b", "a".repeat(16)]) {
+    assertThrows(() => parseInterfaceName(text), TypeError, 'must be an interface name such as eth0, or "auto"', text);
+  }
+});
+
+test("parsePath takes absolute paths only", () => {
+  assertEquals(parsePath("/run/drive"), "/run/drive");
+  for (const text of ["drive", "./drive", ""]) assertThrows(() => parsePath(text), TypeError, "absolute path");
+});
+
+test("parseAdminAddress takes loopback only", () => {
+  assertEquals(parseAdminAddress("127.0.0.1:39725"), { hostname: "127.0.0.1", port: 39725 });
+  assertEquals(parseAdminAddress("[::1]:0"), { hostname: "::1", port: 0 });
+  assertThrows(() => parseAdminAddress("169.254.169.254:9"), TypeError, "must be on loopback");
 });
 
 test("parseListenAddress accepts link-local and loopback", () => {

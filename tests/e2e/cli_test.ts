@@ -49,28 +49,28 @@ const MISTAKES: readonly (readonly [what: string, args: readonly string[], says:
 ];
 
 for (const [what, args, says] of MISTAKES) {
-  test(`mdproxy4cs refuses ${what} with exit code 1 and a sentence on stderr`, async () => {
+  test(`mdproxy4cs refuses ${what} with exit code 78 (EX_CONFIG) and a sentence on stderr`, async () => {
     const { code, stdout, stderr } = await run(args);
-    assertEquals([code, stdout], [1, ""]);
+    assertEquals([code, stdout], [78, ""]);
     assert(stderr.startsWith("mdproxy4cs: error: "), stderr);
     assertStringIncludes(stderr, says);
     assertEquals(stderr.trim().split("\n").length, 1, stderr);
   });
 }
 
-test("mdproxy4cs takes a flag before its variable, and the variable before the env file", async () => {
-  const file = await Deno.makeTempFile({ dir: "/tmp" });
-  try {
-    await Deno.writeTextFile(file, "# as in /etc/default\nMDPROXY4CS_HTTP_LISTEN=9.9.9.1:1\n");
-    const env = { MDPROXY4CS_HTTP_LISTEN: "9.9.9.2:1" };
-    const complaint = async (args: readonly string[], env = {}) => (await run(args, env)).stderr;
-    assertStringIncludes(await complaint(["--env-file", file]), "9.9.9.1:1");
-    assertStringIncludes(await complaint(["--env-file", file], env), "9.9.9.2:1");
-    assertStringIncludes(await complaint(["--env-file", file, "--http-listen", "9.9.9.3:1"], env), "9.9.9.3:1");
-    assertStringIncludes(await complaint(["--env-file", file], { MDPROXY4CS_HTTP_LISTEN: "" }), "9.9.9.1:1");
-  } finally {
-    await Deno.remove(file);
-  }
+networkTest("mdproxy4cs takes a flag before its variable, and the variable before the env file", {}, async () => {
+  await using network = await createNetwork();
+  const guest = await network.createHost("guest");
+  const file = "/etc/default/mdproxy4cs";
+  await guest.must(["mount", "-t", "tmpfs", "tmpfs", "/etc/default"]);
+  await guest.must(["tee", file], { input: "# as in /etc/default\nMDPROXY4CS_HTTP_LISTEN=9.9.9.1:1\n" });
+  const env = { MDPROXY4CS_HTTP_LISTEN: "9.9.9.2:1" };
+  const complaint = async (args: readonly string[], env = {}) =>
+    (await guest.run([binary(), "--env-file", file, ...args], { env })).stderr;
+  assertStringIncludes(await complaint([]), "9.9.9.1:1");
+  assertStringIncludes(await complaint([], env), "9.9.9.2:1");
+  assertStringIncludes(await complaint(["--http-listen", "9.9.9.3:1"], env), "9.9.9.3:1");
+  assertStringIncludes(await complaint([], { MDPROXY4CS_HTTP_LISTEN: "" }), "9.9.9.1:1");
 });
 
 networkTest("mdproxy4cs starts with an unknown log level, and says so", {}, async () => {
@@ -83,8 +83,9 @@ networkTest("mdproxy4cs starts with an unknown log level, and says so", {}, asyn
 networkTest("mdproxy4cs logs to the end of a file, as text or as JSON", {}, async () => {
   await using network = await createNetwork();
   const guest = await network.createHost("guest");
-  const file = `${network.folder}/program.log`;
-  await Deno.writeTextFile(file, "an earlier line\n");
+  await guest.must(["mount", "-t", "tmpfs", "tmpfs", "/var/log"]);
+  const file = "/var/log/mdproxy4cs.log";
+  await guest.must(["sh", "-c", `echo "an earlier line" > ${file}`]);
   const program = guest.start([binary(), "--log-file", file, "--log-format=json"]);
   const followed = guest.start(["tail", "-n", "+1", "-F", file]);
   const line = await followed.waitForLine(/"message":"listening"/);

@@ -71,7 +71,7 @@ networkTest("the compiled program neither reads nor writes outside its folders",
   await using network = await createNetwork();
   const guest = await network.createHost("guest");
   const reading = await guest.run([binary(), "--env-file", "/etc/passwd"]);
-  assertEquals(reading.code, 1);
+  assertEquals(reading.code, 78);
   assertMatch(reading.stderr, /may only read in/);
   const writing = await startProgram(guest, ["--log-file", "/etc/mdproxy4cs-probe.log"]);
   assertMatch(writing.lines.join("\n"), /warn .*logging to standard output instead/);

@@ -167,7 +167,7 @@ test("proxy passes a large body on, whole and in order", async () => {
 });
 
 test("proxy asks for a token where one is required, and gives them away for a PUT", async () => {
-  await using proxy = await startProxy(({ write }) => write(ok("i-1")), { config: { requireToken: true } });
+  await using proxy = await startProxy(({ write }) => write(ok("i-1")), { config: { requireToken: "yes" } });
   const get = async (...headers: string[]) => {
     const response = await proxy.ask({ target: "/latest/vm-id", headers: [`Host: ${proxy.host}`, ...headers] });
     return [response.status, latin1(response.body)];

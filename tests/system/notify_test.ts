@@ -7,7 +7,7 @@ test("openNotifier sends each notification as one datagram, in order", async () 
   const folder = Deno.makeTempDirSync();
   const path = `${folder}/notify`;
   const manager = Deno.listenDatagram({ transport: "unixpacket", path });
-  const notifier = openNotifier(path, SILENT);
+  const notifier = openNotifier(path, { log: SILENT, bindTo: `${folder}/own` });
   notifier.notify("READY=1", "STATUS=ready");
   notifier.notify("WATCHDOG=1");
   await notifier.close();
@@ -21,12 +21,14 @@ test("openNotifier sends each notification as one datagram, in order", async () 
 test("openNotifier does nothing without a service manager, and warns once of one that is gone", async () => {
   const warnings: string[] = [];
   const log = { ...SILENT, warn: (message: string) => void warnings.push(message) };
-  const absent = openNotifier(undefined, log);
+  const absent = openNotifier(undefined, { log });
   absent.notify("READY=1");
   await absent.close();
-  const gone = openNotifier("/tmp/no-such-socket", log);
+  const folder = Deno.makeTempDirSync();
+  const gone = openNotifier(`${folder}/no-such-socket`, { log, bindTo: `${folder}/own` });
   gone.notify("READY=1");
   gone.notify("WATCHDOG=1");
   await gone.close();
+  Deno.removeSync(folder, { recursive: true });
   assertEquals(warnings, ["cannot notify the service manager"]);
 });

@@ -4,32 +4,31 @@
  * @module
  */
 
+import type { Command, PlainFlag } from "../../lib/config/commands.ts";
+import { COMMANDS, PLAIN_FLAGS } from "../../lib/config/commands.ts";
 import type { Option } from "../../lib/config/options.ts";
-import { OPTIONS, PLAIN_FLAGS, SOURCE_NAMES } from "../../lib/config/options.ts";
-import { LOG_LEVELS } from "../../lib/telemetry/log.ts";
+import { OPTIONS } from "../../lib/config/options.ts";
 
-type Flag = typeof PLAIN_FLAGS[number];
+type Flag = PlainFlag & Partial<Pick<Option, "words" | "bare">>;
 
 const FLAGS: readonly Flag[] = [...PLAIN_FLAGS, ...OPTIONS];
-const DISCOVER = "search once and say what every source said";
+const WORDS: readonly Command[] = COMMANDS;
 
-/** The values of an option that can be listed, by what stands for them in help. */
-const VALUES: Readonly<Record<string, readonly string[]>> = {
-  LEVEL: LOG_LEVELS,
-  FORMAT: ["text", "json"],
-  "SOURCE[,SOURCE]": SOURCE_NAMES,
-};
+function valuesOf({ words }: Flag): string | undefined {
+  return words?.join(" ");
+}
 
-function valuesOf({ placeholder = "" }: Pick<Option, "placeholder">): string | undefined {
-  return VALUES[placeholder]?.join(" ");
+/** Whether the next word is the flag's value: behind a switch it is not. */
+function takesNextWord({ unit, bare }: Flag): boolean {
+  return unit !== undefined && bare === undefined;
 }
 
 /** Writes the completion for bash. */
 export function completeBash(): string {
   const cases = FLAGS.flatMap((option) => {
-    if (option.placeholder === undefined) return [];
+    if (option.unit === undefined) return [];
     const values = valuesOf(option);
-    const generate = option.placeholder === "PATH" ? "-f" : values === undefined ? undefined : `-W "${values}"`;
+    const generate = option.unit === "PATH" ? "-f" : values === undefined ? undefined : `-W "${values}"`;
     const reply = generate === undefined ? "" : ` mapfile -t COMPREPLY < <(compgen ${generate} -- "$current")`;
     return `    --${option.flag})${reply} ;;`;
   });
@@ -44,7 +43,7 @@ _mdproxy4cs() {
   COMPREPLY=()
   case $previous in
 ${cases.join("\n")}
-    *) mapfile -t COMPREPLY < <(compgen -W "discover ${
+    *) mapfile -t COMPREPLY < <(compgen -W "${WORDS.map(({ name }) => name).join(" ")} ${
     FLAGS.map(({ flag }) => `--${flag}`).join(" ")
   }" -- "$current") ;;
   esac
@@ -56,12 +55,15 @@ complete -F _mdproxy4cs mdproxy4cs
 /** Writes the completion for zsh. */
 export function completeZsh(): string {
   const specs = FLAGS.map((option) => {
-    const { flag, placeholder, help } = option;
-    const action = placeholder === "PATH" ? "_files" : valuesOf(option) === undefined ? " " : `(${valuesOf(option)})`;
-    const value = placeholder === undefined ? "" : `:${zshEscape(placeholder)}:${action}`;
-    return `--${flag}${placeholder === undefined ? "" : "="}[${zshEscape(help)}]${value}`;
+    const { flag, unit, help } = option;
+    const action = unit === "PATH" ? "_files" : valuesOf(option) === undefined ? " " : `(${valuesOf(option)})`;
+    const colon = takesNextWord(option) ? ":" : "::";
+    const value = unit === undefined ? "" : `${colon}${zshEscape(unit)}:${action}`;
+    const equals = unit === undefined ? "" : takesNextWord(option) ? "=" : "=-";
+    return `--${flag}${equals}[${zshEscape(help)}]${value}`;
   });
-  const lines = [...specs, `1:command:((discover\\:"${DISCOVER}"))`].map((spec) =>
+  const commands = WORDS.map(({ name, help }) => `${name}\\:"${help}"`).join(" ");
+  const lines = [...specs, `1:command:((${commands}))`, "2:path: "].map((spec) =>
     `  '${spec.replaceAll("'", "'\\''")}'`
   );
   return `#compdef mdproxy4cs\n\n_arguments \\\n${lines.join(" \\\n")}\n`;
@@ -74,14 +76,15 @@ function zshEscape(text: string): string {
 /** Writes the completion for fish. */
 export function completeFish(): string {
   const lines = FLAGS.map((option) => {
-    const { flag, placeholder, help } = option;
+    const { flag, unit, help } = option;
     const values = valuesOf(option);
-    const kind = placeholder === undefined ? "" : placeholder === "PATH" ? " -r -F" : " -x";
+    const kind = !takesNextWord(option) ? "" : unit === "PATH" ? " -r -F" : " -x";
     return `complete -c mdproxy4cs -l ${flag}${kind}${values === undefined ? "" : ` -a '${values}'`} -d '${
       help.replace(/['\\]/g, "\\$&")
     }'`;
   });
-  return `complete -c mdproxy4cs -f\ncomplete -c mdproxy4cs -n __fish_is_first_arg -a discover -d '${DISCOVER}'\n${
-    lines.join("\n")
-  }\n`;
+  const commands = WORDS.map(({ name, help }) =>
+    `complete -c mdproxy4cs -n __fish_is_first_arg -a ${name} -d '${help.replace(/['\\]/g, "\\$&")}'`
+  );
+  return `${["complete -c mdproxy4cs -f", ...commands, ...lines].join("\n")}\n`;
 }

@@ -4,8 +4,10 @@
  * @module
  */
 
+import type { PlainFlag } from "../../lib/config/commands.ts";
+import { PLAIN_FLAGS } from "../../lib/config/commands.ts";
 import type { Option } from "../../lib/config/options.ts";
-import { OPTIONS, PLAIN_FLAGS, variableOf } from "../../lib/config/options.ts";
+import { OPTIONS, variableOf } from "../../lib/config/options.ts";
 
 const BEFORE_OPTIONS = `\
 .TH MDPROXY4CS 8 "" mdproxy4cs "System administration"
@@ -18,6 +20,15 @@ mdproxy4cs \\- proxy for the metadata of a CloudStack virtual router
 .B mdproxy4cs discover
 .RB [ \\-\\-json ]
 .RI [ flags ]
+.br
+.B mdproxy4cs status
+.RB [ \\-\\-json ]
+.br
+.B mdproxy4cs wait
+.RB [ \\-\\-timeout=\\fIDURATION\\fR ]
+.br
+.B mdproxy4cs get
+.I PATH
 .SH DESCRIPTION
 .B mdproxy4cs
 runs in a virtual machine on CloudStack. It finds the virtual router that serves the machine's metadata, by DHCP and from
@@ -30,6 +41,15 @@ Without a command it serves until it is stopped.
 .B discover
 Searches once, prints what every source said of the router, and what to try next if none was found. It can run beside the
 service.
+.TP
+.B status
+Says what the running service knows: the router in force, since when and from where, or why there is none.
+.TP
+.B wait
+Waits until the running service can give metadata, for units and scripts that need them.
+.TP
+.BI get " PATH"
+Prints the metadata at a path, such as /latest/user\\-data, asked of the running service.
 `;
 
 const AFTER_OPTIONS = `\
@@ -47,7 +67,9 @@ Opens the log file anew and searches for the router again.
 .SH EXIT STATUS
 0 after it was told to stop or
 .B discover
-found a router, 1 otherwise.
+found a router. 78 for a configuration that cannot be used: the unit does not try it again and is
+.IR failed .
+1 for everything else.
 .SH FILES
 .TP
 .I /etc/default/mdproxy4cs
@@ -73,10 +95,11 @@ export function formatManPage(): string {
   return BEFORE_OPTIONS + options.join("") + AFTER_OPTIONS;
 }
 
-function formatOption(option: Pick<Option, "flag" | "placeholder" | "help"> & Partial<Option>): string {
-  const { flag, placeholder, help, default: preset } = option;
+function formatOption(option: PlainFlag & Partial<Pick<Option, "default" | "bare">>): string {
+  const { flag, unit, bare, help, default: preset } = option;
   const name = `${flag === "help" ? "\\-h, " : ""}\\-\\-${escape(flag)}`;
-  const value = placeholder === undefined ? "" : `=\\fI${escape(placeholder)}\\fR`;
+  const text = unit === undefined ? "" : `=\\fI${escape(unit)}\\fR`;
+  const value = bare === undefined ? text : `[${text}]`;
   const sentence = `${help[0]!.toUpperCase()}${help.slice(1)}.`;
   const facts = preset === undefined ? [] : [variableOf(flag), ...preset === "" ? [] : [`default ${preset}`]];
   const last = facts.length === 0 ? "" : `.br\n(${escape(facts.join(", "))})\n`;

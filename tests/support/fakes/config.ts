@@ -11,6 +11,8 @@ import { SOURCE_NAMES } from "../../../lib/config/options.ts";
 export function discoveryConfig(options: Partial<DiscoveryConfig> = {}): DiscoveryConfig {
   return {
     iname: "eth0",
+    isInameChosen: false,
+    identity: "pinned",
     sources: SOURCE_NAMES,
     server: undefined,
     allowServer: [],

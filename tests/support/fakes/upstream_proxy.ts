@@ -70,7 +70,9 @@ const CONFIG: ProxyConfig = {
   staleIfErrorMs: 0,
   allowHosts: [],
   allowClients: [],
-  requireToken: false,
+  requireToken: "no",
+  maxConnections: 512,
+  passwordService: false,
 };
 
 /** Starts a scripted router and a proxy in front of it. */

@@ -1,0 +1,55 @@
+/**
+ * The one folder for what the program needs while the machine runs: sockets that only it may reach, and what shall
+ * outlive a restart. The unit makes it (`RuntimeDirectory=`); started otherwise, the program does.
+ *
+ * @module
+ */
+
+import type { Log } from "../telemetry/log.ts";
+
+/** Its path. */
+export const RUNTIME_FOLDER = "/run/mdproxy4cs";
+
+/** What is in it. What is not named here may not be connected to. */
+export const RUNTIME_FILES = Object.freeze({
+  /** The private end of the server of requests. */
+  innerSocket: `${RUNTIME_FOLDER}/inner.sock`,
+  /** Where the commands `status`, `wait` and `get` ask the service. */
+  controlSocket: `${RUNTIME_FOLDER}/control.sock`,
+  /** The program's end of the service manager's socket, for a moment. */
+  notifySocket: `${RUNTIME_FOLDER}/notify.sock`,
+  /** What was known of the router. */
+  state: `${RUNTIME_FOLDER}/router.json`,
+  /** The copy of a config drive. */
+  configDrive: `${RUNTIME_FOLDER}/config-drive`,
+  /** Copies of leases that only root may read. */
+  leases: `${RUNTIME_FOLDER}/leases`,
+});
+
+/**
+ * Ensures that the folder is there and that nobody else may enter it.
+ *
+ * @returns its path; `undefined`, with the reason in the log, where it cannot be had: what needs it does without
+ */
+export function openRuntimeFolder(log: Log, path = RUNTIME_FOLDER): string | undefined {
+  try {
+    makeFolder(path);
+    const { isDirectory, uid } = Deno.statSync(path);
+    if (!isDirectory) throw new Error("it is not a folder");
+    // A service that runs under another user has its sockets there.
+    if (uid !== Deno.uid()) throw new Error(`it belongs to the user with the number ${uid}`);
+    Deno.chmodSync(path, 0o700);
+    return path;
+  } catch (error) {
+    log.warn("doing without a runtime folder", { folder: path, error });
+    return undefined;
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    Deno.mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+}
