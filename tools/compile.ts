@@ -8,6 +8,8 @@
  */
 
 import { COMMIT } from "../lib/system/commit.ts";
+import { removeIfStopped } from "./cleanup.ts";
+import { whyNotDeno } from "./deno_version.ts";
 import { ensureDenort } from "./denort.ts";
 import { BINARY, isNpmOnly, networkFlags, programFlags, TOP } from "./program.ts";
 import { sha256 } from "./sha256.ts";
@@ -23,8 +25,11 @@ const BUILD_FOLDER = `${TOP}/dist/build`;
 export async function compile({ output = BINARY, target }: { output?: string; target?: string } = {}): Promise<void> {
   await Deno.mkdir(BUILD_FOLDER, { recursive: true });
   const folder = await Deno.makeTempDir({ dir: BUILD_FOLDER });
+  const settle = removeIfStopped(folder);
   try {
     const compiler = await findCompiler();
+    const why = whyNotDeno(compiler.version);
+    if (why !== undefined) throw new Error(why);
     const module = await bundle(folder);
     const args = [
       "compile",
@@ -39,12 +44,14 @@ export async function compile({ output = BINARY, target }: { output?: string; ta
     const stamp = `${output}.inputs`;
     if (await exists(output) && await Deno.readTextFile(stamp).catch(() => undefined) === inputs) return;
 
+    console.error(`compiling ${output.slice(TOP.length + 1)} with Deno ${compiler.version}`);
     // The name is embedded, so it is the folder that has to be new.
     await run(compiler.deno, [...args, `--output=${folder}/mdproxy4cs`, module], compiler.env);
     await Deno.rename(`${folder}/mdproxy4cs`, output);
     await Deno.writeTextFile(stamp, inputs);
   } finally {
     await Deno.remove(folder, { recursive: true });
+    settle();
   }
 }
 
@@ -79,8 +86,13 @@ async function bundle(folder: string): Promise<string> {
 /** Returns what git calls the tree, or `unknown` outside a clone. */
 async function describeCommit(): Promise<string> {
   const args = ["describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"];
-  const git = await new Deno.Command("git", { args, cwd: TOP, stderr: "null" }).output().catch(() => undefined);
-  return git?.success ? new TextDecoder().decode(git.stdout).trim() : "unknown";
+  try {
+    // Where there is no git this throws at once, where it fails it is told by the status.
+    const git = await new Deno.Command("git", { args, cwd: TOP, stderr: "null" }).output();
+    return git.success ? new TextDecoder().decode(git.stdout).trim() : "unknown";
+  } catch {
+    return "unknown";
+  }
 }
 
 async function run(command: string, args: string[], env: Record<string, string> = {}): Promise<void> {

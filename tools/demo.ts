@@ -8,12 +8,13 @@
 import { createNetwork } from "../tests/support/net/network.ts";
 import { whyNoNamespaces } from "../tests/support/net/namespace.ts";
 import { createGuest, get, getUntilGood, PROXY, startProgram } from "../tests/support/net/program.ts";
-import { missingPackages } from "../tests/support/packages.ts";
 import { sampleMetadata } from "../tests/support/servers/metadata.ts";
 import { GUEST } from "../tests/support/servers/router.ts";
 import { startVirtualRouter } from "../tests/support/servers/virtual_router.ts";
+import { compile } from "./compile.ts";
+import { ensurePackages, takeInstall } from "./packages.ts";
 
-const colored = Deno.stdout.isTerminal() && Deno.env.get("NO_COLOR") === undefined;
+const colored = Deno.stdout.isTerminal() && Deno.env.get("NO_COLOR") === undefined && Deno.env.get("TERM") !== "dumb";
 const style = (code: number) => (text: string) => colored ? `\x1b[${code}m${text}\x1b[0m` : text;
 const bold = style(1);
 const faint = style(2);
@@ -99,13 +100,17 @@ function done(line: string): void {
   say(`  ${green("✓")} ${line} ${faint(`· ${elapsed}`)}`);
 }
 
-const why = missingPackages(["ip", "nsenter", "unshare", "setpriv", "curl"]);
-const whyNot = why.length > 0 ? `these Debian packages are missing: ${why.join(", ")}` : whyNoNamespaces();
+const { install } = takeInstall(Deno.args);
+if (!await ensurePackages({ what: "./dev demo", programs: ["ip", "nsenter", "unshare", "setpriv", "curl"], install })) {
+  Deno.exit(1);
+}
+const whyNot = whyNoNamespaces();
 if (whyNot !== undefined) {
   console.error(`${red("✗")} The demo cannot run here: ${whyNot}`);
   Deno.exit(1);
 }
 try {
+  await compile();
   await demo();
   done("stopped, and nothing is left behind");
   say();

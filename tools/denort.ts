@@ -7,6 +7,7 @@
  * @module
  */
 
+import { removeIfStopped } from "./cleanup.ts";
 import { sha256 } from "./sha256.ts";
 
 const PACKAGE = "@vltpkg/cli-linux-x64@0.0.0-18";
@@ -27,6 +28,7 @@ export async function ensureDenort(cache: string): Promise<string> {
   const path = `${cache}/denort-${VERSION}`;
   if (await sha256(path).catch(() => undefined) === SHA256) return path;
   const part = `${path}.${Deno.pid}`;
+  const settle = removeIfStopped(part);
   try {
     await download(part);
     if (await sha256(part) !== SHA256) {
@@ -36,6 +38,8 @@ export async function ensureDenort(cache: string): Promise<string> {
   } catch (error) {
     await Deno.remove(part).catch(() => {});
     throw error;
+  } finally {
+    settle();
   }
   return path;
 }
@@ -69,7 +73,7 @@ async function tarballUrl(): Promise<string> {
 
 /** Says on standard error how far a download has come: in place on a terminal, else every quarter. */
 function progress(size: number): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
-  const onTerminal = Deno.stderr.isTerminal();
+  const onTerminal = Deno.stderr.isTerminal() && !["", "dumb", undefined].includes(Deno.env.get("TERM"));
   const step = onTerminal ? 1 : 25;
   let received = 0;
   let shown = -step;

@@ -5,6 +5,7 @@
  */
 
 import { permissionFlags } from "../lib/system/permissions.ts";
+import { filePath } from "./file_path.ts";
 
 /** V8's settings. See ARCHITECTURE for what they bought. */
 const V8_FLAGS = [
@@ -21,7 +22,7 @@ export function programFlags(denoVersion: string): string[] {
 }
 
 /** The repository's folder. */
-export const TOP = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+export const TOP = filePath("..", import.meta.url).replace(/\/$/, "");
 
 /** Where `deno task compile` puts the program. */
 export const BINARY = `${TOP}/dist/mdproxy4cs`;

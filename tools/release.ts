@@ -9,13 +9,17 @@
  */
 
 import manifest from "../deno.json" with { type: "json" };
+import { removeIfStopped } from "./cleanup.ts";
 import { compile } from "./compile.ts";
-import { ensurePackages } from "./packages.ts";
+import { ensurePackages, takeInstall } from "./packages.ts";
 import { BINARY, isNpmOnly, TOP } from "./program.ts";
 import { sha256 } from "./sha256.ts";
 
 /** Where a release is written. */
 export const RELEASE = `${TOP}/dist/release`;
+
+/** The programs that archives are made with. */
+const NEEDED = ["zip", "libdeflate-gzip"] as const;
 
 /** The platforms, by the name they have in an archive's. */
 const TARGETS = { amd64: "x86_64-unknown-linux-gnu", arm64: "aarch64-unknown-linux-gnu" } as const;
@@ -34,8 +38,10 @@ export function archiveName(platform: Platform): string {
  *
  * @throws {Error} If something does not compile, or a program that is needed is not installed.
  */
-export async function release(folder = RELEASE): Promise<void> {
-  if (!await ensurePackages(["zip", "libdeflate-gzip"])) throw new Error("A release needs zip and libdeflate-gzip");
+export async function release(folder = RELEASE, { install = false } = {}): Promise<void> {
+  if (!await ensurePackages({ what: "./dev release", programs: [...NEEDED], install })) {
+    throw new Error(`A release needs ${NEEDED.join(", ")}`);
+  }
   const programs = await compilePrograms();
   const contents = await listContents();
   const inputs =
@@ -47,6 +53,7 @@ export async function release(folder = RELEASE): Promise<void> {
   // Put in place as a whole, so that nobody ever sees half a release.
   await Deno.mkdir(`${TOP}/dist`, { recursive: true });
   const part = await Deno.makeTempDir({ dir: `${TOP}/dist`, prefix: "release." });
+  const settle = removeIfStopped(part);
   try {
     for (const [platform, program] of programs) await pack(part, archiveName(platform), [program, ...contents]);
     await Deno.copyFile(`${TOP}/assets/install.sh`, `${part}/install.sh`);
@@ -58,6 +65,8 @@ export async function release(folder = RELEASE): Promise<void> {
   } catch (error) {
     await Deno.remove(part, { recursive: true }).catch(() => {});
     throw error;
+  } finally {
+    settle();
   }
 }
 
@@ -135,7 +144,7 @@ async function run([command = "", ...args]: readonly string[], cwd: string): Pro
 
 if (import.meta.main) {
   try {
-    await release();
+    await release(RELEASE, takeInstall(Deno.args));
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     Deno.exit(1);

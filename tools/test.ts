@@ -8,14 +8,15 @@
  *   tools/test.ts tests/dhcp   these files or folders; anything else, such as --filter=NAME, is passed on to `deno test`
  * ```
  *
- * As root on Debian it installs what the tests need first. Where something cannot run it is skipped, and named with the
- * reason before the count; in CI, where nothing may be missing, that is a failure.
+ * It says first which Debian packages are missing; with `--install`, and in CI, it installs them. What cannot run is
+ * skipped, and each reason is named once before the count; in CI, where nothing may be missing, that is a failure.
  *
  * @module
  */
 
+import { removeIfStopped } from "./cleanup.ts";
 import { compile } from "./compile.ts";
-import { ensurePackages } from "./packages.ts";
+import { ensurePackages, takeInstall } from "./packages.ts";
 import { networkFlags, TOP } from "./program.ts";
 
 /** The arguments of `deno test` for each set of tests that has a name. */
@@ -38,6 +39,7 @@ interface Count {
 /** Runs `deno test` and returns what it counted; a runner that crashes or hangs is one failure. */
 async function runTests(args: readonly string[]): Promise<Count> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
+  const settle = removeIfStopped(report);
   try {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["test", "--no-check", "-A", ...networkFlags(), `--junit-path=${report}`, ...args],
@@ -54,6 +56,7 @@ async function runTests(args: readonly string[]): Promise<Count> {
     return success ? count : { ...count, failed: Math.max(1, count.failed) };
   } finally {
     await Deno.remove(report);
+    settle();
   }
 }
 
@@ -75,19 +78,31 @@ function unescape(text: string): string {
   return text.replace(/&(\w+);/g, (entity, name) => characters[name] ?? entity);
 }
 
+/** Says each reason once, with how many tests it keeps from running, and a reason of one test with its name. */
+function explainSkipped(names: readonly string[]): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const name of names) {
+    const [, test = name, reason = "no reason given"] = /^(.*) \(skipped: (.*)\)$/s.exec(name) ?? [];
+    byReason.set(reason, [...byReason.get(reason) ?? [], test]);
+  }
+  return [...byReason].map(([reason, tests]) =>
+    `skipped: ${tests.length === 1 ? tests[0] : `${tests.length} tests`}: ${reason}`
+  );
+}
+
 /** Compiles what many of the tests run. Those that do not need it run even if that fails. */
 async function compileProgram(): Promise<void> {
   if (Deno.env.has("MDPROXY4CS_BINARY")) return;
   await compile().catch((error) => console.log(`Tests of the compiled program will fail: ${error.message}`));
 }
 
-const [set = "all", ...more] = Deno.args;
+const { args: [set = "all", ...more], install } = takeInstall(Deno.args);
 if (set !== "quick") {
-  await ensurePackages();
+  await ensurePackages({ what: "./dev test", install, isOptional: true });
   await compileProgram();
 }
 const { passed, failed, skipped } = await runTests([...SETS[set] ?? [set], ...more]);
-for (const name of skipped) console.log(`skipped: ${name}`);
+for (const line of explainSkipped(skipped)) console.log(line);
 const isIncomplete = Deno.env.get("CI") === "true" && skipped.length > 0;
 if (isIncomplete) console.log("In CI nothing may be skipped.");
 console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);

@@ -6,6 +6,7 @@ import { readConfig } from "../../lib/config/read_config.ts";
 import { DOCUMENTS } from "../../tools/docs.ts";
 import { runCommand } from "../support/net/process.ts";
 import { test } from "../support/test.ts";
+import { filePath } from "../../tools/file_path.ts";
 
 const ASSETS = new URL("../../assets/", import.meta.url);
 const readAsset = (name: string) => Deno.readTextFile(new URL(name, ASSETS));
@@ -52,12 +53,20 @@ const TYPED: readonly (readonly [words: readonly string[], offers: readonly stri
 for (const [words, offers] of TYPED) {
   test(`assets/mdproxy4cs.bash completes "mdproxy4cs ${words.join(" ")}" with ${offers.join(", ") || "nothing"}`, async () => {
     const script = `
-      source ${new URL("mdproxy4cs.bash", ASSETS).pathname}
+      source "$1"
+      shift
       COMP_WORDS=(mdproxy4cs "$@") COMP_CWORD=$#
       _mdproxy4cs
       printf '%s\\n' "\${COMPREPLY[@]}"
     `;
-    const { stdout } = await runCommand(["bash", "-c", script, "bash", ...words]);
+    const { stdout } = await runCommand([
+      "bash",
+      "-c",
+      script,
+      "bash",
+      filePath("../../assets/mdproxy4cs.bash", import.meta.url),
+      ...words,
+    ]);
     assertEquals(stdout.split("\n").filter(Boolean), [...offers]);
   });
 }

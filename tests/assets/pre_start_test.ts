@@ -2,8 +2,9 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createNetwork } from "../support/net/network.ts";
 import type { Host } from "../support/net/network.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { filePath } from "../../tools/file_path.ts";
 
-const PRE_START = new URL("../../assets/pre-start.sh", import.meta.url).pathname;
+const PRE_START = filePath("../../assets/pre-start.sh", import.meta.url);
 
 async function linkLocal(host: Host): Promise<string[]> {
   const addresses = await host.must(["ip", "-o", "-4", "address", "show"]);

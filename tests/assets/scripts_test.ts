@@ -1,8 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { runCommand } from "../support/net/process.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { filePath } from "../../tools/file_path.ts";
 
-const TOP = new URL("../..", import.meta.url).pathname;
+const TOP = filePath("../..", import.meta.url);
 
 /** Every script, and the shell it has to run in. */
 const SCRIPTS = {

@@ -2,8 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { runCommand } from "../support/net/process.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { test } from "../support/test.ts";
+import { filePath } from "../../tools/file_path.ts";
 
-const UNIT = new URL("../../assets/mdproxy4cs.service", import.meta.url).pathname;
+const UNIT = filePath("../../assets/mdproxy4cs.service", import.meta.url);
 
 /** The settings of a unit file; one that is set twice has both values. */
 async function settings(path: string): Promise<Record<string, string[]>> {

@@ -7,6 +7,7 @@
 import type { Host, Network } from "../support/net/network.ts";
 import { PATIENCE_MS, runCommand } from "../support/net/process.ts";
 import type { CommandOptions, Output } from "../support/net/process.ts";
+import { filePath } from "../../tools/file_path.ts";
 
 /** The release of Debian that machines run. */
 const SUITE = "bookworm";
@@ -85,7 +86,7 @@ async function ensureBase(): Promise<string> {
 }
 
 async function boot(host: Host, root: string): Promise<Machine> {
-  const process = host.start(["sh", new URL("machine.sh", import.meta.url).pathname, root]);
+  const process = host.start(["sh", filePath("machine.sh", import.meta.url), root]);
   const [, pid] = (await process.waitForLine(/^machine \d+$/)).split(" ");
   const enter = [
     "nsenter",

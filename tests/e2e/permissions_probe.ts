@@ -5,6 +5,9 @@
  * @module
  */
 
+/** No literal: Deno would fetch it, or ask whether it may, before anything runs or is merely checked. */
+const CODE: string = ["http:", "", "10.1.1.1", "code.ts"].join("/");
+
 /** What is tried. It counts as refused only if Deno says so, before the kernel is asked. */
 const TRIES: Readonly<Record<string, () => unknown>> = {
   "run another program": () => new Deno.Command("/usr/bin/id").outputSync(),
@@ -33,7 +36,7 @@ const TRIES: Readonly<Record<string, () => unknown>> = {
   "write to /etc": () => Deno.writeTextFileSync("/etc/default/mdproxy4cs-probe", ""),
   "write to a cron folder": () => Deno.writeTextFileSync("/etc/cron.d/mdproxy4cs-probe", ""),
   "load a library": () => Deno.dlopen("libc.so.6", { getpid: { parameters: [], result: "i32" } }),
-  "import code from the network": () => import("http://10.1.1.1/code.ts"),
+  "import code from the network": () => import(CODE),
   "learn the host's name": () => Deno.hostname(),
 };
 

@@ -5,6 +5,7 @@ import { createNetwork } from "../support/net/network.ts";
 import { createGuest, get, startProgram } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { startRouter } from "../support/servers/router.ts";
+import { filePath } from "../../tools/file_path.ts";
 
 //   guest 10.1.1.50 (a server on port 80 of loopback) ---- lan ---- 10.1.1.1 router (ports 80, 443, 8080)
 
@@ -23,7 +24,7 @@ networkTest("the program's permissions allow what it needs and refuse everything
   assertEquals((await get(guest, "http://10.1.1.1:8080/latest/vm-id")).status, 200);
   assert(router.web.lines.length > 0);
 
-  const probe = new URL("permissions_probe.ts", import.meta.url).pathname;
+  const probe = filePath("permissions_probe.ts", import.meta.url);
   const flags = permissionFlags(Deno.version.deno);
   const { stdout, stderr } = await guest.run(
     [Deno.execPath(), "run", "--quiet", "--no-check", "--no-config", ...flags, probe],

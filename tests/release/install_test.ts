@@ -5,8 +5,9 @@ import type { GitHub } from "../support/github.ts";
 import { runCommand } from "../support/net/process.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { builtRelease, VERSION } from "../support/release.ts";
+import { filePath } from "../../tools/file_path.ts";
 
-const INSTALL = new URL("../../assets/install.sh", import.meta.url).pathname;
+const INSTALL = filePath("../../assets/install.sh", import.meta.url);
 const ARCHIVE = `${archiveName("amd64")}.tar.gz`;
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

@@ -7,9 +7,10 @@ import { runCommand } from "../support/net/process.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { builtRelease, VERSION } from "../support/release.ts";
 import { test } from "../support/test.ts";
+import { filePath } from "../../tools/file_path.ts";
 
 const NEEDS = { programs: ["libdeflate-gzip", "zip", "unzip"], namespaces: false } as const;
-const TOP = new URL("../../", import.meta.url).pathname;
+const TOP = filePath("../..", import.meta.url).replace(/\/$/, "");
 const NAME = archiveName("amd64");
 
 async function namesIn(folder: string): Promise<string[]> {

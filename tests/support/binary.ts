@@ -4,13 +4,15 @@
  * @module
  */
 
+import { filePath } from "../../tools/file_path.ts";
+
 /**
  * Returns the path of the compiled program: `MDPROXY4CS_BINARY`, or what `deno task compile` wrote.
  *
  * @throws {Error} If there is none.
  */
 export function binary(): string {
-  const path = Deno.env.get("MDPROXY4CS_BINARY") ?? new URL("../../dist/mdproxy4cs", import.meta.url).pathname;
+  const path = Deno.env.get("MDPROXY4CS_BINARY") ?? filePath("../../dist/mdproxy4cs", import.meta.url);
   try {
     return Deno.realPathSync(path);
   } catch (cause) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Every program a test may need, by name, with its Debian package. */
+/** Every program a test may need, by name, with its Debian package; `|` stands before the name it has elsewhere. */
 export const PACKAGES = {
   "ip": "iproute2",
   "nsenter": "util-linux",
@@ -18,7 +18,7 @@ export const PACKAGES = {
   "kea-dhcp4": "kea-dhcp4-server",
   "busybox": "busybox", // has udhcpd and udhcpc
   "dhclient": "isc-dhcp-client",
-  "dhcpcd": "dhcpcd-base",
+  "dhcpcd": "dhcpcd-base|dhcpcd5", // the latter up to Debian 11 and Ubuntu 22.04
   "systemd-networkd": "systemd",
   "promtool": "prometheus",
   "debootstrap": "debootstrap",
@@ -27,10 +27,19 @@ export const PACKAGES = {
   "unzip": "unzip",
   "wget": "wget",
   "shellcheck": "shellcheck",
+  "xz": "xz-utils",
+  "dpkg-deb": "dpkg",
 } as const;
 
-/** A program that tests need. */
-export type Program = keyof typeof PACKAGES;
+/** What only single commands need: not worth its size to everybody. */
+const SPECIAL = {
+  "lintian": "lintian",
+  "qemu-aarch64-static": "qemu-user-static",
+  "wrk": "wrk",
+} as const;
+
+/** A program that tests and tools need. */
+export type Program = keyof typeof PACKAGES | keyof typeof SPECIAL;
 
 const FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/lib/systemd"];
 
@@ -45,8 +54,13 @@ export function isInstalled(program: string): boolean {
   });
 }
 
-/** The Debian packages that these programs would still need, in alphabetical order; none if all are there. */
+/**
+ * The Debian packages that these programs would still need, in alphabetical order; none if all are there. One that has
+ * other names elsewhere is listed as `NAME|OTHER`.
+ */
 export function missingPackages(programs: readonly Program[] = Object.keys(PACKAGES) as Program[]): string[] {
-  const missing = programs.filter((program) => !isInstalled(program)).map((program) => PACKAGES[program]);
+  const missing = programs.filter((program) => !isInstalled(program)).map((program) =>
+    ({ ...PACKAGES, ...SPECIAL })[program]
+  );
   return [...new Set<string>(missing)].sort();
 }

@@ -3,7 +3,7 @@
  * run, on one network. It reports and never judges.
  *
  * ```
- *   tools/bench/bench.ts [--quick] [--json | --markdown] [--reference PATH]...
+ *   tools/bench/bench.ts [--quick] [--json | --markdown] [--reference PATH]... [--install]
  * ```
  *
  * `--reference` adds another program with the same flags, such as an older release.
@@ -13,7 +13,8 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { whyNoNamespaces } from "../../tests/support/net/namespace.ts";
-import { isInstalled, missingPackages } from "../../tests/support/packages.ts";
+import { compile } from "../compile.ts";
+import { ensurePackages, takeInstall } from "../packages.ts";
 import { prepareContenders } from "./contenders.ts";
 import { createLab } from "./lab.ts";
 import { formatJson, formatMarkdown, formatText } from "./report.ts";
@@ -25,18 +26,23 @@ import { measureSizes } from "./sizes.ts";
 const FULL: Plan = { lives: 5, loads: 9, loadSec: 1, idleSec: 60 };
 const QUICK: Plan = { lives: 2, loads: 2, loadSec: 1, idleSec: 10 };
 
-async function bench(args: readonly string[]): Promise<void> {
+async function bench(given: readonly string[]): Promise<void> {
+  const { args, install } = takeInstall(given);
   const { quick, json, markdown, reference } = parseArgs(args, {
     boolean: ["quick", "json", "markdown"],
     collect: ["reference"],
     string: ["reference"],
     unknown: (argument) => fail(`There is no argument "${argument}"`),
   });
-  const missing = [...missingPackages(["ip", "nginx", "dnsmasq", "setpriv"]), ...isInstalled("wrk") ? [] : ["wrk"]];
-  if (missing.length > 0) fail(`The benchmark needs packages: apt-get install ${missing.join(" ")}`);
+  if (!await ensurePackages({ what: "./dev bench", programs: ["ip", "nginx", "dnsmasq", "setpriv", "wrk"], install })) {
+    Deno.exit(1);
+  }
+  // nginx changes to a user of its own, of which there is none where somebody else plays root.
+  if (Deno.uid() !== 0) fail("The benchmark needs root, for a network of its own and for nginx: sudo ./dev bench");
   const impossible = whyNoNamespaces();
   if (impossible !== undefined) fail(`The benchmark needs a network of its own: ${impossible}`);
 
+  await compile();
   const plan = quick ? QUICK : FULL;
   const samples = createSamples();
   const circumstances = await describeCircumstances(args);

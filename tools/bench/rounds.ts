@@ -13,6 +13,7 @@ import type { Lab } from "./lab.ts";
 import { BODY_BYTES, BODY_PATH, USER_DATA_PATH } from "./lab.ts";
 import { load, memoryOf, peakDuring, workOf, WRK_SCRIPT } from "./measure.ts";
 import type { Samples } from "./samples.ts";
+import { filePath } from "../file_path.ts";
 
 /** How much is measured. */
 export interface Plan {
@@ -179,7 +180,7 @@ async function askClient<T>({ guest, folder }: Lab, ...args: readonly (string | 
 }
 
 function clientCommand(...args: readonly (string | number)[]): string[] {
-  const module = new URL("guest_client.ts", import.meta.url).pathname;
+  const module = filePath("guest_client.ts", import.meta.url);
   return [Deno.execPath(), "run", "--quiet", "--no-config", "--no-check", "-A", module, ...args.map(String)];
 }
 

@@ -32,7 +32,8 @@ export function whyNoNamespaces(): string | undefined {
  * @param folder what to remove if whoever made it is killed; who lives on removes it
  */
 export function createGround(folder: string): Promise<Namespace> {
-  return hold(["unshare", ...unshareFlags(), ...holder(QUIET, `rm -rf ${folder}`)]);
+  // Deaf to Ctrl-C, which the whole terminal hears: somebody has to remove the folder.
+  return hold(["unshare", ...unshareFlags(), ...holder(`trap "" INT TERM HUP\n${QUIET}`, `rm -rf '${folder}'`)]);
 }
 
 /**
@@ -53,9 +54,31 @@ async function hold(argv: readonly string[]): Promise<Namespace> {
     // Each of these becomes the next, so that the process is the program itself in the end.
     enter: (argv) => [...enter, "setpriv", "--pdeathsig=KILL", "--", "setsid", ...argv],
     async [Symbol.asyncDispose]() {
+      killMembers(process.pid);
       await process.stop("SIGKILL");
     },
   };
+}
+
+/** Ends what was left behind in a namespace, as a DHCP client's helpers are; the holder itself lives on. */
+function killMembers(holder: number): void {
+  const network = (pid: string | number) => Deno.readLinkSync(`/proc/${pid}/ns/net`);
+  try {
+    const own = network(holder);
+    for (const { name } of Deno.readDirSync("/proc")) {
+      if (/^\d+$/.test(name) && Number(name) !== holder && isSame(name, own)) Deno.kill(Number(name), "SIGKILL");
+    }
+  } catch {
+    // Whoever is gone already need not be ended.
+  }
+
+  function isSame(pid: string, own: string): boolean {
+    try {
+      return network(pid) === own;
+    } catch {
+      return false; // it ended meanwhile, or is none of ours
+    }
+  }
 }
 
 /** Runs the script, and holds the namespace until standard input ends. */

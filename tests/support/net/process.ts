@@ -12,6 +12,9 @@ export const PATIENCE_MS = 30_000;
 /** How long a process may take to end by itself once it was asked to. */
 const STOP_MS = 10_000;
 
+/** How long what a process has left behind may hold its output open after it. */
+const PIPES_MS = 2_000;
+
 /** What a finished command said. */
 export interface Output {
   readonly code: number;
@@ -59,6 +62,8 @@ const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
  */
 export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<Output> {
   const child = command(argv, options).spawn();
+  const pipes = new AbortController();
+  const reading = Promise.all([collect(child.stdout, pipes.signal), collect(child.stderr, pipes.signal)]);
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
@@ -67,10 +72,13 @@ export async function runCommand(argv: readonly string[], options: CommandOption
   const writer = child.stdin.getWriter();
   // A command that does not read its input closes it early: its exit code says whether that is a failure.
   await writer.write(new TextEncoder().encode(options.input ?? "")).then(() => writer.close()).catch(() => {});
-  const { code, stdout, stderr } = await child.output();
+  const { code } = await child.status;
   clearTimeout(timer);
-  if (timedOut) throw new Error(`${argv.join(" ")} did not end`);
+  const [stdout, stderr] = await endWithin(PIPES_MS, { reading, pipes });
   const decoder = new TextDecoder();
+  if (timedOut) {
+    throw new Error(`${argv.join(" ")} did not end; it wrote:\n${decoder.decode(stdout)}${decoder.decode(stderr)}`);
+  }
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr), bytes: stdout };
 }
 
@@ -80,18 +88,22 @@ export function startProcess(argv: readonly string[], options: CommandOptions = 
   const stdin = child.stdin.getWriter();
   const lines: string[] = [];
   const wakers = new Set<() => void>();
+  const pipes = new AbortController();
   const read = async (stream: ReadableStream<Uint8Array>) => {
     let rest = "";
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      const parts = (rest + text).split("\n");
+    const decoder = new TextDecoder();
+    await readEach(stream, pipes.signal, (bytes) => {
+      const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n");
       rest = parts.pop()!;
       lines.push(...parts);
       wakers.forEach((wake) => wake());
-    }
+    });
     if (rest !== "") lines.push(rest);
   };
+  const reading = Promise.all([read(child.stdout), read(child.stderr)]);
   let running = true;
-  const ended = Promise.all([child.status, read(child.stdout), read(child.stderr)]).then(async ([status]) => {
+  const ended = child.status.then(async (status) => {
+    await endWithin(PIPES_MS, { reading, pipes });
     running = false;
     wakers.forEach((wake) => wake());
     await stdin.close().catch(() => {});
@@ -153,6 +165,40 @@ export function startProcess(argv: readonly string[], options: CommandOptions = 
     },
   };
   return self;
+}
+
+/** Reads a stream to its end, or until the signal says that nobody waits for that any more. */
+async function readEach(
+  stream: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+  take: (bytes: Uint8Array) => void,
+): Promise<void> {
+  const reader = stream.getReader();
+  signal.addEventListener("abort", () => void reader.cancel().catch(() => {}));
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    take(value);
+  }
+}
+
+async function collect(stream: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  await readEach(stream, signal, (bytes) => void chunks.push(bytes));
+  return new Uint8Array(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+}
+
+/** Waits for the end of a process's output; if a child that outlives it holds that open, only for so long. */
+async function endWithin<T>(
+  limitMs: number,
+  { reading, pipes }: { readonly reading: Promise<T>; readonly pipes: AbortController },
+): Promise<T> {
+  const timer = setTimeout(() => pipes.abort(), limitMs);
+  try {
+    return await reading;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function command([program = "", ...args]: readonly string[], { env = {} }: CommandOptions): Deno.Command {

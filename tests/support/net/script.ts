@@ -6,13 +6,14 @@
 
 import type { Host } from "./network.ts";
 import type { Process } from "./process.ts";
+import { filePath } from "../../../tools/file_path.ts";
 
 /** Where Deno keeps what it compiled, which is not for a namespace to decide. */
 const INHERITED = ["HOME", "DENO_DIR", "XDG_CACHE_HOME"];
 
 /** Starts a script, named relative to `tests/support`, inside a host. */
 export function startScript(host: Host, script: string, args: readonly string[] = []): Process {
-  const path = new URL(`../${script}`, import.meta.url).pathname;
+  const path = filePath(`../${script}`, import.meta.url);
   const values = INHERITED.map((name) => [name, Deno.env.get(name)]).filter(([, value]) => value !== undefined);
   return host.start(
     [Deno.execPath(), "run", "--quiet", "--no-check", "--no-config", "--allow-all", "--unstable-net", path, ...args],

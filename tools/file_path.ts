@@ -1,0 +1,16 @@
+/**
+ * Paths of the repository's files, wherever it was put.
+ *
+ * @module
+ */
+
+/**
+ * The path of the file that stands at `relative` to a module.
+ *
+ * A URL's `pathname` is no path: a space, an umlaut, `#`, `%` or `?` in a folder's name is written otherwise in it.
+ *
+ * @param module the `import.meta.url` of the module
+ */
+export function filePath(relative: string, module: string): string {
+  return decodeURIComponent(new URL(relative, module).pathname);
+}
