@@ -81,8 +81,10 @@ declare module "@std/http/status" {
     readonly NotFound: 404;
     readonly MethodNotAllowed: 405;
     readonly RequestTimeout: 408;
+    readonly PreconditionFailed: 412;
     readonly ContentTooLarge: 413;
     readonly URITooLong: 414;
+    readonly RangeNotSatisfiable: 416;
     readonly ExpectationFailed: 417;
     readonly MisdirectedRequest: 421;
     readonly TooManyRequests: 429;
