@@ -1,14 +1,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/net/network.ts";
-import { createExchange } from "../support/net/http.ts";
-import { createGuest, get, PROXY, startProgram } from "../support/net/program.ts";
-import { startRelay } from "../support/net/relay.ts";
+import { get, PROXY } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { GUEST, startRouter } from "../support/servers/router.ts";
+import { createScene, SERVERS } from "../support/scene.ts";
+import { GUEST } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 
-const SERVERS = { programs: ["dnsmasq", "nginx"] } as const;
 const OWN = "169.254.169.254:39724";
 
 /** First lines and headers of requests, and the status that each has to get. */
@@ -35,16 +32,10 @@ networkTest(
   "requests that a guest's own programs would not make are refused, with an empty body",
   SERVERS,
   async (context) => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    await startRouter(network, lan);
-    await startProgram(guest, ["--allow-host", "metadata.internal"]);
-    const dial = await startRelay(network, guest);
+    await using scene = await createScene({ args: ["--allow-host", "metadata.internal"] });
     for (const [status, request] of REQUESTS) {
       await context.step(`${status} for ${request.slice(0, 100).replaceAll("\r\n", ", ")}`, async () => {
-        using connection = await dial("169.254.169.254", 39724);
-        const exchange = createExchange(connection);
+        using exchange = await scene.open();
         await exchange.send(`${request}\r\nConnection: close\r\n\r\n`).catch(() => {});
         const answer = await exchange.receive();
         const body = new TextDecoder().decode(answer.body);
@@ -56,46 +47,43 @@ networkTest(
 );
 
 networkTest("--require-token serves only those who fetched a session token", SERVERS, async () => {
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  const router = await startRouter(network, lan);
-  await startProgram(guest, ["--require-token"]);
-  const without = await get(guest, "/latest/vm-id");
+  await using scene = await createScene({ args: ["--require-token"] });
+  const { router } = scene;
+  const without = await scene.get("/latest/vm-id");
   assertEquals([without.status, without.body], [401, ""]);
 
   const ttl = ["--request", "PUT", "--header", "X-aws-ec2-metadata-token-ttl-seconds: 60"];
-  const token = await get(guest, "/latest/api/token", ttl);
+  const token = await scene.get("/latest/api/token", ttl);
   assertEquals(token.status, 200);
-  const asWith = (value: string) => get(guest, "/latest/vm-id", ["--header", `X-aws-ec2-metadata-token: ${value}`]);
+  const asWith = (value: string) => scene.get("/latest/vm-id", ["--header", `X-aws-ec2-metadata-token: ${value}`]);
   assertEquals((await asWith(token.body)).body, `vm-${GUEST.address}`);
   assertEquals((await asWith(`${token.body}x`)).status, 401);
-  const forwarded = await get(guest, "/latest/api/token", [...ttl, "--header", "X-Forwarded-For: 10.9.9.9"]);
+  const forwarded = await scene.get("/latest/api/token", [...ttl, "--header", "X-Forwarded-For: 10.9.9.9"]);
   assertEquals([forwarded.status, forwarded.body], [403, ""]);
   assertEquals(router.web.lines.filter((line) => line.includes("token")), [], "the router was asked for a token");
 });
 
 networkTest("nothing the program writes holds a secret of user-data or of a query", SERVERS, async () => {
   const canary = "CANARY-5f2c9e";
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  const router = await startRouter(network, lan, {
-    metadata: { [GUEST.address]: { "instance-id": "i-1", "user-data": `{"password":"${canary}"}` } },
+  await using scene = await createScene({
+    router: {
+      metadata: { [GUEST.address]: { "instance-id": "i-1", "user-data": `{"password":"${canary}"}` } },
+    },
+    args: [
+      ...["--log-level", "debug", "--admin-listen", "127.0.0.1:39725", "--request-timeout", "2s"],
+    ],
   });
-  const program = await startProgram(guest, [
-    ...["--log-level", "debug", "--admin-listen", "127.0.0.1:39725", "--request-timeout", "2s"],
-  ]);
+  const { router, program } = scene;
   const query = `?password=${canary}`;
-  assertEquals((await get(guest, `/latest/user-data${query}`)).status, 200);
-  assertEquals((await get(guest, `/latest/nothing${query}`)).status, 404);
-  assertEquals((await get(guest, `/latest/user-data${query}`, ["--header", "Host: rebound.example"])).status, 421);
-  await get(guest, `/latest/user-data?\u001b[31m%0a${canary}`);
+  assertEquals((await scene.get(`/latest/user-data${query}`)).status, 200);
+  assertEquals((await scene.get(`/latest/nothing${query}`)).status, 404);
+  assertEquals((await scene.get(`/latest/user-data${query}`, ["--header", "Host: rebound.example"])).status, 421);
+  await scene.get(`/latest/user-data?\u001b[31m%0a${canary}`);
   await router.stop();
-  await get(guest, `/latest/another${query}`);
-  await get(guest, `/latest/user-data${query}`);
+  await scene.get(`/latest/another${query}`);
+  await scene.get(`/latest/user-data${query}`);
   const watched = await Promise.all(
-    ["/metrics", "/status", "/readyz"].map((page) => get(guest, `http://127.0.0.1:39725${page}`)),
+    ["/metrics", "/status", "/readyz"].map((page) => scene.get(`http://127.0.0.1:39725${page}`)),
   );
   await program.stop();
   const written = [...program.lines, ...watched.map(({ body }) => body)].join("\n");
@@ -105,15 +93,12 @@ networkTest("nothing the program writes holds a secret of user-data or of a quer
 });
 
 networkTest("the program serves its own address and no other of the VM", SERVERS, async () => {
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  const router = await startRouter(network, lan);
-  await startProgram(guest);
-  const own = await get(guest, `${PROXY}/latest/vm-id`);
+  await using scene = await createScene();
+  const { router } = scene;
+  const own = await scene.get(`${PROXY}/latest/vm-id`);
   assertEquals(own.status, 200);
   for (const address of ["127.0.0.1", GUEST.address]) {
-    assertEquals((await get(guest, `http://${address}:39724/latest/vm-id`)).status, 0);
+    assertEquals((await scene.get(`http://${address}:39724/latest/vm-id`)).status, 0);
   }
   assertEquals((await get(router.host, `http://${GUEST.address}:39724/latest/vm-id`)).status, 0);
 });
@@ -126,21 +111,18 @@ networkTest(
   SERVERS,
   async () => {
     for (const [args, status] of [[[], 403], [["--allow-client", "10.1.1.60"], 200]] as const) {
-      await using network = await createNetwork();
-      const lan = await network.createSegment();
-      const guest = await createGuest(network, lan);
-      const neighbour = await network.createHost("neighbour");
-      await lan.attach(neighbour, { iface: "eth0", address: "10.1.1.60/24" });
+      await using scene = await createScene({ router: "none", args: "none" });
+      const neighbour = await scene.addHost("neighbour", "10.1.1.60");
       await neighbour.ip(`route add 169.254.169.254 via ${GUEST.address}`);
-      await startRouter(network, lan);
-      await startProgram(guest, args);
+      await scene.startRouter();
+      await scene.startProgram(args);
 
       const stolen = await get(neighbour, "/latest/user-data");
       assertEquals(stolen.status, status);
       assertEquals(stolen.body === "", status === 403);
-      assertEquals((await get(guest, "/latest/user-data")).status, 200);
+      assertEquals((await scene.get("/latest/user-data")).status, 200);
       // From an address of its own that is not the listen address, the VM may ask.
-      assertEquals((await get(guest, "/latest/user-data", ["--interface", GUEST.address])).status, 200);
+      assertEquals((await scene.get("/latest/user-data", ["--interface", GUEST.address])).status, 200);
     }
   },
 );

@@ -1,10 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { OPTIONS, variableOf } from "../../lib/config/options.ts";
 import { binary } from "../support/binary.ts";
-import { createNetwork } from "../support/net/network.ts";
 import { runCommand } from "../support/net/process.ts";
-import { startProgram } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { createScene } from "../support/scene.ts";
 import { test } from "../support/test.ts";
 
 /** Runs the program where it ends before it would touch the network. */
@@ -59,8 +58,8 @@ for (const [what, args, says] of MISTAKES) {
 }
 
 networkTest("mdproxy4cs takes a flag before its variable, and the variable before the env file", {}, async () => {
-  await using network = await createNetwork();
-  const guest = await network.createHost("guest");
+  await using scene = await createScene({ router: "none", args: "none" });
+  const { guest } = scene;
   const file = "/etc/default/mdproxy4cs";
   await guest.must(["mount", "-t", "tmpfs", "tmpfs", "/etc/default"]);
   await guest.must(["tee", file], { input: "# as in /etc/default\nMDPROXY4CS_HTTP_LISTEN=9.9.9.1:1\n" });
@@ -74,15 +73,14 @@ networkTest("mdproxy4cs takes a flag before its variable, and the variable befor
 });
 
 networkTest("mdproxy4cs starts with an unknown log level, and says so", {}, async () => {
-  await using network = await createNetwork();
-  const guest = await network.createHost("guest");
-  const program = await startProgram(guest, [], { env: { MDPROXY4CS_LOG_LEVEL: "verbose" } });
+  await using scene = await createScene({ router: "none", env: { MDPROXY4CS_LOG_LEVEL: "verbose" } });
+  const { program } = scene;
   assertMatch(program.lines.join("\n"), /warn .*verbose.*using info/);
 });
 
 networkTest("mdproxy4cs logs to the end of a file, as text or as JSON", {}, async () => {
-  await using network = await createNetwork();
-  const guest = await network.createHost("guest");
+  await using scene = await createScene({ router: "none", args: "none" });
+  const { guest } = scene;
   await guest.must(["mount", "-t", "tmpfs", "tmpfs", "/var/log"]);
   const file = "/var/log/mdproxy4cs.log";
   await guest.must(["sh", "-c", `echo "an earlier line" > ${file}`]);

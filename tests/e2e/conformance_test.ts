@@ -1,15 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { binary } from "../support/binary.ts";
-import { createNetwork } from "../support/net/network.ts";
 import { latin1 } from "../support/latin1.ts";
-import { createExchange } from "../support/net/http.ts";
-import type { Exchange, RawResponse } from "../support/net/http.ts";
+import type { RawResponse } from "../support/net/http.ts";
 import { runCommand } from "../support/net/process.ts";
-import { createGuest, startProgram } from "../support/net/program.ts";
-import { startRelay } from "../support/net/relay.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { createScene } from "../support/scene.ts";
 import { WEB_SERVERS } from "../support/servers/metadata.ts";
-import { GUEST, startRouter } from "../support/servers/router.ts";
+import { GUEST } from "../support/servers/router.ts";
 import { CASES, EXTRA, METADATA } from "./conformance_cases.ts";
 import type { Case } from "./conformance_cases.ts";
 
@@ -30,23 +27,17 @@ for (const server of WEB_SERVERS) {
     `mdproxy4cs passes what ${server} answers: statuses, headers, bytes`,
     { programs: ["dnsmasq", server === "nginx" ? "nginx" : "apache2"] },
     async (context) => {
-      await using network = await createNetwork();
-      const lan = await network.createSegment();
-      const guest = await createGuest(network, lan);
-      await startRouter(network, lan, {
-        web: server,
-        metadata: { [GUEST.address]: METADATA },
-        extra: EXTRA[server],
+      await using scene = await createScene({
+        router: {
+          web: server,
+          metadata: { [GUEST.address]: METADATA },
+          extra: EXTRA[server],
+        },
+        args: ["--cache-ttl", "0"],
       });
-      const program = await startProgram(guest, ["--cache-ttl", "0"]);
-      const dial = await startRelay(network, guest);
-      const open = async (to: typeof ROUTER): Promise<Exchange & Disposable> => {
-        const connection = await dial(to.hostname, to.port);
-        return Object.assign(createExchange(connection), { [Symbol.dispose]: () => connection.close() });
-      };
-
+      const { program } = scene;
       const ask = async (to: typeof ROUTER, { target = "/latest/vm-id", method, headers, version }: Case) => {
-        using exchange = await open(to);
+        using exchange = await scene.open(to);
         const request = { target, headers: { ...headers, Connection: "close" } };
         await exchange.send(format({ ...request, ...(method && { method }), ...(version && { version }) }, to.host));
         return await exchange.receive(method);
@@ -66,7 +57,7 @@ for (const server of WEB_SERVERS) {
       }
 
       await context.step("two requests on one connection", async () => {
-        using exchange = await open(PROXY);
+        using exchange = await scene.open(PROXY);
         for (const target of ["/latest/vm-id", "/latest/user-data"]) {
           await exchange.send(format({ target }, PROXY.host));
           assertEquals((await exchange.receive()).body, bytesOf(METADATA[target.slice("/latest/".length)]!));
@@ -74,7 +65,7 @@ for (const server of WEB_SERVERS) {
       });
 
       await context.step("requests sent without waiting for the answers", async () => {
-        using exchange = await open(PROXY);
+        using exchange = await scene.open(PROXY);
         const keys = ["vm-id", "user-data", "instance-id", "empty", "local-ipv4"];
         await exchange.send(keys.map((key) => format({ target: `/latest/${key}` }, PROXY.host)).join(""));
         for (const key of keys) assertEquals((await exchange.receive()).body, bytesOf(METADATA[key]!), key);
@@ -82,7 +73,7 @@ for (const server of WEB_SERVERS) {
 
       await context.step("a client that goes away in the middle of a body", async () => {
         for (let i = 0; i < 5; i++) {
-          using exchange = await open(PROXY);
+          using exchange = await scene.open(PROXY);
           await exchange.send(format({ target: "/latest/huge" }, PROXY.host));
         }
         const { status } = await ask(PROXY, { what: "" });

@@ -1,19 +1,16 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/net/network.ts";
-import type { Host, Network, Segment } from "../support/net/network.ts";
-import { createGuest, get, programLine, startProgram } from "../support/net/program.ts";
+import { programLine } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { startRouter } from "../support/servers/router.ts";
+import { createScene } from "../support/scene.ts";
+import type { SceneOptions } from "../support/scene.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 
 const SERVERS = { programs: ["dnsmasq", "nginx", "busybox"] } as const;
 
 networkTest("mdproxy4cs discover prints what every source said, and exits 0 with a router", SERVERS, async () => {
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  await startRouter(network, lan);
+  await using scene = await createScene({ args: "none" });
+  const { guest } = scene;
   await guest.ip("route add default via 10.1.1.1");
   const { code, stdout, stderr } = await guest.run(programLine(["discover"]));
   assertEquals([code, stderr], [0, ""], stdout);
@@ -22,24 +19,19 @@ networkTest("mdproxy4cs discover prints what every source said, and exits 0 with
 });
 
 networkTest("mdproxy4cs discover --json says the same for programs", SERVERS, async () => {
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  await startRouter(network, lan);
+  await using scene = await createScene({ args: "none" });
+  const { guest } = scene;
   const { code, stdout } = await guest.run(programLine(["discover", "--json"]));
   const report = JSON.parse(stdout);
   assertEquals([code, report.router.address, report.router.source], [0, "10.1.1.1", "dhcp"]);
 });
 
 networkTest("mdproxy4cs discover runs beside the daemon", SERVERS, async () => {
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  await startRouter(network, lan);
-  await startProgram(guest);
+  await using scene = await createScene();
+  const { guest } = scene;
   const { code, stdout } = await guest.run(programLine(["discover"]));
   assertEquals(code, 0, stdout);
-  assertEquals((await get(guest, "/latest/meta-data/vm-id")).status, 200);
+  assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
 });
 
 /** What is wrong with the network, and what the last line has to name. */
@@ -48,70 +40,57 @@ const TROUBLES: readonly {
   readonly args?: readonly string[];
   /** Capabilities it is run without. */
   readonly without?: readonly string[];
-  readonly create: (network: Network, lan: Segment) => Promise<Host>;
+  /** The scene in which the program is not running. */
+  readonly scene: SceneOptions;
   readonly says: RegExp;
 }[] = [
   {
     what: "the interface has no address",
-    create: (network, lan) => createGuest(network, lan, { address: "" }),
+    scene: { router: "none", guest: "unaddressed" },
     says: /eth0.*no (IPv4 )?address/,
   },
   {
     what: "the interface does not exist",
-    create: (network) => network.createHost("guest"),
+    scene: { router: "none", guest: "unplugged" },
     says: /eth0 does not exist/,
   },
   {
     what: "the DHCP server serves no metadata",
-    create: async (network, lan) => {
-      await startRouter(network, lan, { web: "none" });
-      return createGuest(network, lan);
-    },
+    scene: { router: { web: "none" } },
     says: /10\.1\.1\.1.*metadata/,
   },
   {
     what: "the link is down",
-    create: async (network, lan) => {
-      const guest = await createGuest(network, lan);
-      await guest.ip("link set eth0 down");
-      return guest;
-    },
+    scene: { router: "none", prepare: ({ guest }) => guest.ip("link set eth0 down") },
     says: /eth0.*down/,
   },
   {
     what: "the router is outside of --allow-server",
     args: ["--allow-server", "10.9.0.0/16"],
-    create: async (network, lan) => {
-      await startRouter(network, lan);
-      return createGuest(network, lan);
-    },
+    scene: {},
     says: /10\.1\.1\.1.*--allow-server/,
   },
   {
     what: "the DHCP server answers to port 68 alone, which may not be had",
     without: ["net_bind_service"],
-    create: async (network, lan) => {
-      await startRouter(network, lan, { dhcp: "udhcpd" });
-      const guest = await createGuest(network, lan);
-      await guest.must(["sh", "-c", "echo 1024 > /proc/sys/net/ipv4/ip_unprivileged_port_start"]);
-      return guest;
+    scene: {
+      router: { dhcp: "udhcpd" },
+      prepare: ({ guest }) => guest.must(["sh", "-c", "echo 1024 > /proc/sys/net/ipv4/ip_unprivileged_port_start"]),
     },
     says: /port 68/,
   },
   {
     what: "nobody answers",
-    create: (network, lan) => createGuest(network, lan),
+    scene: { router: "none" },
     says: /DHCP/,
   },
 ];
 
-for (const { what, args = [], without = [], create, says } of TROUBLES) {
+for (const { what, args = [], without = [], scene: options, says } of TROUBLES) {
   networkTest(`mdproxy4cs discover exits 1 when ${what}, and ends with the likely cause`, SERVERS, async () => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await create(network, lan);
+    await using scene = await createScene({ ...options, args: "none" });
     const line = programLine(["discover", "--discovery-timeout", "2s", ...args], { without });
-    const { code, stdout, stderr } = await guest.run(line);
+    const { code, stdout, stderr } = await scene.guest.run(line);
     assertEquals(code, 1, stdout);
     const last = (stdout + stderr).trim().split("\n").at(-1)!;
     assertMatch(last, says, stdout);

@@ -1,12 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { createNetwork } from "../support/net/network.ts";
 import type { Host } from "../support/net/network.ts";
 import type { Process } from "../support/net/process.ts";
-import { createGuest, get, startProgram } from "../support/net/program.ts";
 import type { Answer } from "../support/net/program.ts";
 import { startScript } from "../support/net/script.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { startRouter } from "../support/servers/router.ts";
+import { createScene } from "../support/scene.ts";
 
 //   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router (dnsmasq, a web server that fails on demand)
 
@@ -73,13 +71,11 @@ networkTest(
   "whatever a router does wrong, the client gets an empty error or a visibly cut body, in time, and the next is served",
   { programs: ["dnsmasq"] },
   async (context) => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    const { host } = await startRouter(network, lan, { web: "none" });
+    await using scene = await createScene({ router: "none", args: "none" });
+    const { host } = await scene.startRouter({ web: "none" });
     let web = await startWeb(host);
-    const program = await startProgram(guest, DEADLINES);
-    assertEquals((await get(guest, "/latest/fine")).body, "fine");
+    const program = await scene.startProgram(DEADLINES);
+    assertEquals((await scene.get("/latest/fine")).body, "fine");
 
     const table: string[] = [];
     const judge = (what: string, answer: Answer, outcome: Outcome) => {
@@ -93,20 +89,20 @@ networkTest(
       else assert(outcome.includes(status) && body === "", said);
     };
     const isServedAgain = async () => {
-      const answer = await get(guest, "/latest/fine");
+      const answer = await scene.get("/latest/fine");
       assertEquals([answer.status, answer.body], [200, "fine"], program.lines.slice(-10).join("\n"));
     };
 
     for (const [path, outcome] of Object.entries(PATHS)) {
       await context.step(`${path.slice("/latest/".length).replaceAll("-", " ")}`, async () => {
-        judge(path, await get(guest, path), outcome);
+        judge(path, await scene.get(path), outcome);
         await isServedAgain();
       });
     }
     for (const [what, { strike, heal, outcome }] of Object.entries(CONDITIONS)) {
       await context.step(what, async () => {
         await strike(host, web);
-        judge(what, await get(guest, "/latest/fine"), outcome);
+        judge(what, await scene.get("/latest/fine"), outcome);
         web = (await heal(host, web) as Process | undefined) ?? web;
         await isServedAgain();
       });

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/net/network.ts";
-import { createGuest, get, PROXY, startProgram } from "../support/net/program.ts";
+import { PROXY } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { createScene, SERVERS } from "../support/scene.ts";
 import { countPackets } from "../support/servers/dhcp.ts";
 import { sampleMetadata, WEB_SERVERS } from "../support/servers/metadata.ts";
-import { GUEST, startRouter } from "../support/servers/router.ts";
+import { GUEST } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx or Apache)
 
@@ -13,23 +13,19 @@ for (const web of WEB_SERVERS) {
     `mdproxy4cs without flags serves every key, byte for byte, from a router with dnsmasq and ${web}`,
     { programs: ["dnsmasq", web === "nginx" ? "nginx" : "apache2"] },
     async () => {
-      await using network = await createNetwork();
-      const lan = await network.createSegment();
-      const guest = await createGuest(network, lan);
-      await startRouter(network, lan, { web });
-      await startProgram(guest);
+      await using scene = await createScene({ router: { web } });
 
       for (const [key, value] of Object.entries(sampleMetadata(GUEST.address))) {
         for (
           const path of key === "user-data" ? ["/latest/user-data"] : [`/latest/meta-data/${key}`, `/latest/${key}`]
         ) {
-          const { status, body } = await get(guest, path);
+          const { status, body } = await scene.get(path);
           assertEquals([path, status, body], [path, 200, value]);
         }
       }
-      const { body } = await get(guest, "/latest/meta-data/");
+      const { body } = await scene.get("/latest/meta-data/");
       assertEquals(body, Object.keys(sampleMetadata("")).filter((key) => key !== "user-data").join("\n") + "\n");
-      const missing = await get(guest, "/latest/meta-data/no-such-key");
+      const missing = await scene.get("/latest/meta-data/no-such-key");
       assertEquals([missing.status, missing.body], [404, ""], "the router's error page became a body");
     },
   );
@@ -37,15 +33,12 @@ for (const web of WEB_SERVERS) {
 
 networkTest(
   "mdproxy4cs costs the router one DHCP exchange for a hundred requests",
-  { programs: ["dnsmasq", "nginx"] },
+  SERVERS,
   async () => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    const router = await startRouter(network, lan);
-    await startProgram(guest, ["--cache-ttl", "0"]);
+    await using scene = await createScene({ args: ["--cache-ttl", "0"] });
+    const { guest, router } = scene;
 
-    assertEquals((await get(guest, "/latest/meta-data/instance-id")).status, 200);
+    assertEquals((await scene.get("/latest/meta-data/instance-id")).status, 200);
     const searched = countPackets(router.dhcp);
     const urls = Array.from({ length: 100 }, (_, i) => `${PROXY}/latest/meta-data/vm-id?${i}`);
     const { code, stdout } = await guest.run(["curl", "--silent", "--fail", ...urls]);
@@ -62,17 +55,15 @@ networkTest(
 
 networkTest(
   "a program without the right to port 68 finds the router by INFORM alone, and says so once",
-  { programs: ["dnsmasq", "nginx"] },
+  SERVERS,
   async () => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    const router = await startRouter(network, lan);
+    await using scene = await createScene({ args: "none" });
+    const { guest, router } = scene;
     await guest.must(["sh", "-c", "echo 1024 > /proc/sys/net/ipv4/ip_unprivileged_port_start"]);
     await guest.ip("address add 169.254.169.254/32 dev lo");
-    const program = await startProgram(guest, ["--cache-ttl", "0"], { without: ["net_bind_service", "net_admin"] });
+    const program = await scene.startProgram(["--cache-ttl", "0"], { without: ["net_bind_service", "net_admin"] });
 
-    assertEquals((await get(guest, "/latest/meta-data/instance-id")).status, 200);
+    assertEquals((await scene.get("/latest/meta-data/instance-id")).status, 200);
     const { DHCPINFORM = 0, DHCPDISCOVER = 0 } = countPackets(router.dhcp);
     assertEquals([DHCPINFORM > 0, DHCPDISCOVER], [true, 0]);
     const said = program.lines.filter((line) => line.includes("port 68"));
@@ -83,13 +74,10 @@ networkTest(
 
 networkTest(
   "a known router is asked from time to time whether it is still there, by INFORM",
-  { programs: ["dnsmasq", "nginx"] },
+  SERVERS,
   async () => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    const router = await startRouter(network, lan);
-    const program = await startProgram(guest, ["--confirm-interval", "200ms"]);
+    await using scene = await createScene({ args: ["--confirm-interval", "200ms"] });
+    const { router, program } = scene;
     await program.waitForLine(/\bfound the router\b/);
     const from = router.dhcp.lines.length;
     for (let asked = 0, at = from; asked < 3; asked++) {

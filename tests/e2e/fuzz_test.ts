@@ -1,14 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/net/network.ts";
 import type { Host } from "../support/net/network.ts";
 import { fromLatin1, latin1 } from "../support/latin1.ts";
 import { createExchange } from "../support/net/http.ts";
 import type { Process } from "../support/net/process.ts";
-import { createGuest, get, startProgram } from "../support/net/program.ts";
-import { startRelay } from "../support/net/relay.ts";
 import { startScript } from "../support/net/script.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { startRouter } from "../support/servers/router.ts";
+import { createScene } from "../support/scene.ts";
 import { composeRequest, createChance } from "./fuzz_requests.ts";
 
 /** How many requests, and of which seed: printed when one fails. */
@@ -33,29 +30,25 @@ networkTest(
     //   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router (dnsmasq, a recorder)
     //                         |
     //                         ------- 10.1.1.99 bystander (a recorder); one more on the guest's own port 80
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    const router = await startRouter(network, lan, { web: "none" });
-    const bystander = await network.createHost("bystander");
-    await lan.attach(bystander, { iface: "eth0", address: "10.1.1.99/24" });
+    await using scene = await createScene({ router: { web: "none" }, args: "none" });
+    const { guest, router } = scene;
+    const bystander = await scene.addHost("bystander", "10.1.1.99");
     const recorded = await startRecorder(router.host);
     const unheard = [await startRecorder(bystander), await startRecorder(guest)];
-    const program = await startProgram(guest, [
+    const program = await scene.startProgram([
       ...["--cache-ttl", "0", "--idle-timeout", "500ms", "--request-timeout", "5s", "--log-level", "debug"],
     ]);
-    assertEquals((await get(guest, "/latest/vm-id")).body, "recorded");
+    assertEquals((await scene.get("/latest/vm-id")).body, "recorded");
     const descriptors = () => [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length;
     const before = descriptors();
 
-    const dial = await startRelay(network, guest);
     const chance = createChance(SEED);
     let left = REQUESTS;
     const statuses: Record<string, number> = {};
     await Promise.all(Array.from({ length: AT_ONCE }, async () => {
       while (left-- > 0) {
         const request = composeRequest(chance, { own: OWN, foreign: ["10.1.1.99", "127.0.0.1", "10.1.1.50"] });
-        using connection = await dial(PROXY.address, PROXY.port);
+        using connection = await scene.dial(PROXY.address, PROXY.port);
         const exchange = createExchange(connection);
         // A decent request comes behind each, so that the connection ends whatever was made of it. A program that has
         // refused already may have closed it by then.
@@ -67,7 +60,7 @@ networkTest(
     }));
     console.log(`${REQUESTS} requests of seed ${SEED}: ${JSON.stringify(statuses)}, ${recorded.lines.length} passed`);
 
-    const { status, body } = await get(guest, "/latest/vm-id");
+    const { status, body } = await scene.get("/latest/vm-id");
     assertEquals([status, body], [200, "recorded"], program.lines.slice(-5).join("\n"));
     for (const line of recorded.lines.slice(1)) {
       const { head = "", rest = "" } = JSON.parse(line);

@@ -1,30 +1,28 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/net/network.ts";
-import { startRelay, writeAll } from "../support/net/relay.ts";
-import { createGuest, get, programLine, startProgram } from "../support/net/program.ts";
+import { writeAll } from "../support/net/relay.ts";
+import { programLine } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { createScene, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
-import { GUEST, startRouter } from "../support/servers/router.ts";
+import { GUEST } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 
-const SERVERS = { programs: ["dnsmasq", "nginx"] } as const;
 const LISTEN = { address: "169.254.169.254", port: 39724 };
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   networkTest(`${signal} lets a body that is on its way arrive whole, then the program exits 0`, SERVERS, async () => {
     const size = 1_000_000;
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    await startRouter(network, lan, {
-      metadata: { [GUEST.address]: { ...sampleMetadata(GUEST.address), "user-data": "x".repeat(size) } },
-      extra: "limit_rate 500k;",
+    await using scene = await createScene({
+      router: {
+        metadata: { [GUEST.address]: { ...sampleMetadata(GUEST.address), "user-data": "x".repeat(size) } },
+        extra: "limit_rate 500k;",
+      },
+      args: ["--cache-ttl", "0"],
     });
-    const program = await startProgram(guest, ["--cache-ttl", "0"]);
-    const dial = await startRelay(network, guest);
+    const { program } = scene;
 
-    using connection = await dial(LISTEN.address, LISTEN.port);
+    using connection = await scene.dial(LISTEN.address, LISTEN.port);
     const host = `Host: ${LISTEN.address}:${LISTEN.port}`;
     await writeAll(connection, new TextEncoder().encode(`GET /latest/user-data HTTP/1.1\r\n${host}\r\n\r\n`));
     const buffer = new Uint8Array(65_536);
@@ -41,48 +39,41 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 networkTest("a listen port that is taken is waited for", SERVERS, async () => {
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  await startRouter(network, lan);
-  const first = await startProgram(guest);
+  await using scene = await createScene();
+  const { guest, program: first } = scene;
   const second = guest.start(programLine([]));
   await second.waitForLine(/\banother program has the port\b/);
   await first.stop();
   await second.waitForLine(/\blistening\b/);
-  assertEquals((await get(guest, "/latest/meta-data/vm-id")).status, 200);
+  assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
 });
 
 networkTest("SIGHUP searches again and drops no request", SERVERS, async () => {
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  await startRouter(network, lan);
-  const program = await startProgram(guest, ["--cache-ttl", "0"]);
-  assertEquals((await get(guest, "/latest/meta-data/vm-id")).status, 200);
+  await using scene = await createScene({ args: ["--cache-ttl", "0"] });
+  const { program } = scene;
+  assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
   program.kill("SIGHUP");
   await program.waitForLine(/\breloaded\b/);
-  for (let i = 0; i < 10; i++) assertEquals((await get(guest, "/latest/meta-data/vm-id")).status, 200);
+  for (let i = 0; i < 10; i++) assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
 });
 
 networkTest("the listen address is added to lo once, and left alone when it is there", SERVERS, async () => {
-  await using network = await createNetwork();
-  const guest = await network.createHost("guest");
+  await using scene = await createScene({ guest: "unplugged", router: "none", args: "none" });
+  const { guest } = scene;
   const addresses = () => guest.must(["ip", "-4", "-brief", "address", "show", "dev", "lo"]);
   {
-    await using program = await startProgram(guest);
+    await using program = await scene.startProgram();
     assert(program.lines.some((line) => line.includes("added the listen address")));
     assertMatch(await addresses(), /169\.254\.169\.254\/32/);
   }
-  await using program = await startProgram(guest);
+  await using program = await scene.startProgram();
   assert(!program.lines.some((line) => line.includes("added the listen address")));
   assertEquals((await addresses()).match(/169\.254\.169\.254/g)?.length, 1);
 });
 
 networkTest("a listen address on another interface is refused with a sentence that says which", SERVERS, async () => {
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
+  await using scene = await createScene({ router: "none", args: "none" });
+  const { guest } = scene;
   await guest.ip("address add 169.254.169.254/32 dev eth0");
   const { code, stderr } = await guest.run(programLine());
   assertEquals(code, 1);
@@ -93,8 +84,8 @@ networkTest(
   "a listen address that may not be added is refused with a sentence that names the capability",
   SERVERS,
   async () => {
-    await using network = await createNetwork();
-    const guest = await network.createHost("guest");
+    await using scene = await createScene({ guest: "unplugged", router: "none", args: "none" });
+    const { guest } = scene;
     const { code, stderr } = await guest.run(programLine([], { without: ["net_admin"] }));
     assertEquals(code, 1);
     assertMatch(stderr, /Cannot add 169\.254\.169\.254 to lo: .*CAP_NET_ADMIN/);

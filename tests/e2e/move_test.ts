@@ -1,11 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { createNetwork } from "../support/net/network.ts";
 import type { Host } from "../support/net/network.ts";
-import { createGuest, get, getUntilGood, startProgram } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { createScene, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import type { Metadata } from "../support/servers/metadata.ts";
-import { GUEST, startRouter } from "../support/servers/router.ts";
+import { GUEST } from "../support/servers/router.ts";
 import { startVirtualRouter } from "../support/servers/virtual_router.ts";
 
 //   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router, until it fails
@@ -33,26 +32,24 @@ function toldBy(router: string): Readonly<Record<string, Metadata>> {
 
 networkTest(
   "a router that moves is found again, whatever became of its old address",
-  { programs: ["dnsmasq", "nginx"] },
+  SERVERS,
   async (context) => {
     const table: string[] = [];
     for (const { fate, strike } of FATES) {
       await context.step(`when at the old address ${fate}`, async () => {
-        await using network = await createNetwork();
-        const lan = await network.createSegment();
-        const guest = await createGuest(network, lan);
-        const old = await startRouter(network, lan, { metadata: toldBy("the-old") });
+        await using scene = await createScene({ router: { metadata: toldBy("the-old") }, args: "none" });
+        const { router: old } = scene;
         // Nothing kept: each success below is the successor's.
-        const program = await startProgram(guest, ["--cache-ttl", "0", "--stale-if-error", "0"]);
-        assertEquals((await get(guest, VM_ID)).body, "told-by-the-old");
+        const program = await scene.startProgram(["--cache-ttl", "0", "--stale-if-error", "0"]);
+        assertEquals((await scene.get(VM_ID)).body, "told-by-the-old");
 
         await old.stop();
         await strike(old.host);
-        const whileNobodyIs = get(guest, VM_ID);
-        await startRouter(network, lan, { name: "successor", address: "10.1.1.2", metadata: toldBy("the-new") });
+        const whileNobodyIs = scene.get(VM_ID);
+        await scene.startRouter({ name: "successor", address: "10.1.1.2", metadata: toldBy("the-new") });
         const startedAt = performance.now();
         const waiting = whileNobodyIs.then((answer) => ({ ...answer, totalMs: performance.now() - startedAt }));
-        const next = await getUntilGood(guest, VM_ID);
+        const next = await scene.getUntilGood(VM_ID);
 
         assertEquals([next.body, next.failures.length], ["told-by-the-new", 0], program.lines.join("\n"));
         const { status, body, totalMs } = await waiting;
@@ -70,42 +67,40 @@ networkTest(
 
 networkTest(
   "a router that is away answers no request and hangs none, and is served again when it is back elsewhere",
-  { programs: ["dnsmasq", "nginx"] },
+  SERVERS,
   async () => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    const router = await startRouter(network, lan);
-    await startProgram(guest, ["--cache-ttl", "0", "--stale-if-error", "0", "--request-timeout", "2s"]);
-    assertEquals((await get(guest, VM_ID)).status, 200);
+    await using scene = await createScene({
+      args: ["--cache-ttl", "0", "--stale-if-error", "0", "--request-timeout", "2s"],
+    });
+    const { router } = scene;
+    assertEquals((await scene.get(VM_ID)).status, 200);
 
     await router.stop();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => get(guest, VM_ID)));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => scene.get(VM_ID)));
     for (const { status, body } of answers) {
       assertEquals([status >= 502 && status <= 504, body], [true, ""], `answered with ${status}`);
     }
     await router.start("10.1.1.3");
-    const next = await getUntilGood(guest, VM_ID);
+    const next = await scene.getUntilGood(VM_ID);
     console.log(`served again ${next.totalMs} ms after the router was back, ${next.failures.length} requests failed`);
   },
 );
 
 networkTest(
   "a router that moves while nobody asks is found before the next request",
-  { programs: ["dnsmasq", "nginx"] },
+  SERVERS,
   async () => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    const router = await startRouter(network, lan);
-    const program = await startProgram(guest, ["--cache-ttl", "0", "--stale-if-error", "0", "--request-timeout", "1s"]);
-    assertEquals((await get(guest, VM_ID)).status, 200);
+    await using scene = await createScene({
+      args: ["--cache-ttl", "0", "--stale-if-error", "0", "--request-timeout", "1s"],
+    });
+    const { router, program } = scene;
+    assertEquals((await scene.get(VM_ID)).status, 200);
 
     await router.stop();
-    assertEquals((await get(guest, VM_ID)).body, "");
+    assertEquals((await scene.get(VM_ID)).body, "");
     await program.waitForLine(/\bthe router is suspect\b/);
     await router.start("10.1.1.4");
     await program.waitForLine(/\bthe router moved\b.*\baddress=10\.1\.1\.4\b/);
-    assertEquals((await get(guest, VM_ID)).status, 200);
+    assertEquals((await scene.get(VM_ID)).status, 200);
   },
 );

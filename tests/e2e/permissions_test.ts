@@ -1,10 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { permissionFlags } from "../../lib/system/permissions.ts";
 import { binary } from "../support/binary.ts";
-import { createNetwork } from "../support/net/network.ts";
-import { createGuest, get, startProgram } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { startRouter } from "../support/servers/router.ts";
+import { createScene } from "../support/scene.ts";
 import { filePath } from "../../tools/file_path.ts";
 
 //   guest 10.1.1.50 (a server on port 80 of loopback) ---- lan ---- 10.1.1.1 router (ports 80, 443, 8080)
@@ -15,13 +13,11 @@ const ALLOWED = ["run ip", "reach port 80 of the router"];
 const SERVERS = { programs: ["dnsmasq", "nginx", "busybox"] } as const;
 
 networkTest("the program's permissions allow what it needs and refuse everything else", SERVERS, async () => {
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  const router = await startRouter(network, lan, { extra: "listen 8080; listen 443;" });
+  await using scene = await createScene({ router: { extra: "listen 8080; listen 443;" }, args: "none" });
+  const { network, guest, router } = scene;
   // Where a try is not refused it must succeed, or nothing was shown.
   for (const port of [80, 8080]) guest.start(["busybox", "httpd", "-f", "-p", String(port), "-h", network.folder]);
-  assertEquals((await get(guest, "http://10.1.1.1:8080/latest/vm-id")).status, 200);
+  assertEquals((await scene.get("http://10.1.1.1:8080/latest/vm-id")).status, 200);
   assert(router.web.lines.length > 0);
 
   const probe = filePath("permissions_probe.ts", import.meta.url);
@@ -38,11 +34,11 @@ networkTest("the program's permissions allow what it needs and refuse everything
 });
 
 networkTest("the compiled program runs no other ip than the system's", SERVERS, async () => {
-  await using network = await createNetwork();
-  const guest = await network.createHost("guest");
+  await using scene = await createScene({ guest: "unplugged", router: "none", args: "none" });
+  const { guest } = scene;
   await guest.write("/run/bin/ip", "#!/bin/sh\ntouch /run/was-run\n");
   await guest.must(["chmod", "755", "/run/bin/ip"]);
-  await startProgram(guest, [], { env: { PATH: "/run/bin:/usr/bin:/bin" } });
+  await scene.startProgram([], { env: { PATH: "/run/bin:/usr/bin:/bin" } });
   assertEquals((await guest.run(["test", "-e", "/run/was-run"])).code, 1, "an ip found in PATH was run");
 });
 
@@ -50,8 +46,8 @@ networkTest(
   "the compiled program asks nothing of a server inside the VM, even if that is named as the router",
   SERVERS,
   async () => {
-    await using network = await createNetwork();
-    const guest = await network.createHost("guest");
+    await using scene = await createScene({ guest: "unplugged", router: "none", args: "none" });
+    const { network, guest } = scene;
     const inside = guest.start(["busybox", "httpd", "-f", "-vv", "-p", "80", "-h", network.folder]);
     for (const server of ["127.0.0.1", "127.9.9.9", "169.254.169.254", "0.0.0.0"]) {
       const program = guest.start([
@@ -59,7 +55,7 @@ networkTest(
         ...["--request-timeout", "1s", "--discovery-timeout", "1s"],
       ]);
       await Promise.race([program.waitForLine(/\blistening\b/).catch(() => {}), program.ended]);
-      const { status, body } = await get(guest, "/latest/user-data");
+      const { status, body } = await scene.get("/latest/user-data");
       assertEquals(body, "");
       assert(status === 0 || status >= 502, `answered ${status}`);
       await program.stop();
@@ -69,29 +65,27 @@ networkTest(
 );
 
 networkTest("the compiled program neither reads nor writes outside its folders", SERVERS, async () => {
-  await using network = await createNetwork();
-  const guest = await network.createHost("guest");
+  await using scene = await createScene({ guest: "unplugged", router: "none", args: "none" });
+  const { guest } = scene;
   const reading = await guest.run([binary(), "--env-file", "/etc/passwd"]);
   assertEquals(reading.code, 78);
   assertMatch(reading.stderr, /may only read in/);
-  const writing = await startProgram(guest, ["--log-file", "/etc/mdproxy4cs-probe.log"]);
+  const writing = await scene.startProgram(["--log-file", "/etc/mdproxy4cs-probe.log"]);
   assertMatch(writing.lines.join("\n"), /warn .*logging to standard output instead/);
   assertEquals((await guest.run(["test", "-e", "/etc/mdproxy4cs-probe.log"])).code, 1);
 });
 
 networkTest("the compiled program ignores what its environment says of proxies and of Deno", SERVERS, async () => {
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  await startRouter(network, lan);
-  await startProgram(guest, [], {
-    env: {
-      HTTP_PROXY: "http://127.0.0.1:9",
-      http_proxy: "http://127.0.0.1:9",
-      ALL_PROXY: "socks5://127.0.0.1:9",
-      DENO_PERMISSION_BROKER_PATH: "",
-      DENO_DIR: "/proc",
+  await using scene = await createScene({
+    ...{
+      env: {
+        HTTP_PROXY: "http://127.0.0.1:9",
+        http_proxy: "http://127.0.0.1:9",
+        ALL_PROXY: "socks5://127.0.0.1:9",
+        DENO_PERMISSION_BROKER_PATH: "",
+        DENO_DIR: "/proc",
+      },
     },
   });
-  assertEquals((await get(guest, "/latest/meta-data/vm-id")).status, 200);
+  assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
 });

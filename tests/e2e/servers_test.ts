@@ -1,13 +1,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/net/network.ts";
-import { createGuest, get, startProgram } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { createScene } from "../support/scene.ts";
 import type { Program } from "../support/packages.ts";
 import type { DhcpServer } from "../support/servers/dhcp.ts";
 import { startDhcpClient } from "../support/servers/dhcp_client.ts";
 import type { DhcpClient } from "../support/servers/dhcp_client.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
-import { GUEST, startRouter } from "../support/servers/router.ts";
+import { GUEST } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (a DHCP server, nginx)
 
@@ -49,14 +48,16 @@ for (const [dhcp, client] of PAIRS) {
       root: client === "networkd", // it insists on becoming a user of its own
     },
     async () => {
-      await using network = await createNetwork();
-      const lan = await network.createSegment();
-      const guest = await createGuest(network, lan, client === undefined ? {} : { address: "" });
-      await startRouter(network, lan, { dhcp });
+      await using scene = await createScene({
+        guest: client === undefined ? "addressed" : "unaddressed",
+        router: { dhcp },
+        args: "none",
+      });
+      const { network, guest } = scene;
       if (client !== undefined) await startDhcpClient(network, guest, { client });
 
-      const program = await startProgram(guest, ["--discovery", "dhcp"]);
-      const { status, body } = await get(guest, "/latest/meta-data/instance-id");
+      const program = await scene.startProgram(["--discovery", "dhcp"]);
+      const { status, body } = await scene.get("/latest/meta-data/instance-id");
       assertEquals([status, body], [200, sampleMetadata(GUEST.address)["instance-id"]]);
       assertMatch(program.lines.join("\n"), /address=10\.1\.1\.1 .*source=dhcp/);
     },

@@ -1,14 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { memoryOf } from "../../tools/bench/measure.ts";
-import { createNetwork } from "../support/net/network.ts";
 import type { Host } from "../support/net/network.ts";
 import { PATIENCE_MS } from "../support/net/process.ts";
 import type { Process } from "../support/net/process.ts";
-import { createGuest, get, PROXY, startProgram } from "../support/net/program.ts";
+import { PROXY } from "../support/net/program.ts";
 import { startScript } from "../support/net/script.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { createScene, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
-import { GUEST, startRouter } from "../support/servers/router.ts";
+import { GUEST } from "../support/servers/router.ts";
 import type { Router } from "../support/servers/router.ts";
 import type { SoakOptions, SoakReport } from "./soak_client.ts";
 
@@ -28,14 +28,14 @@ const EXPECTED = Object.fromEntries(
 
 networkTest(
   "thousands of requests while the router restarts and moves: no wrong answer, no leak",
-  { programs: ["dnsmasq", "nginx"] },
+  SERVERS,
   async () => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    const router = await startRouter(network, lan, { metadata: { [GUEST.address]: METADATA } });
-    const program = await startProgram(guest, ["--idle-timeout", "5s"]);
-    assertEquals((await get(guest, "/latest/user-data")).status, 200);
+    await using scene = await createScene({
+      router: { metadata: { [GUEST.address]: METADATA } },
+      args: ["--idle-timeout", "5s"],
+    });
+    const { guest, router, program } = scene;
+    assertEquals((await scene.get("/latest/user-data")).status, 200);
 
     await soak(guest, WARM_UP).report;
     const before = await settled(program);
@@ -63,20 +63,20 @@ networkTest(
 
 networkTest(
   "memory that load took is given back when nobody asks",
-  { programs: ["dnsmasq", "nginx"] },
+  SERVERS,
   async () => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    await startRouter(network, lan, { metadata: { [GUEST.address]: METADATA } });
-    const program = await startProgram(guest, ["--idle-timeout", "1s", "--log-level", "debug"]);
+    await using scene = await createScene({
+      router: { metadata: { [GUEST.address]: METADATA } },
+      args: ["--idle-timeout", "1s", "--log-level", "debug"],
+    });
+    const { guest, program } = scene;
     await soak(guest, WARM_UP).report;
     const before = await memoryOf(program.pid);
     await program.waitForLine(/ gave memory back$/);
     const after = await memoryOf(program.pid);
     console.log(`after ${WARM_UP} requests: ${JSON.stringify(before)}\nat rest: ${JSON.stringify(after)}`);
     assert(after.privateMib < before.privateMib * 0.9, "hardly any memory was given back");
-    assertEquals((await get(guest, "/latest/user-data")).status, 200);
+    assertEquals((await scene.get("/latest/user-data")).status, 200);
   },
 );
 

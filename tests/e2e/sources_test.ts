@@ -1,13 +1,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/net/network.ts";
 import type { Host, Network } from "../support/net/network.ts";
-import { createGuest, get, getUntilGood, startProgram } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import type { Needs } from "../support/net/network_test.ts";
+import { createScene, SERVERS } from "../support/scene.ts";
 import { startDhcpClient } from "../support/servers/dhcp_client.ts";
 import type { DhcpClient } from "../support/servers/dhcp_client.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
-import { GUEST, startRouter } from "../support/servers/router.ts";
+import { GUEST } from "../support/servers/router.ts";
 import type { Router } from "../support/servers/router.ts";
 import { SOURCE_NAMES } from "../../lib/config/options.ts";
 import type { SourceName } from "../../lib/config/options.ts";
@@ -51,16 +50,18 @@ for (const [source, { needs, client, prepare, args = [] }] of Object.entries(SOU
     `discovery finds the router through ${source} alone, while DHCP is silent`,
     { ...needs, programs: ["dnsmasq", "nginx", ...(needs?.programs ?? [])] },
     async () => {
-      await using network = await createNetwork();
-      const lan = await network.createSegment();
-      const guest = await createGuest(network, lan, client === undefined ? {} : { address: "" });
-      const router = await startRouter(network, lan, { dataServer: "10.1.1.1" });
+      await using scene = await createScene({
+        guest: client === undefined ? "addressed" : "unaddressed",
+        router: { dataServer: "10.1.1.1" },
+        args: "none",
+      });
+      const { network, guest, router } = scene;
       if (client !== undefined) await startDhcpClient(network, guest, { client });
       await fallSilent(network, router);
       await prepare?.(guest);
 
-      const program = await startProgram(guest, ["--discovery", `dhcp,${source}`, ...args]);
-      const { body } = await getUntilGood(guest, "/latest/meta-data/instance-id");
+      const program = await scene.startProgram(["--discovery", `dhcp,${source}`, ...args]);
+      const { body } = await scene.getUntilGood("/latest/meta-data/instance-id");
       assertEquals(body, INSTANCE_ID);
       assertMatch(program.lines.join("\n"), new RegExp(`address=10\\.1\\.1\\.1 .*source=${source}\\b`));
     },
@@ -69,34 +70,32 @@ for (const [source, { needs, client, prepare, args = [] }] of Object.entries(SOU
 
 networkTest(
   "discovery with every source prefers live DHCP to what others say",
-  { programs: ["dnsmasq", "nginx"] },
+  SERVERS,
   async () => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    await startRouter(network, lan, { dataServer: "10.1.1.1" });
+    await using scene = await createScene({ router: { dataServer: "10.1.1.1" }, args: "none" });
+    const { guest } = scene;
     for (const source of SOURCE_NAMES) await SOURCES[source]?.prepare?.(guest);
 
-    const program = await startProgram(guest);
-    assertEquals((await get(guest, "/latest/meta-data/instance-id")).body, INSTANCE_ID);
+    const program = await scene.startProgram();
+    assertEquals((await scene.get("/latest/meta-data/instance-id")).body, INSTANCE_ID);
     assertMatch(program.lines.join("\n"), /address=10\.1\.1\.1 .*source=dhcp\b/);
   },
 );
 
 networkTest(
   "a request is answered with an empty 503 while nobody knows a router, and served once somebody does",
-  { programs: ["dnsmasq", "nginx"] },
+  SERVERS,
   async () => {
-    await using network = await createNetwork();
-    const lan = await network.createSegment();
-    const guest = await createGuest(network, lan);
-    await startProgram(guest, ["--request-timeout", "2s", "--discovery-timeout", "2s"]);
+    await using scene = await createScene({
+      router: "none",
+      args: ["--request-timeout", "2s", "--discovery-timeout", "2s"],
+    });
 
-    const { status, body } = await get(guest, "/latest/user-data");
+    const { status, body } = await scene.get("/latest/user-data");
     assertEquals([status, body], [503, ""]);
 
-    await startRouter(network, lan);
-    const answer = await getUntilGood(guest, "/latest/user-data");
+    await scene.startRouter();
+    const answer = await scene.getUntilGood("/latest/user-data");
     assertEquals(answer.body, sampleMetadata(GUEST.address)["user-data"]);
     console.log(`found ${answer.totalMs} ms after the router came up`);
   },

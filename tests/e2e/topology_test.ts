@@ -1,13 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createNetwork } from "../support/net/network.ts";
-import { createGuest, get, getUntilGood, startProgram } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { createScene, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import type { Metadata } from "../support/servers/metadata.ts";
 import { GUEST, startRouter } from "../support/servers/router.ts";
 import { startVirtualRouter } from "../support/servers/virtual_router.ts";
 
-const PROGRAMS = { programs: ["dnsmasq", "nginx"] } as const;
 const INSTANCE_ID = "/latest/meta-data/instance-id";
 
 /** The metadata of the usual guest as a certain router tells it. */
@@ -15,98 +13,86 @@ function toldBy(router: string): Metadata {
   return { ...sampleMetadata(GUEST.address), "instance-id": `i-told-by-${router}` };
 }
 
-networkTest("the right one of two DHCP servers is used from the first request on", PROGRAMS, async () => {
+networkTest("the right one of two DHCP servers is used from the first request on", SERVERS, async () => {
   //   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router (dnsmasq, nginx)
   //                         |
   //                         ------- 10.1.1.9 other (dnsmasq, nothing on port 80)
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  await startRouter(network, lan, { name: "other", address: "10.1.1.9", web: "none" });
-  await startRouter(network, lan, { metadata: { [GUEST.address]: toldBy("router") } });
+  await using scene = await createScene({ router: { name: "other", address: "10.1.1.9", web: "none" }, args: "none" });
+  await scene.startRouter({ metadata: { [GUEST.address]: toldBy("router") } });
 
-  const program = await startProgram(guest);
-  const { status, body } = await get(guest, INSTANCE_ID);
+  const program = await scene.startProgram();
+  const { status, body } = await scene.get(INSTANCE_ID);
   assertEquals([status, body], [200, "i-told-by-router"]);
   assertMatch(program.lines.join("\n"), /10\.1\.1\.9/, "the server that is no router is not named in the log");
 });
 
-networkTest("a rogue DHCP server that answers first loses where it has no metadata", PROGRAMS, async () => {
+networkTest("a rogue DHCP server that answers first loses where it has no metadata", SERVERS, async () => {
   //   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router (dnsmasq, nginx: up only when the rogue has answered)
   //                         |
   //                         ------- 10.1.1.66 rogue (DHCP, an error page for everything)
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  const host = await network.createHost("rogue");
-  await lan.attach(host, { iface: "eth0", address: "10.1.1.66/24" });
+  await using scene = await createScene({ router: "none", args: "none" });
+  const host = await scene.addHost("rogue", "10.1.1.66");
   const rogue = await startVirtualRouter(host, {
     address: "10.1.1.66",
     guests: [{ ...GUEST, metadata: {} }],
   });
 
-  await startProgram(guest);
+  await scene.startProgram();
   await rogue.waitForLine(/said DHCP/);
-  await startRouter(network, lan, { metadata: { [GUEST.address]: toldBy("router") } });
-  assertEquals((await getUntilGood(guest, INSTANCE_ID)).body, "i-told-by-router");
+  await scene.startRouter({ metadata: { [GUEST.address]: toldBy("router") } });
+  assertEquals((await scene.getUntilGood(INSTANCE_ID)).body, "i-told-by-router");
 });
 
-networkTest("--allow-server keeps out a rogue that answers first and has metadata", PROGRAMS, async () => {
+networkTest("--allow-server keeps out a rogue that answers first and has metadata", SERVERS, async () => {
   //   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router (dnsmasq, nginx: up only when the rogue has answered)
   //                         |
   //                         ------- 10.1.1.66 rogue (DHCP, metadata of its own making)
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
-  const host = await network.createHost("rogue");
-  await lan.attach(host, { iface: "eth0", address: "10.1.1.66/24" });
+  await using scene = await createScene({ router: "none", args: "none" });
+  const host = await scene.addHost("rogue", "10.1.1.66");
   const rogue = await startVirtualRouter(host, {
     address: "10.1.1.66",
     guests: [{ ...GUEST, metadata: toldBy("rogue") }],
   });
 
-  await startProgram(guest, ["--allow-server", "10.1.1.0/29"]);
+  await scene.startProgram(["--allow-server", "10.1.1.0/29"]);
   await rogue.waitForLine(/said DHCP/);
-  await startRouter(network, lan, { metadata: { [GUEST.address]: toldBy("router") } });
-  assertEquals((await getUntilGood(guest, INSTANCE_ID)).body, "i-told-by-router");
+  await scene.startRouter({ metadata: { [GUEST.address]: toldBy("router") } });
+  assertEquals((await scene.getUntilGood(INSTANCE_ID)).body, "i-told-by-router");
   assert(!rogue.lines.some((line) => line.includes("GET")), "the rogue was asked for metadata");
 });
 
-networkTest("a router that is not the gateway is found on a shared network", PROGRAMS, async () => {
+networkTest("a router that is not the gateway is found on a shared network", SERVERS, async () => {
   //   guest 10.1.1.50 ---- lan ---- 10.1.1.254 gateway (serves error pages on port 80)
   //                         |
   //                         ------- 10.1.1.7 router (dnsmasq, nginx)
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
+  await using scene = await createScene({ router: "none", args: "none" });
+  const { guest } = scene;
   await guest.ip("route add default via 10.1.1.254");
-  await startRouter(network, lan, { name: "gateway", address: "10.1.1.254", dhcp: "none", metadata: {} });
-  await startRouter(network, lan, {
+  await scene.startRouter({ name: "gateway", address: "10.1.1.254", dhcp: "none", metadata: {} });
+  await scene.startRouter({
     address: "10.1.1.7",
     gateway: "10.1.1.254",
     metadata: { [GUEST.address]: toldBy("router") },
   });
-  await startProgram(guest);
-  assertEquals((await get(guest, INSTANCE_ID)).body, "i-told-by-router");
+  await scene.startProgram();
+  assertEquals((await scene.get(INSTANCE_ID)).body, "i-told-by-router");
 });
 
-networkTest("the redundant partner takes over the address without a failed request", PROGRAMS, async () => {
+networkTest("the redundant partner takes over the address without a failed request", SERVERS, async () => {
   //   guest 10.1.1.50 ---- lan ---- master, 10.1.1.1 until it fails
   //                         |
   //                         ------- backup, 10.1.1.1 from then on, another MAC
-  await using network = await createNetwork();
-  const lan = await network.createSegment();
-  const guest = await createGuest(network, lan);
+  await using scene = await createScene({ router: "none", args: "none" });
   const metadata = (name: string) => ({ [GUEST.address]: toldBy(name) });
-  const master = await startRouter(network, lan, { name: "master", metadata: metadata("master") });
-  const program = await startProgram(guest, ["--cache-ttl", "0", "--stale-if-error", "0"]);
-  assertEquals((await get(guest, INSTANCE_ID)).body, "i-told-by-master");
+  const master = await scene.startRouter({ name: "master", metadata: metadata("master") });
+  const program = await scene.startProgram(["--cache-ttl", "0", "--stale-if-error", "0"]);
+  assertEquals((await scene.get(INSTANCE_ID)).body, "i-told-by-master");
 
   // The master dies with a request in its hands; the backup comes up as keepalived brings it up, announcing itself.
   master.web.kill("SIGSTOP");
-  const inFlight = get(guest, INSTANCE_ID);
+  const inFlight = scene.get(INSTANCE_ID);
   await master.host.ip("link set eth0 down");
-  const backup = await startRouter(network, lan, {
+  const backup = await scene.startRouter({
     name: "backup",
     address: "10.1.1.2",
     metadata: metadata("backup"),
@@ -124,22 +110,24 @@ networkTest("the redundant partner takes over the address without a failed reque
   assertEquals([status, body], [200, "i-told-by-backup"], program.lines.join("\n"));
   console.log(`the request in flight was answered by the backup after ${elapsedMs} ms`);
   for (let i = 0; i < 20; i++) {
-    const { status, body } = await get(guest, INSTANCE_ID);
+    const { status, body } = await scene.get(INSTANCE_ID);
     assertEquals([status, body], [200, "i-told-by-backup"]);
   }
 });
 
 networkTest(
   "each of two interfaces has its own router, and --iname auto begins with the default route's",
-  PROGRAMS,
+  SERVERS,
   async () => {
     //   router-a 10.1.1.1 ---- a ---- 10.1.1.50 eth0 guest eth1 10.2.2.50 ---- b ---- 10.2.2.1 router-b
-    await using network = await createNetwork();
-    const [a, b] = [await network.createSegment(), await network.createSegment()];
-    const guest = await createGuest(network, a);
+    await using scene = await createScene({
+      router: { name: "router-a", metadata: { [GUEST.address]: toldBy("a") } },
+      args: "none",
+    });
+    const { network, guest } = scene;
+    const b = await network.createSegment();
     const second = { mac: "02:00:0a:02:02:32", address: "10.2.2.50", name: "vm-1" };
     await b.attach(guest, { iface: "eth1", mac: second.mac, address: `${second.address}/24` });
-    await startRouter(network, a, { name: "router-a", metadata: { [GUEST.address]: toldBy("a") } });
     const routerB = await startRouter(network, b, {
       name: "router-b",
       address: "10.2.2.1",
@@ -149,8 +137,8 @@ networkTest(
     await guest.ip("route add default via 10.2.2.1");
 
     const told = async (args: readonly string[]) => {
-      await using _program = await startProgram(guest, args);
-      return (await getUntilGood(guest, INSTANCE_ID)).body;
+      await using _program = await scene.startProgram(args);
+      return (await scene.getUntilGood(INSTANCE_ID)).body;
     };
     assertEquals(await told([]), "i-told-by-a");
     assertEquals(await told(["--iname", "eth1"]), "i-told-by-b");
