@@ -13,6 +13,7 @@ import { formatHelp } from "./lib/config/help.ts";
 import { readConfig } from "./lib/config/read_config.ts";
 import { runDaemon } from "./lib/daemon.ts";
 import { BUILD } from "./lib/system/build_info.ts";
+import { dropLateVariables, findEarlyVariables } from "./lib/system/runtime_environment.ts";
 import { readEnvFile } from "./lib/system/read_env_file.ts";
 import { describeError, escapeControls } from "./lib/telemetry/log.ts";
 
@@ -37,7 +38,9 @@ async function main(argv: readonly string[]): Promise<number> {
     environment: (variable) => Deno.env.get(variable),
     file: args.envFile === undefined ? undefined : { path: args.envFile, text: readFile(args.envFile) },
   });
-  return args.command === "serve" ? await runDaemon(config) : await runCommand(args, config);
+  if (args.command !== "serve") return await runCommand(args, config);
+  refuseBackDoors();
+  return await runDaemon(config);
 }
 
 /** Imports late: what only an operator asks for costs nothing at boot. */
@@ -50,6 +53,13 @@ async function runCommand({ command, json }: Arguments, config: Config): Promise
     default:
       throw new ConfigError(`the command '${command}' is not there yet`);
   }
+}
+
+/** A server of secrets does not run with a runtime that was told otherwise behind its back. */
+function refuseBackDoors(): void {
+  dropLateVariables();
+  const found = findEarlyVariables();
+  if (found.length > 0) throw new ConfigError(`the environment sets ${found.join(", and ")}: unset it`);
 }
 
 function readFile(path: string): string {

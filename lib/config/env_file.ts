@@ -35,11 +35,11 @@ export function parseEnvFile(text: string): EnvFile {
     if (equals !== "=") continue;
     const name = key.trimEnd();
     const { value, isOpen } = takeValue(scan);
-    if (isOpen) problems.push(`a quote behind ${name} is never closed`);
+    if (isOpen) problems.push(`the quote behind ${name} is never closed: nothing below it counts`);
     if (/^export[ \t]+MDPROXY4CS_/.test(name)) problems.push(`"${name}" is no variable: leave out "export"`);
     if (!/^MDPROXY4CS_\w*$/.test(name)) continue;
     const line = toPlainLine(name, value);
-    if (line === undefined) problems.push(`the value of ${name} cannot be used`);
+    if (line === undefined) problems.push(`the value of ${name} goes over several lines, or has both kinds of quotes`);
     else values.set(name, parseLine(line)[name] ?? "");
   }
   return { values, problems };
@@ -70,7 +70,7 @@ function takeValue(scan: Scanner): { readonly value: string; readonly isOpen: bo
     const [piece, single, singleEnd, double, doubleEnd] = scan.take(QUOTED);
     if (piece === undefined) break;
     value += single ?? double!.replace(/\\([^])/g, (pair, escaped) => unescape(pair, escaped));
-    if ((singleEnd ?? doubleEnd) === "") return { value, isOpen: true };
+    if ((singleEnd ?? doubleEnd) === "") return { value: value.trimEnd(), isOpen: true };
   }
   const [, bare = ""] = scan.take(BARE);
   value += bare.replace(/(?<!\\)[ \t]+$/, "").replace(/\\([^]?)/g, (_, escaped) => escaped === "\n" ? "" : escaped);

@@ -1,0 +1,83 @@
+/**
+ * Env files and what systemd makes of them (systemd.exec(5), `EnvironmentFile=`): what the program must make of them too,
+ * whichever library reads its lines. The boot test asks systemd itself.
+ *
+ * @module
+ */
+
+/** A text, and the program's variables in it. */
+export type EnvFileCase = readonly [what: string, text: string, values: Readonly<Record<string, string>>];
+
+const A = "MDPROXY4CS_INAME";
+const B = "MDPROXY4CS_SERVER";
+
+/** Each is a whole file. */
+export const ENV_FILE_CASES: readonly EnvFileCase[] = [
+  ["nothing", "", {}],
+  ["a line", `${A}=eth1\n`, { [A]: "eth1" }],
+  ["a line without its end", `${A}=eth1`, { [A]: "eth1" }],
+  ["two lines", `${A}=eth1\n${B}=10.1.1.1\n`, { [A]: "eth1", [B]: "10.1.1.1" }],
+  ["lines that end as in DOS", `${A}=eth1\r\n${B}=10.1.1.1\r\n`, { [A]: "eth1", [B]: "10.1.1.1" }],
+  ["blank lines", `\n\n  \n${A}=eth1\n\n`, { [A]: "eth1" }],
+  ["no value", `${A}=\n${B}=1\n`, { [A]: "", [B]: "1" }],
+  ["no value at the end", `${A}=`, { [A]: "" }],
+  ["an empty value in quotes", `${A}=""\n${B}=''\n`, { [A]: "", [B]: "" }],
+  ["a name alone", `${A}\n${B}=1\n`, { [B]: "1" }],
+  ["a colon in the place of the equals sign", `${A}: eth1\n${B}=1\n`, { [B]: "1" }],
+  ["the last of two", `${A}=eth1\n${A}=eth2\n`, { [A]: "eth2" }],
+  ["blanks around a line", `  ${A}=eth1  \n`, { [A]: "eth1" }],
+  ["tabs around a line", `\t${A}=eth1\t\n`, { [A]: "eth1" }],
+  ["blanks around the equals sign", `${A} = eth1\n`, { [A]: "eth1" }],
+  ["blanks inside a value", `${A}=a  b\n`, { [A]: "a  b" }],
+  ["a comment", `# ${A}=eth1\n${B}=1\n`, { [B]: "1" }],
+  ["a comment with a semicolon", `; ${A}=eth1\n${B}=1\n`, { [B]: "1" }],
+  ["a comment with a quote", `# it's\n${A}=eth1\n`, { [A]: "eth1" }],
+  ["a number sign inside a value", `${A}=a#b\n`, { [A]: "a#b" }],
+  ["a number sign behind a blank: no comment", `${A}=eth1 # the first\n`, { [A]: "eth1 # the first" }],
+  ["a number sign in quotes", `${A}="eth1 # x"\n`, { [A]: "eth1 # x" }],
+  ["a value that begins with a number sign", `${A}=#eth1\n`, { [A]: "#eth1" }],
+  ["double quotes", `${A}="eth 1"\n`, { [A]: "eth 1" }],
+  ["single quotes", `${A}='eth 1'\n`, { [A]: "eth 1" }],
+  ["backquotes, which are none", `${A}=\`eth1\`\n`, { [A]: "`eth1`" }],
+  ["blanks in quotes", `${A}="  eth1  "\n`, { [A]: "  eth1  " }],
+  ["blanks behind quotes", `${A}="eth1"  \n`, { [A]: "eth1" }],
+  ["blanks before quotes", `${A}=  "eth1"\n`, { [A]: "eth1" }],
+  ["a comment behind quotes: no comment", `${A}="eth1" # x\n`, { [A]: "eth1# x" }],
+  ["quotes beside quotes", `${A}="et"'h1'\n`, { [A]: "eth1" }],
+  ["quotes and then none", `${A}="et"h1\n`, { [A]: "eth1" }],
+  ["a quote inside a value", `${A}=it's\n${B}=1\n`, { [A]: "it's", [B]: "1" }],
+  ["two quotes inside a value", `${A}=a"b"c\n`, { [A]: 'a"b"c' }],
+  ["a single quote in double quotes", `${A}="it's"\n`, { [A]: "it's" }],
+  ["double quotes in single quotes", `${A}='say "x"'\n`, { [A]: 'say "x"' }],
+  ["an escaped quote in double quotes", `${A}="say \\"x\\""\n`, { [A]: 'say "x"' }],
+  ["a backslash before a letter in double quotes", `${A}="a\\nb"\n`, { [A]: "a\\nb" }],
+  ["a backslash before a dollar in double quotes", `${A}="a\\$b"\n`, { [A]: "a$b" }],
+  ["two backslashes in double quotes", `${A}="a\\\\b"\n`, { [A]: "a\\b" }],
+  ["a backslash in single quotes", `${A}='a\\b'\n`, { [A]: "a\\b" }],
+  ["a backslash before the end of single quotes", `${A}='a\\'\n${B}='1'\n`, { [A]: "a\\", [B]: "1" }],
+  ["a backslash outside of quotes", `${A}=a\\bc\n`, { [A]: "abc" }],
+  ["an escaped blank at the end", `${A}=a\\ \n`, { [A]: "a " }],
+  ["a line that goes on in the next", `${A}=et\\\nh1\n`, { [A]: "eth1" }],
+  ["double quotes that go on in the next line", `${A}="et\\\nh1"\n`, { [A]: "eth1" }],
+  ["a dollar", `${A}=$HOME\n`, { [A]: "$HOME" }],
+  ["two dollars", `${A}=pa$$word\n`, { [A]: "pa$$word" }],
+  ["a dollar in braces", `${A}=\${HOME}/x\n`, { [A]: "${HOME}/x" }],
+  ["a dollar with a default", `${A}=\${NOPE:-eth1}\n`, { [A]: "${NOPE:-eth1}" }],
+  ["a dollar in double quotes", `${A}="$HOME"\n`, { [A]: "$HOME" }],
+  ["a reference to another line", `${B}=1\n${A}=$${B}\n`, { [B]: "1", [A]: `$${B}` }],
+  ["a reference to itself", `${A}=$${A}:x\n`, { [A]: `$${A}:x` }],
+  ["a command", `${A}=$(id)\n`, { [A]: "$(id)" }],
+  ["export, which systemd does not know", `export ${A}=eth1\n${B}=1\n`, { [B]: "1" }],
+  ["an equals sign in a value", `${A}=a=b\n`, { [A]: "a=b" }],
+  ["umlauts", `${A}=Stra\u00dfe\n`, { [A]: "Stra\u00dfe" }],
+  ["another program's path", `PATH=$PATH:/x\n${A}=eth1\n`, { [A]: "eth1" }],
+  ["another program's password", `PASSWORD=pa$$word\${x\n${A}=eth1\n`, { [A]: "eth1" }],
+  ["another program's quote", `NAME=it's\n${A}=eth1\n`, { [A]: "eth1" }],
+  ["another program's lines in quotes", `TEXT="one\n${A}=eth9\n"\n${B}=1\n`, { [B]: "1" }],
+  ["another program's empty name", `=x\n${A}=eth1\n`, { [A]: "eth1" }],
+  ["a name with a prefix", `X${A}=eth9\n${B}=1\n`, { [B]: "1" }],
+  ["a name in small letters", `${A.toLowerCase()}=eth9\n${B}=1\n`, { [B]: "1" }],
+  ["what is no assignment", `[Section]\n<xml>\n${A}=eth1\n`, { [A]: "eth1" }],
+  ["a quote that another program never closes", `TEXT="one\n${A}=eth9\n`, {}],
+  ["a quote of its own that is never closed", `${B}=1\n${A}="eth1\n`, { [B]: "1", [A]: "eth1" }],
+];
