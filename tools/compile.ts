@@ -1,21 +1,17 @@
 /**
  * Compiles the program into one self-contained executable, unless the one that is there is of the same sources.
  *
- * The sources become one module first: so nothing is embedded that is not used, and nothing that differs from build to
- * build, such as a path or a time. Two builds of one commit are bit-identical.
+ * Two builds of one commit are bit-identical.
  *
  * @module
  */
 
-import { COMMIT } from "../lib/system/commit.ts";
+import { BUILD_FOLDER, bundle, run } from "./bundle.ts";
 import { removeIfStopped } from "./cleanup.ts";
 import { whyNotDeno } from "./deno_version.ts";
 import { ensureDenort } from "./denort.ts";
-import { BINARY, isNpmOnly, networkFlags, programFlags, TOP } from "./program.ts";
+import { BINARY, isNpmOnly, programFlags, TOP } from "./program.ts";
 import { sha256 } from "./sha256.ts";
-
-/** Where the files that only a build needs are written. */
-const BUILD_FOLDER = `${TOP}/dist/build`;
 
 /**
  * Compiles the program for this machine, or for `target`, to `output`, on the file system of `dist`.
@@ -62,42 +58,6 @@ export async function findCompiler(): Promise<{ deno: string; version: string; e
   if (cache === undefined) throw new Error("MDPROXY4CS_CACHE is not set: run ./dev compile");
   const deno = `${TOP}/tools/npm/deno/node_modules/deno-2.4/deno`;
   return { deno, version: "2.4.2", env: { DENORT_BIN: await ensureDenort(cache) } };
-}
-
-/** Writes the program as one module, with the commit in it, and returns its path. */
-async function bundle(folder: string): Promise<string> {
-  const module = `${folder}/mdproxy4cs.js`;
-  await run(Deno.execPath(), [
-    "bundle",
-    "--quiet",
-    "--no-check",
-    "--minify", // less to hold in memory
-    ...networkFlags(),
-    `--output=${module}`,
-    `${TOP}/main.ts`,
-  ]);
-  const [before, after, ...more] = (await Deno.readTextFile(module)).split(JSON.stringify(COMMIT));
-  if (after === undefined || more.length > 0) throw new Error(`Cannot find the one place of the commit in ${module}`);
-  await Deno.writeTextFile(module, before + JSON.stringify(await describeCommit()) + after);
-  await Deno.utime(module, 0, 0); // embedded too
-  return module;
-}
-
-/** Returns what git calls the tree, or `unknown` outside a clone. */
-async function describeCommit(): Promise<string> {
-  const args = ["describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"];
-  try {
-    // Where there is no git this throws at once, where it fails it is told by the status.
-    const git = await new Deno.Command("git", { args, cwd: TOP, stderr: "null" }).output();
-    return git.success ? new TextDecoder().decode(git.stdout).trim() : "unknown";
-  } catch {
-    return "unknown";
-  }
-}
-
-async function run(command: string, args: string[], env: Record<string, string> = {}): Promise<void> {
-  const { success } = await new Deno.Command(command, { args, cwd: TOP, env, stdout: "null" }).spawn().status;
-  if (!success) throw new Error(`deno ${args[0]} failed: see its message above`);
 }
 
 function exists(path: string): Promise<boolean> {

@@ -6,6 +6,7 @@
  *   tools/test.ts quick        what needs neither the compiled program nor a network of its own
  *   tools/test.ts boot         the boot
  *   tools/test.ts tests/dhcp   these files or folders; anything else, such as --filter=NAME, is passed on to `deno test`
+ *   tools/test.ts ... --as-released    with the program as one module under this Deno instead of the compiled one
  * ```
  *
  * It says first which Debian packages are missing; with `--install`, and in CI, it installs them. What cannot run is
@@ -14,6 +15,7 @@
  * @module
  */
 
+import { ensureWrapper } from "./bundle.ts";
 import { removeIfStopped } from "./cleanup.ts";
 import { compile } from "./compile.ts";
 import { ensurePackages, takeInstall } from "./packages.ts";
@@ -28,6 +30,9 @@ const SETS: Readonly<Record<string, readonly string[]>> = {
 
 /** A run that takes longer than this hangs. */
 const TIME_LIMIT_MS = 30 * 60_000;
+
+/** Has the program run under this very Deno, which a release is compiled with, wherever another one compiles here. */
+const AS_RELEASED = "--as-released";
 
 interface Count {
   readonly passed: number;
@@ -90,16 +95,19 @@ function explainSkipped(names: readonly string[]): string[] {
   );
 }
 
-/** Compiles what many of the tests run. Those that do not need it run even if that fails. */
-async function compileProgram(): Promise<void> {
+/** Makes the program that many of the tests run. Those that do not need it run even if that fails. */
+async function makeProgram(): Promise<void> {
   if (Deno.env.has("MDPROXY4CS_BINARY")) return;
+  if (asReleased) return Deno.env.set("MDPROXY4CS_BINARY", await ensureWrapper());
   await compile().catch((error) => console.log(`Tests of the compiled program will fail: ${error.message}`));
 }
 
-const { args: [set = "all", ...more], install } = takeInstall(Deno.args);
+const { args, install } = takeInstall(Deno.args);
+const [set = "all", ...more] = args.filter((arg) => arg !== AS_RELEASED);
+const asReleased = args.includes(AS_RELEASED);
 if (set !== "quick") {
   await ensurePackages({ what: "./dev test", install, isOptional: true });
-  await compileProgram();
+  await makeProgram();
 }
 const { passed, failed, skipped } = await runTests([...SETS[set] ?? [set], ...more]);
 for (const line of explainSkipped(skipped)) console.log(line);

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { test } from "../support/test.ts";
 
 const TOP = new URL("../../", import.meta.url);
@@ -10,6 +10,10 @@ for (const name of ["ci.yml", "release.yml"]) {
     for (const [, action] of text.matchAll(/uses: (.*)/g)) {
       assertMatch(action!, /^[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
     }
+  });
+
+  test(`.github/workflows/${name} tests with .ci/run`, async () => {
+    assertStringIncludes(await readText(`.github/workflows/${name}`), '- run: sudo env "PATH=$PATH" .ci/run\n');
   });
 
   test(`.github/workflows/${name} uses the Deno that ./dev installs`, async () => {

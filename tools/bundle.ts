@@ -1,0 +1,105 @@
+/**
+ * Writes the program as one module: what is compiled, and what the tests run where they do not run the compiled program.
+ *
+ * So nothing is embedded that is not used, and nothing that differs from build to build, such as a path or a time.
+ *
+ * @module
+ */
+
+import { COMMIT } from "../lib/system/commit.ts";
+import { removeIfStopped } from "./cleanup.ts";
+import { networkFlags, programFlags, TOP } from "./program.ts";
+import { sha256 } from "./sha256.ts";
+
+/** Where the files that only a build needs are written. */
+export const BUILD_FOLDER = `${TOP}/dist/build`;
+
+/** Where `ensureBundle` writes. */
+const BUNDLE = `${TOP}/dist/mdproxy4cs.js`;
+
+/**
+ * Writes the program as one module, with the commit in it, and returns its path in `folder`.
+ *
+ * @throws {Error} If it cannot be bundled.
+ */
+export async function bundle(folder: string): Promise<string> {
+  const module = `${folder}/mdproxy4cs.js`;
+  await run(Deno.execPath(), [
+    "bundle",
+    "--quiet",
+    "--no-check",
+    "--minify", // less to hold in memory
+    ...networkFlags(),
+    `--output=${module}`,
+    `${TOP}/main.ts`,
+  ]);
+  const [before, after, ...more] = (await Deno.readTextFile(module)).split(JSON.stringify(COMMIT));
+  if (after === undefined || more.length > 0) throw new Error(`Cannot find the one place of the commit in ${module}`);
+  await Deno.writeTextFile(module, before + JSON.stringify(await describeCommit()) + after);
+  await Deno.utime(module, 0, 0); // embedded too
+  return module;
+}
+
+/**
+ * Ensures that the module is in `dist`, of the sources as they are, and returns its path. Safe while others run it.
+ *
+ * @throws {Error} If it cannot be bundled.
+ */
+export async function ensureBundle(): Promise<string> {
+  await Deno.mkdir(BUILD_FOLDER, { recursive: true });
+  const folder = await Deno.makeTempDir({ dir: BUILD_FOLDER });
+  const settle = removeIfStopped(folder);
+  try {
+    const module = await bundle(folder);
+    if (await sha256(module) !== await sha256(BUNDLE).catch(() => undefined)) await Deno.rename(module, BUNDLE);
+    return BUNDLE;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+    settle();
+  }
+}
+
+/**
+ * Ensures that there is a script that runs the bundle under the Deno that runs this, with the program's own permissions
+ * and V8 flags: what a release is, but for the form of the file.
+ *
+ * @returns its path, for `MDPROXY4CS_BINARY`
+ */
+export async function ensureWrapper(): Promise<string> {
+  const module = await ensureBundle();
+  const wrapper = `${TOP}/dist/mdproxy4cs-deno-${Deno.version.deno}`;
+  const flags = ["--quiet", "--no-config", "--no-lock", "--no-check", "--no-code-cache", "--no-remote", "--no-npm"];
+  const argv = [Deno.execPath(), "run", ...flags, ...programFlags(Deno.version.deno), module].map(quote);
+  const script = `#!/bin/sh
+# What \`deno run\` reads for itself, before there is a program, must not come from a test.
+unset DENO_PERMISSION_BROKER_PATH
+DENO_DIR=/nowhere DENO_NO_UPDATE_CHECK=1 exec ${argv.join(" ")} "$@"
+`;
+  const part = await Deno.makeTempFile({ dir: BUILD_FOLDER });
+  await Deno.writeTextFile(part, script);
+  await Deno.chmod(part, 0o755);
+  await Deno.rename(part, wrapper);
+  return wrapper;
+}
+
+/** Returns what git calls the tree, or `unknown` outside a clone. */
+async function describeCommit(): Promise<string> {
+  const args = ["describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"];
+  try {
+    // Where there is no git this throws at once, where it fails it is told by the status.
+    const git = await new Deno.Command("git", { args, cwd: TOP, stderr: "null" }).output();
+    return git.success ? new TextDecoder().decode(git.stdout).trim() : "unknown";
+  } catch {
+    return "unknown";
+  }
+}
+
+/** Runs Deno in the repository. @throws {Error} If it fails; it says itself why. */
+export async function run(command: string, args: string[], env: Record<string, string> = {}): Promise<void> {
+  const { success } = await new Deno.Command(command, { args, cwd: TOP, env, stdout: "null" }).spawn().status;
+  if (!success) throw new Error(`deno ${args[0]} failed: see its message above`);
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
