@@ -1,0 +1,168 @@
+/**
+ * The house's own rules, read off its sources: who may import whom (the table of ARCHITECTURE.md), no circles, one room for time,
+ * and which files may touch the runtime.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { filePath } from "../tools/file_path.ts";
+import { test } from "./support/test.ts";
+
+const TOP = filePath("..", import.meta.url);
+
+/** Circles of folders that are being mended. */
+const KNOWN_CIRCLES: readonly string[] = [
+  "lib/discover, lib/discover/sources",
+  "lib/proxy, lib/proxy/cache, lib/proxy/request, lib/proxy/server, lib/proxy/upstream",
+];
+
+/** Files beside `lib/time` that still set timers of the runtime. */
+const KNOWN_TIMERS: readonly string[] = ["lib/proxy/server/front.ts"];
+
+/**
+ * Files that may touch the runtime, besides those of `lib/system`: the thin edges. All others are pure, and can be tested by calling
+ * them.
+ */
+const EDGES: readonly string[] = [
+  "lib/daemon.ts",
+  "lib/http1/client.ts", // opens connections
+  "lib/http1/connection.ts",
+  "lib/http1/transport.ts",
+  "lib/config_drive/", // reads the folder of the config drive
+  "lib/control/", // listens on a Unix socket
+  "lib/proxy/gate/", // accepts connections
+  "lib/proxy/server/", // Deno.serve
+];
+
+const sources = await readSources();
+
+/** A source file without its comments, and what it imports of this project. */
+interface Source {
+  readonly path: string;
+  readonly code: string;
+  readonly imports: readonly string[];
+}
+
+test("lib: no folders import each other in a circle", () => {
+  const graph = new Map<string, Set<string>>();
+  for (const { path, imports } of sources) {
+    const from = folderOf(path);
+    for (const to of imports.map(folderOf)) {
+      if (from !== to) graph.set(from, (graph.get(from) ?? new Set()).add(to));
+    }
+  }
+  const circles = findCircles(graph).filter((circle) =>
+    !KNOWN_CIRCLES.some((known) => isWithin(circle, known.split(", ")))
+  );
+  assertEquals(circles, [], "these folders import each other");
+});
+
+test("lib: no files import each other in a circle", () => {
+  assertEquals(findCircles(new Map(sources.map(({ path, imports }) => [path, new Set(imports)]))), []);
+});
+
+test("lib: a room imports only the rooms that ARCHITECTURE allows it", async () => {
+  const allowed = await readAllowed();
+  const forbidden = sources.flatMap(({ path, imports }) => {
+    const room = roomOf(path);
+    const may = allowed.get(room);
+    assert(may !== undefined, `${room} has no row in ARCHITECTURE.md`);
+    return imports.filter((to) => roomOf(to) !== room && !may.includes(roomOf(to)) && !may.includes("everyone"))
+      .map((to) => `${path} -> ${to}`);
+  });
+  assertEquals(forbidden, [], "ARCHITECTURE.md does not allow these imports");
+});
+
+test("ARCHITECTURE.md: every room of the table is there", async () => {
+  const rooms = new Set(sources.map(({ path }) => roomOf(path)));
+  assertEquals([...(await readAllowed()).keys()].filter((room) => !rooms.has(room)), []);
+});
+
+test("lib: nothing but lib/time sets timers of the runtime", () => {
+  const timers = sources.filter(({ path, code }) =>
+    !path.startsWith("lib/time/") && /\b(setTimeout|setInterval|AbortSignal\.timeout)\b/.test(code)
+  );
+  assertEquals(timers.map(({ path }) => path).filter((path) => !KNOWN_TIMERS.includes(path)), []);
+});
+
+test("lib: only the edges touch the runtime; types of it may pass", () => {
+  const touched = sources.flatMap(({ path, code }) => {
+    if (path === "main.ts" || path.startsWith("lib/system/") || EDGES.some((edge) => path.startsWith(edge))) return [];
+    return (code.match(/\bDeno\.[a-z]\w*/g) ?? []).map((what) => `${path}: ${what}`);
+  });
+  assertEquals(touched, []);
+});
+
+async function readSources(): Promise<Source[]> {
+  const found: Source[] = [];
+  const read = async (path: string) => {
+    const code = stripComments(await Deno.readTextFile(`${TOP}/${path}`));
+    const imports = [...code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+\.ts)"/g)].map(([, to]) =>
+      resolve(path, to!)
+    );
+    found.push({ path, code, imports });
+  };
+  const walk = async (folder: string) => {
+    for await (const { name, isDirectory } of Deno.readDir(`${TOP}/${folder}`)) {
+      if (isDirectory) await walk(`${folder}/${name}`);
+      else if (name.endsWith(".ts")) await read(`${folder}/${name}`);
+    }
+  };
+  await read("main.ts");
+  await walk("lib");
+  return found.sort((a, b) => a.path < b.path ? -1 : 1);
+}
+
+function stripComments(code: string): string {
+  return code.replace(/\/\*[^]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "");
+}
+
+function resolve(from: string, to: string): string {
+  return new URL(to, `file:///${from}`).pathname.slice(1);
+}
+
+function folderOf(path: string): string {
+  return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : path;
+}
+
+/** The row of ARCHITECTURE's table that a file belongs to: a folder right below `lib`, or a file there. */
+function roomOf(path: string): string {
+  return path.split("/").slice(0, 2).join("/");
+}
+
+/** What each room may import, by the last column of the table of rooms. */
+async function readAllowed(): Promise<Map<string, string[]>> {
+  const text = await Deno.readTextFile(`${TOP}/ARCHITECTURE.md`);
+  const rows = text.matchAll(/^\| `(main\.ts|lib\/[\w.]+)` \|.*\| ([^|]*) \|$/gm);
+  return new Map([...rows].map(([, room, may]) => [
+    room!,
+    may === "everyone" ? [may] : [...may!.matchAll(/[\w.]+/g)].map(([name]) => `lib/${name}`),
+  ]));
+}
+
+/** Groups of names that can all reach each other: the strongly connected components of more than one (Tarjan). */
+function findCircles(graph: ReadonlyMap<string, ReadonlySet<string>>): string[][] {
+  const order = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const circles: string[][] = [];
+  const visit = (name: string) => {
+    order.set(name, order.size);
+    low.set(name, order.get(name)!);
+    stack.push(name);
+    for (const to of graph.get(name) ?? []) {
+      if (!order.has(to)) visit(to);
+      if (stack.includes(to)) low.set(name, Math.min(low.get(name)!, low.get(to)!));
+    }
+    if (low.get(name) !== order.get(name)) return;
+    const circle = stack.splice(stack.indexOf(name));
+    if (circle.length > 1) circles.push(circle.sort());
+  };
+  for (const name of graph.keys()) if (!order.has(name)) visit(name);
+  return circles;
+}
+
+function isWithin(circle: readonly string[], known: readonly string[]): boolean {
+  return circle.every((name) => known.includes(name));
+}
