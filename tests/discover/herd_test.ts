@@ -14,7 +14,7 @@ function rates(seconds: readonly Second[]): Second {
 }
 
 test("createResolver asks rarely in a fleet that lost its router and is seldom asked for it", async () => {
-  const { seconds, recoveredMs } = await playFleet({ ...TIMES, program: "this", askEveryMs: 3_600_000 });
+  const { seconds, recoveredMs } = await playFleet({ ...TIMES, askEveryMs: 3_600_000 });
   const late = rates(seconds.slice(360, 660));
   assert(late.dhcp < 0.35, `${late.dhcp} DHCP packets per guest and second`);
   assert(late.validations < 0.2, `${late.validations} validations per guest and second`);
@@ -22,7 +22,7 @@ test("createResolver asks rarely in a fleet that lost its router and is seldom a
 });
 
 test("createResolver asks at most about once a second in a fleet where requests wait for the router", async () => {
-  const { seconds, recoveredMs } = await playFleet({ ...TIMES, program: "this", askEveryMs: 5_000 });
+  const { seconds, recoveredMs } = await playFleet({ ...TIMES, askEveryMs: 5_000 });
   const outage = rates(seconds.slice(120, 660));
   assert(outage.dhcp < 1, `${outage.dhcp} DHCP packets per guest and second`);
   assert(outage.validations < 0.7, `${outage.validations} validations per guest and second`);
@@ -33,7 +33,7 @@ test("createResolver asks at most about once a second in a fleet where requests 
 });
 
 test("createResolver sends a tenth of a DHCP packet per guest and second while all is well, at most", async () => {
-  const { seconds } = await playFleet({ ...TIMES, outageMs: 0, recoveryMs: 0, program: "this", askEveryMs: 10_000 });
+  const { seconds } = await playFleet({ ...TIMES, outageMs: 0, recoveryMs: 0, askEveryMs: 10_000 });
   const healthy = rates(seconds.slice(10, 60));
   assert(healthy.dhcp < 0.1, `${healthy.dhcp} DHCP packets per guest and second`);
   assertEquals(healthy.validations, 0);

@@ -1,6 +1,6 @@
 /**
  * A fleet of guests that loses its one router and gets it back: what the router's network sees meanwhile, second by
- * second. The guests run the program's own resolver on a clock of their own, or do as the Go program did.
+ * second. The guests run the program's own resolver on a clock of their own.
  *
  * @module
  */
@@ -18,8 +18,6 @@ import type { VirtualClock } from "./virtual_clock.ts";
 /** What happens to the fleet. */
 export interface FleetOptions {
   readonly guests: number;
-  /** Which program the guests run. */
-  readonly program: "this" | "go";
   /** How often the agent of each guest asks for something, on average. */
   readonly askEveryMs: number;
   /** How long the router serves before it fails. */
@@ -43,7 +41,7 @@ export interface Second {
 /** What came of it. */
 export interface FleetResult {
   readonly seconds: readonly Second[];
-  /** For each guest, how long after the router's return it knew it again; only of guests that remember one. */
+  /** For each guest, how long after the router's return it knew it again. */
   readonly recoveredMs: readonly number[];
   /** How many answers the agents got that were errors. */
   readonly failures: number;
@@ -56,13 +54,10 @@ const AGENT_PAUSE_MS = 1_000;
 /** The proxy's limits for a request, as its options have them by default. */
 const REQUEST_TIMEOUT_MS = 15_000;
 const CONNECT_TIMEOUT_MS = 3_000;
-/** How the Go program asks: a DISCOVER for each request, three of them if nobody answers, each for five seconds. */
-const GO_TRIES = 3;
-const GO_TRY_MS = 5_000;
 
 /** Plays it all. */
 export async function playFleet(options: FleetOptions): Promise<FleetResult> {
-  const { guests, program, healthyMs, outageMs, recoveryMs } = options;
+  const { guests, healthyMs, outageMs, recoveryMs } = options;
   const clock = createVirtualClock(7);
   const lastSecond = (healthyMs + outageMs + recoveryMs) / 1_000;
   const seconds = Array.from({ length: lastSecond + 1 }, (): Second => ({ dhcp: 0, validations: 0, requests: 0 }));
@@ -77,11 +72,9 @@ export async function playFleet(options: FleetOptions): Promise<FleetResult> {
     clock,
     lan,
     signal: stop.signal,
-    onDiscover: () => void (current().dhcp += 1),
     onRequest: () => void (current().requests += 1),
   };
-  const create = program === "this" ? createGuest : createGoGuest;
-  const members = Array.from({ length: guests }, (_, index) => create(fleet, index));
+  const members = Array.from({ length: guests }, (_, index) => createGuest(fleet, index));
   let failures = 0;
   const agents = members.map((member) =>
     runAgent(fleet, { ...options, member, onFailure: () => void (failures += 1) })
@@ -108,7 +101,6 @@ interface Fleet {
   readonly clock: VirtualClock;
   readonly lan: Lan;
   readonly signal: AbortSignal;
-  onDiscover(): void;
   onRequest(): void;
 }
 
@@ -146,7 +138,7 @@ function putOnLan({ lan }: Fleet, index: number): Guest {
   return lan.createGuest({ interfaces: [interfaceAt(`10.1.${high}.${low}`, { mac, netmask: "255.255.0.0" })] });
 }
 
-/** A guest with this program. */
+/** A guest: the resolver, and what stands for the proxy. */
 function createGuest(fleet: Fleet, index: number): Member {
   const { clock, lan, signal } = fleet;
   const { machine } = putOnLan(fleet, index);
@@ -176,25 +168,5 @@ function createGuest(fleet: Fleet, index: number): Member {
     },
     isReady: () => resolver.status().state === "ready" && lan.routers.length > 0,
     close: () => resolver.close(),
-  };
-}
-
-/** A guest with the Go program: it remembers nothing, and so asks the DHCP server before each request. */
-function createGoGuest(fleet: Fleet): Member {
-  const { clock, lan, signal } = fleet;
-  return {
-    async ask() {
-      for (let tries = 0; tries < GO_TRIES && !signal.aborted; tries++) {
-        fleet.onDiscover();
-        if (lan.routers.length > 0) {
-          fleet.onRequest();
-          return true;
-        }
-        await clock.sleep(GO_TRY_MS, signal);
-      }
-      return false;
-    },
-    isReady: () => false,
-    close: () => Promise.resolve(),
   };
 }
