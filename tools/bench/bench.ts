@@ -3,10 +3,11 @@
  * run, on one network. It reports and never judges.
  *
  * ```
- *   tools/bench/bench.ts [--quick] [--json | --markdown] [--reference PATH]... [--install]
+ *   ./dev bench [--quick] [--growth FILE.svg] [--reference PATH]... [--install]
  * ```
  *
- * `--reference` adds another program with the same flags, such as an older release.
+ * `--growth` measures what a request costs as work grows instead, and draws it; `--reference` adds another program with the same
+ * flags, such as an older release.
  *
  * @module
  */
@@ -16,22 +17,23 @@ import { whyNoNamespaces } from "../../tests/support/net/namespace.ts";
 import { compile } from "../compile.ts";
 import { ensurePackages, takeInstall } from "../packages.ts";
 import { prepareContenders } from "./contenders.ts";
+import type { Contender } from "./contenders.ts";
 import { createLab } from "./lab.ts";
-import { formatJson, formatMarkdown, formatText } from "./report.ts";
+import { drawGrowth, formatGrowth, measureGrowth } from "./growth.ts";
 import type { Plan } from "./rounds.ts";
 import { measureLives, measureServices } from "./rounds.ts";
-import { createSamples } from "./samples.ts";
-import { measureSizes } from "./sizes.ts";
+import { createSamples, formatTable, YARDSTICK } from "./table.ts";
+import type { Samples } from "./table.ts";
 
 const FULL: Plan = { lives: 5, loads: 9, loadSec: 1, idleSec: 60 };
 const QUICK: Plan = { lives: 2, loads: 2, loadSec: 1, idleSec: 10 };
 
 async function bench(given: readonly string[]): Promise<void> {
   const { args, install } = takeInstall(given);
-  const { quick, json, markdown, reference } = parseArgs(args, {
-    boolean: ["quick", "json", "markdown"],
+  const { quick, growth, reference } = parseArgs(args, {
+    boolean: ["quick"],
     collect: ["reference"],
-    string: ["reference"],
+    string: ["growth", "reference"],
     unknown: (argument) => fail(`There is no argument "${argument}"`),
   });
   if (!await ensurePackages({ what: "./dev bench", programs: ["ip", "nginx", "dnsmasq", "setpriv", "wrk"], install })) {
@@ -50,21 +52,42 @@ async function bench(given: readonly string[]): Promise<void> {
   const references = await Promise.all(reference.map((path: string) => Deno.realPath(path)));
   const contenders = await prepareContenders({ folder: lab.folder, references });
   const say = (what: string) => console.error(`bench: ${Math.round(performance.now() / 1e3)} s: ${what}`);
+  if (growth !== undefined) {
+    const growths = await measureGrowth({ lab, contenders, seconds: plan.loadSec, say });
+    await Deno.writeTextFile(growth, drawGrowth(growths));
+    console.log(`${circumstances}\n\n${formatGrowth(growths)}`);
+    return;
+  }
   await measureLives({ lab, contenders, samples, plan, say });
-  await measureServices({ lab, contenders, samples, plan, say }, () => measureSizes(contenders, samples));
-
-  const format = json ? formatJson : markdown ? formatMarkdown : formatText;
-  console.log(format({ contenders: contenders.map(({ name }) => name), samples, circumstances }));
+  await measureServices({ lab, contenders, samples, plan, say });
+  await measureSizes(contenders, samples);
+  console.log(`${circumstances}\n\n${formatTable(contenders.map(({ name }) => name), samples)}\n`);
+  console.log(
+    `Medians of interleaved rounds; x is how many times ${YARDSTICK}'s. Noise is half the spread between rounds of one measurement.`,
+  );
 }
 
-async function describeCircumstances(args: readonly string[]): Promise<string[]> {
+/** What the contenders weigh on a disk and on the wire. */
+async function measureSizes(contenders: readonly Contender[], samples: Samples): Promise<void> {
+  for (const { name, argv: [command] = [] } of contenders) {
+    if (command === undefined) continue;
+    const path = command.startsWith("/") ? command : `/usr/sbin/${command}`;
+    const { stdout } = await new Deno.Command("sh", { args: ["-c", 'gzip -9 -c "$1" | wc -c', "sh", path] }).output();
+    samples.add(name, {
+      executable: (await Deno.stat(path)).size / 1e6,
+      archive: Number(new TextDecoder().decode(stdout)) / 1e6,
+    });
+  }
+}
+
+async function describeCircumstances(args: readonly string[]): Promise<string> {
   const [, model = "unknown processor"] = /^model name\s*: (.*)$/m.exec(await Deno.readTextFile("/proc/cpuinfo")) ?? [];
   const memory = Math.round(Deno.systemMemoryInfo().total / 2 ** 30);
   const load = Deno.loadavg()[0]!.toFixed(1);
   return [
     `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC, ${["./dev bench", ...args].join(" ")}`,
     `${navigator.hardwareConcurrency} x ${model}, ${memory} GiB, Linux ${Deno.osRelease()}, load before the run ${load}`,
-  ];
+  ].join("  \n");
 }
 
 function fail(message: string): never {

@@ -4,9 +4,11 @@
  * @module
  */
 
+import { bundle } from "../bundle.ts";
 import { findCompiler } from "../compile.ts";
 import { BINARY, programFlags, TOP } from "../program.ts";
 import { LISTEN_ADDRESS, ROUTER } from "./lab.ts";
+import { YARDSTICK } from "./table.ts";
 
 /** One column of the table. */
 export interface Contender {
@@ -21,24 +23,19 @@ export interface Contender {
   readonly discovers: boolean;
 }
 
-/** The one that ratios refer to. */
-export const YARDSTICK = "nginx";
-
 /** Prepares all contenders, in the order of their columns. `folder` is for their files. */
 export async function prepareContenders(
   { folder, references }: { readonly folder: string; readonly references: readonly string[] },
 ): Promise<Contender[]> {
   const at = (port: number) => `http://${LISTEN_ADDRESS}:${port}`;
-  const program = (path: string, port: number, ...more: string[]) => [
-    path,
-    ...[
-      "--iname=eth0",
-      `--http-listen=${LISTEN_ADDRESS}:${port}`,
-      "--log-level=info",
-      `--log-file=${folder}/${port}.log`,
-    ],
-    ...more,
+  const program = (path: string | readonly string[], port: number, ...more: string[]) => [
+    ...[path].flat(),
+    ...["--iname=eth0", `--http-listen=${LISTEN_ADDRESS}:${port}`, "--log-level=info", ...more],
   ];
+  // The runtime that a release has, where the compiler is an older one: the same code, not compiled.
+  const source = (await findCompiler()).version === Deno.version.deno
+    ? []
+    : [Deno.execPath(), "run", "--quiet", "--no-config", ...programFlags(Deno.version.deno), await bundle(folder)];
   const bare = `${folder}/bare`;
   await compileBare(bare);
   await Deno.writeTextFile(`${folder}/proxy.conf`, nginxConfig(folder));
@@ -60,19 +57,30 @@ export async function prepareContenders(
       forwards: true,
       discovers: true,
     },
+    ...source.length === 0 ? [] : [
+      {
+        name: `Deno ${Deno.version.deno}`,
+        origin: at(39726),
+        argv: program(source, 39726),
+        forwards: true,
+        discovers: true,
+      },
+      {
+        name: `uncached ${Deno.version.deno}`,
+        origin: at(39727),
+        argv: program(source, 39727, "--cache-ttl=0"),
+        forwards: true,
+        discovers: true,
+      },
+    ],
     ...references.map((path, i) => ({
       name: i === 0 ? "reference" : `reference ${i + 1}`,
-      origin: at(39726 + i),
-      argv: program(path, 39726 + i),
+      origin: at(39728 + i),
+      argv: program(path, 39728 + i),
       forwards: true,
       discovers: true,
     })),
   ];
-}
-
-/** What to start, with the moment of its exec as the first line of its output: seconds since 1970. */
-export function timed(argv: readonly string[]): string[] {
-  return ["bash", "-c", 'echo "$EPOCHREALTIME"; exec "$@"', "bash", ...argv];
 }
 
 async function compileBare(output: string): Promise<void> {

@@ -11,22 +11,28 @@ export interface Load {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly perSec: number;
+  readonly requests: number;
   /** Requests that failed or got another status than 2xx and 3xx. */
   readonly errors: number;
 }
 
-/** Has wrk (one thread) ask for the same thing for some seconds. `script` is a file of `WRK_SCRIPT`. */
-export async function load(
-  guest: Host,
-  url: string,
-  { connections, seconds, script, close = false }: {
-    readonly connections: number;
-    readonly seconds: number;
-    readonly script: string;
-    /** A new connection for each request. */
-    readonly close?: boolean;
-  },
-): Promise<Load> {
+/** What load is made. */
+export interface LoadOptions {
+  readonly connections: number;
+  readonly seconds: number;
+  /** A folder for wrk's script. */
+  readonly folder: string;
+  /** A new connection for each request. */
+  readonly close?: boolean;
+  /** How many different queries are asked for in turn (default: none). */
+  readonly queries?: number;
+}
+
+/** Has wrk (one thread) ask for the same thing for some seconds. */
+export async function load(guest: Host, url: string, options: LoadOptions): Promise<Load> {
+  const { connections, seconds, folder, close = false, queries = 0 } = options;
+  const script = `${folder}/wrk-${queries}.lua`;
+  await Deno.writeTextFile(script, queries === 0 ? DONE : `${DONE}${askInTurn(new URL(url).pathname, queries)}`);
   const output = await guest.must([
     ...["wrk", "--threads=1", `--connections=${connections}`, `--duration=${seconds}s`, `--script=${script}`],
     ...close ? ["--header=Connection: close"] : [],
@@ -36,14 +42,18 @@ export async function load(
 }
 
 /** Makes wrk end with one line of JSON. Its clock counts microseconds. */
-export const WRK_SCRIPT = `
+const DONE = `
 function done(summary, latency)
   local e = summary.errors
-  print(string.format('{"p50Ms":%f,"p99Ms":%f,"perSec":%f,"errors":%d}',
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, summary.requests / summary.duration * 1e6,
+  print(string.format('{"p50Ms":%f,"p99Ms":%f,"perSec":%f,"requests":%d,"errors":%d}',
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, summary.requests / summary.duration * 1e6, summary.requests,
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 `;
+
+function askInTurn(path: string, queries: number): string {
+  return `local n = 0\nfunction request() n = (n + 1) % ${queries} return wrk.format("GET", "${path}?" .. n) end\n`;
+}
 
 /** Memory of a process, in MiB, as `ps` and `systemctl` count it. */
 export interface Memory {

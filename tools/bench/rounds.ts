@@ -6,14 +6,14 @@
  */
 
 import type { Process } from "../../tests/support/net/process.ts";
+import { filePath } from "../file_path.ts";
 import type { Contender } from "./contenders.ts";
-import { timed } from "./contenders.ts";
-import type { First, Received } from "./guest_client.ts";
+import type { First } from "./guest_client.ts";
 import type { Lab } from "./lab.ts";
 import { BODY_BYTES, BODY_PATH, USER_DATA_PATH } from "./lab.ts";
-import { load, memoryOf, peakDuring, workOf, WRK_SCRIPT } from "./measure.ts";
-import type { Samples } from "./samples.ts";
-import { filePath } from "../file_path.ts";
+import { load, memoryOf, peakDuring, workOf } from "./measure.ts";
+import type { Load, LoadOptions } from "./measure.ts";
+import type { Samples } from "./table.ts";
 
 /** How much is measured. */
 export interface Plan {
@@ -35,10 +35,8 @@ export interface Bench {
   readonly say: (what: string) => void;
 }
 
-/** How long memory gets to settle after a start before it counts as idle. */
+/** How long memory gets to settle after a start, and a connection to be closed, before a process counts as idle. */
 const SETTLE_MS = 1_000;
-
-/** How long after its last request a process counts as idle: connections are kept for a few seconds. */
 const IDLE_MS = 5_000;
 
 /** How long everyone gets to give memory back after load: this program does so within twice its --idle-timeout. */
@@ -49,59 +47,62 @@ export async function measureLives({ lab, contenders, samples, plan, say }: Benc
   for (const { contender, turn } of turns(contenders.filter(({ argv }) => argv !== undefined), plan.lives)) {
     say(`start ${turn}: ${contender.name}`);
     const { name, origin, forwards, discovers } = contender;
-    const url = origin + USER_DATA_PATH;
     const packetsBefore = lab.dhcpPackets();
     const { process, acceptMs, firstByteMs } = await startContender(lab, contender);
     samples.add(name, { accept: acceptMs, firstByte: firstByteMs });
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await pause(SETTLE_MS);
     const idle = await memoryOf(process.pid);
     samples.add(name, { privateIdle: idle.privateMib, residentIdle: idle.residentMib });
-    await askClient(lab, "requests", url, 99);
-    if (forwards) samples.add(name, { dhcp: lab.dhcpPackets() - packetsBefore });
-    await askClient(lab, "requests", url, 900);
-    const used = await memoryOf(process.pid);
-    samples.add(name, { private1000: used.privateMib, resident1000: used.residentMib });
-
+    // What stands behind # is curl's own: the same request a hundred times.
+    await lab.guest.must(["curl", "-sf", "-o", "/dev/null", `${origin}${USER_DATA_PATH}#[1-99]`]);
     if (forwards) {
-      const peakOf = (count: number) =>
-        peakDuring(process.pid, () => askForBodies(lab, origin, count))
-          .then((peakMib) => peakMib - idle.residentMib)
-          .catch((error) => {
-            say(`${name} did not pass on ${count} bodies: ${error.message}`);
-            return Infinity;
-          });
-      samples.add(name, { peak1: await peakOf(1), peak8: await peakOf(8) });
+      samples.add(name, { dhcp: lab.dhcpPackets() - packetsBefore });
+      const over = async (count: number) =>
+        await peakOfBodies({ lab, contender, process, count, say }) - idle.residentMib;
+      samples.add(name, { peak1: await over(1), peak8: await over(8) });
     }
     if (discovers) {
       await lab.move();
-      const recoveryMs = await askClient<number | null>(lab, "recover", url);
-      samples.add(name, { recovery: recoveryMs ?? Infinity });
+      const movedAt = performance.timeOrigin + performance.now();
+      samples.add(name, { recovery: (await pollFrom(lab, "recover", origin).answer).answeredAt - movedAt });
       await lab.move();
     }
     await process.stop();
   }
 }
 
-/** Starts everyone once and for all: what they do when nobody asks, then load. */
-export async function measureServices(bench: Bench, whileIdle: () => Promise<void>): Promise<void> {
-  const { lab, contenders, plan, say } = bench;
-  const processes = new Map<Contender, Process>();
-  for (const contender of contenders.filter(({ argv }) => argv !== undefined)) {
-    processes.set(contender, (await startContender(lab, contender)).process);
-  }
-  say(`idle for ${plan.idleSec} s`);
-  await Promise.all([measureIdle(bench, processes), whileIdle()]);
-  await measureLoads(bench, processes);
-  say(`rest for ${REST_MS / 1e3} s`);
-  await measureRest(bench, processes);
-  for (const process of processes.values()) await process.stop();
+/** The most resident memory while bodies pass side by side, in MiB; `Infinity` if they did not come whole. */
+export async function peakOfBodies(
+  { lab, contender: { name, origin }, process, count, say }: {
+    readonly lab: Lab;
+    readonly contender: Contender;
+    readonly process: Process;
+    readonly count: number;
+    readonly say: (what: string) => void;
+  },
+): Promise<number> {
+  let bytes = 0;
+  const peakMib = await peakDuring(process.pid, async () => {
+    const { stdout } = await lab.guest.run([
+      ...["curl", "-s", "--parallel", "--parallel-immediate", `--parallel-max`, String(count), "-o", "/dev/null"],
+      ...["-w", "%{size_download}\n", `${origin}${BODY_PATH}#[1-${count}]`],
+    ]);
+    bytes = stdout.trim().split("\n").reduce((sum, size) => sum + Number(size), 0);
+  });
+  if (bytes === count * BODY_BYTES) return peakMib;
+  say(`${name} passed on ${bytes} bytes of ${count} bodies`);
+  return Infinity;
 }
 
-async function measureIdle({ samples, plan }: Bench, processes: ReadonlyMap<Contender, Process>): Promise<void> {
+/** Starts everyone once and for all: what they do when nobody asks, then load. */
+export async function measureServices(bench: Bench): Promise<void> {
+  const { lab, contenders, samples, plan, say } = bench;
+  const processes = await startAll(lab, contenders);
+  say(`idle for ${plan.idleSec} s`);
   await Promise.all(Array.from(processes, async ([{ name }, { pid }]) => {
-    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+    await pause(IDLE_MS);
     const before = await workOf(pid);
-    await new Promise((resolve) => setTimeout(resolve, plan.idleSec * 1e3));
+    await pause(plan.idleSec * 1e3);
     const after = await workOf(pid);
     const perMinute = 60 / plan.idleSec;
     samples.add(name, {
@@ -109,25 +110,29 @@ async function measureIdle({ samples, plan }: Bench, processes: ReadonlyMap<Cont
       wakeups: (after.wakeups - before.wakeups) * perMinute,
     });
   }));
+  await measureLoads(bench, processes);
+  say(`rest for ${REST_MS / 1e3} s`);
+  await pause(REST_MS);
+  for (const [{ name }, process] of processes) {
+    const { privateMib, residentMib } = await memoryOf(process.pid);
+    samples.add(name, { privateRest: privateMib, residentRest: residentMib });
+    await process.stop();
+  }
 }
 
-async function measureLoads(bench: Bench, processes: ReadonlyMap<Contender, Process>): Promise<void> {
-  const { lab, contenders, samples, plan, say } = bench;
-  const script = `${lab.folder}/wrk.lua`;
-  await Deno.writeTextFile(script, WRK_SCRIPT);
+async function measureLoads(
+  { lab, contenders, samples, plan, say }: Bench,
+  processes: ReadonlyMap<Contender, Process>,
+): Promise<void> {
   for (const { contender, turn } of turns(contenders, plan.loads)) {
     say(`load ${turn}: ${contender.name}`);
-    const { name, origin } = contender;
-    const under = async (connections: number, close = false) => {
-      const options = { connections, seconds: plan.loadSec, script, close };
-      const done = await load(lab.guest, origin + USER_DATA_PATH, options);
-      if (done.errors > 0) say(`${name}: ${done.errors} requests failed`);
-      return done;
-    };
-    const one = await under(1);
-    const sixteen = await under(16);
-    const close = await under(1, true);
-    samples.add(name, {
+    const process = processes.get(contender);
+    const under = (options: Pick<LoadOptions, "connections" | "close">) =>
+      loadWithWork({ lab, contender, process, say }, { seconds: plan.loadSec, folder: lab.folder, ...options });
+    const one = await under({ connections: 1 });
+    const sixteen = await under({ connections: 16 });
+    const close = await under({ connections: 1, close: true });
+    samples.add(contender.name, {
       p50: one.p50Ms,
       p99: one.p99Ms,
       perSec1: one.perSec,
@@ -135,19 +140,37 @@ async function measureLoads(bench: Bench, processes: ReadonlyMap<Contender, Proc
       // Not wrk's latency, which begins when the connection is there.
       close: 1e3 / close.perSec,
     });
-    const process = processes.get(contender);
     if (process === undefined) continue;
     const { privateMib, residentMib } = await memoryOf(process.pid);
-    samples.add(name, { privateLoad: privateMib, residentLoad: residentMib });
+    samples.add(contender.name, { cpu16: sixteen.cpuMicros!, privateLoad: privateMib, residentLoad: residentMib });
   }
 }
 
-async function measureRest({ samples }: Bench, processes: ReadonlyMap<Contender, Process>): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, REST_MS));
-  for (const [{ name }, { pid }] of processes) {
-    const { privateMib, residentMib } = await memoryOf(pid);
-    samples.add(name, { privateRest: privateMib, residentRest: residentMib });
+/** Makes load, and says what each request took of the processors in the process that answers, in microseconds. */
+export async function loadWithWork(
+  { lab, contender: { name, origin }, process, say }: {
+    readonly lab: Lab;
+    readonly contender: Contender;
+    readonly process: Process | undefined;
+    readonly say: (what: string) => void;
+  },
+  options: LoadOptions,
+): Promise<Load & { readonly cpuMicros: number | undefined }> {
+  const before = process && await workOf(process.pid);
+  const done = await load(lab.guest, origin + USER_DATA_PATH, options);
+  const after = process && await workOf(process.pid);
+  if (done.errors > 0) say(`${name}: ${done.errors} requests failed`);
+  const cpuMicros = before && after && (after.cpuSec - before.cpuSec) * 1e6 / done.requests;
+  return { ...done, cpuMicros };
+}
+
+/** Starts all that do not run anyway. */
+export async function startAll(lab: Lab, contenders: readonly Contender[]): Promise<Map<Contender, Process>> {
+  const processes = new Map<Contender, Process>();
+  for (const contender of contenders.filter(({ argv }) => argv !== undefined)) {
+    processes.set(contender, (await startContender(lab, contender)).process);
   }
+  return processes;
 }
 
 function* turns(contenders: readonly Contender[], rounds: number): Generator<{ contender: Contender; turn: string }> {
@@ -159,31 +182,30 @@ function* turns(contenders: readonly Contender[], rounds: number): Generator<{ c
 }
 
 async function startContender(
-  { guest, folder }: Lab,
+  lab: Lab,
   { argv, origin }: Contender,
 ): Promise<{ process: Process; acceptMs: number; firstByteMs: number }> {
-  const client = guest.start(clientCommand("first", origin + USER_DATA_PATH), { env: clientEnv(folder) });
-  await client.waitForLine(/^ready$/);
-  const process = guest.start(timed(argv!));
+  const { ready, answer } = pollFrom(lab, "first", origin);
+  await ready;
+  // The moment of the exec is the first line of the output: seconds since 1970.
+  const process = lab.guest.start(["bash", "-c", 'echo "$EPOCHREALTIME"; exec "$@"', "bash", ...argv!], {
+    env: { DENO_DIR: `${lab.folder}/deno`, NO_COLOR: "1" },
+  });
   const execAt = Number(await process.waitForLine(/^\d+\.\d+$/)) * 1e3;
-  const first: First = JSON.parse(await client.waitForLine(/^\{/));
-  return { process, acceptMs: first.acceptedAt - execAt, firstByteMs: first.answeredAt - execAt };
+  const { acceptedAt, answeredAt } = await answer;
+  return { process, acceptMs: acceptedAt - execAt, firstByteMs: answeredAt - execAt };
 }
 
-async function askForBodies(lab: Lab, origin: string, count: number): Promise<void> {
-  const { bytes } = await askClient<Received>(lab, "bodies", origin + BODY_PATH, count);
-  if (bytes !== count * BODY_BYTES) throw new Error(`${origin} gave ${bytes} bytes of ${count * BODY_BYTES}`);
+function pollFrom({ guest, folder }: Lab, what: "first" | "recover", origin: string) {
+  const script = filePath("guest_client.ts", import.meta.url);
+  const client = guest.start(
+    [Deno.execPath(), "run", "--quiet", "--no-config", "--no-check", "-A", script, what, origin + USER_DATA_PATH],
+    { env: { DENO_DIR: `${folder}/deno`, NO_COLOR: "1" } },
+  );
+  const answer = client.waitForLine(/^\{/).then((line): First => JSON.parse(line));
+  return { ready: client.waitForLine(/^ready$/), answer };
 }
 
-async function askClient<T>({ guest, folder }: Lab, ...args: readonly (string | number)[]): Promise<T> {
-  return JSON.parse(await guest.must(clientCommand(...args), { env: clientEnv(folder) }));
-}
-
-function clientCommand(...args: readonly (string | number)[]): string[] {
-  const module = filePath("guest_client.ts", import.meta.url);
-  return [Deno.execPath(), "run", "--quiet", "--no-config", "--no-check", "-A", module, ...args.map(String)];
-}
-
-function clientEnv(folder: string): Record<string, string> {
-  return { DENO_DIR: `${folder}/deno`, NO_COLOR: "1" };
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
