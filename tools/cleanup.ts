@@ -4,28 +4,28 @@
  * @module
  */
 
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
 const unfinished = new Set<string>();
-let isListening = false;
+
+const LISTENERS = Object.entries(EXIT_CODES).map(([signal, code]) =>
+  [signal as Deno.Signal, () => {
+    for (const path of unfinished) remove(path);
+    Deno.exit(code);
+  }] as const
+);
 
 /**
  * Has a file or folder removed if a signal ends this process before the returned function is called. That function
  * removes nothing: who lives on cleans up by itself.
  */
 export function removeIfStopped(path: string): () => void {
-  listen();
+  if (unfinished.size === 0) { for (const [signal, listener] of LISTENERS) Deno.addSignalListener(signal, listener); }
   unfinished.add(path);
-  return () => void unfinished.delete(path);
-}
-
-function listen(): void {
-  if (isListening) return;
-  isListening = true;
-  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
-    Deno.addSignalListener(signal, () => {
-      for (const path of unfinished) remove(path);
-      Deno.exit(code);
-    });
-  }
+  return () => {
+    if (!unfinished.delete(path) || unfinished.size > 0) return;
+    for (const [signal, listener] of LISTENERS) Deno.removeSignalListener(signal, listener);
+  };
 }
 
 function remove(path: string): void {

@@ -16,11 +16,20 @@ export interface Namespace extends AsyncDisposable {
   enter(argv: readonly string[]): string[];
 }
 
+let why: string | undefined | null = null;
+
 /** Why this machine cannot make namespaces; `undefined` if it can. */
 export function whyNoNamespaces(): string | undefined {
+  if (why === null) why = tryNamespaces();
+  return why;
+}
+
+function tryNamespaces(): string | undefined {
   try {
     const { success, stderr } = new Deno.Command("unshare", { args: [...unshareFlags(), "true"] }).outputSync();
-    return success ? undefined : `cannot make a namespace: ${new TextDecoder().decode(stderr).trim()}`;
+    if (success) return undefined;
+    const said = new TextDecoder().decode(stderr).trim().split("\n")[0]!.replace(/^unshare: /, "");
+    return `this machine refuses namespaces (${said}). To have them: root with CAP_SYS_ADMIN, as docker run --privileged gives`;
   } catch (error) {
     return `cannot run unshare, of Debian's util-linux: ${(error as Error).message}`;
   }

@@ -12,7 +12,8 @@
  * @module
  */
 
-import { createGround, createNamespace } from "./namespace.ts";
+import { createLoopbackNetwork } from "../loopback/network.ts";
+import { createGround, createNamespace, whyNoNamespaces } from "./namespace.ts";
 import type { Namespace } from "./namespace.ts";
 import { runCommand, startProcess } from "./process.ts";
 import type { CommandOptions, Output, Process } from "./process.ts";
@@ -58,8 +59,9 @@ export interface Network extends AsyncDisposable {
   own(resource: AsyncDisposable): void;
 }
 
-/** Creates an empty network. */
+/** Creates an empty network; on loopback, with what is possible there, where this machine refuses namespaces. */
 export async function createNetwork(): Promise<Network> {
+  if (whyNoNamespaces() !== undefined) return await createLoopbackNetwork();
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
