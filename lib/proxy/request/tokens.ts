@@ -2,13 +2,23 @@
  * Session tokens, as EC2's IMDSv2 has them: a PUT gives one, and later requests must show it. What can make a program
  * on this machine fetch a URL can rarely make it send a PUT and a header of choice.
  *
- * Kept in memory only; a restart forgets them, and clients ask for another.
+ * A token is kept by nobody: it says itself how long it is good, and bears a code that only this process can make. So
+ * there is no number of tokens, however large, that pushes one out. A restart makes a new key, and clients fetch another.
+ *
+ * | bytes | meaning |
+ * |---|---|
+ * | 0-5 | until when it is good, in milliseconds of the process's clock, big-endian |
+ * | 6-15 | random |
+ * | 16-31 | the first half of HMAC-SHA-256 over bytes 0-15 |
+ *
+ * as base64url without padding: 43 characters.
  *
  * @module
  */
 
 import { STATUS_CODE } from "@std/http/status";
 import type { RequestBy } from "./client_request.ts";
+import { hmacSha256 } from "./sha256.ts";
 import { emptyResponse } from "../server/respond.ts";
 
 /** Where a token is asked for. */
@@ -18,9 +28,6 @@ const TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds";
 
 /** Six hours, as in IMDSv2. */
 const MAX_TTL_SEC = 21_600;
-
-/** Enough for every program in a VM; beyond, the oldest token is forgotten. */
-const MAX_TOKENS = 4_096;
 
 /** Gives tokens and knows them again. */
 export interface Tokens {
@@ -46,8 +53,16 @@ export function answerTokenRequest({ target, headers }: RequestBy<"PUT">, tokens
   });
 }
 
+/** What a token is made of, in bytes. */
+const EXPIRY = 6;
+const SIGNED = 16;
+const LENGTH = 32;
+
+/** So many tokens that were found good are known without computing their code again, which takes some 20 us. */
+const MAX_VERIFIED = 64;
+
 /**
- * Creates an empty store.
+ * Creates tokens under a key of their own.
  *
  * @param options.now a monotonic clock, in milliseconds
  * @param options.random fills an array with random bytes
@@ -58,24 +73,57 @@ export function createTokens(
     readonly random?: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
   },
 ): Tokens {
-  const expiries = new Map<string, number>();
+  const key = random(new Uint8Array(32));
+  /** Until when each is good. Nothing is lost with an entry but time. */
+  const verified = new Map<string, number>();
+
+  const sign = (token: Uint8Array): string => {
+    token.set(hmacSha256(key, token.subarray(0, SIGNED)).subarray(0, LENGTH - SIGNED), SIGNED);
+    return base64url(token);
+  };
+
+  /** @returns until when it is good; `undefined` if it is none of this process's */
+  const verify = (token: string): number | undefined => {
+    const bytes = fromBase64url(token);
+    if (bytes === undefined || !isEqual(sign(bytes), token)) return undefined;
+    const view = new DataView(bytes.buffer);
+    const expiresAt = view.getUint16(0) * 2 ** 32 + view.getUint32(2);
+    if (verified.size >= MAX_VERIFIED) verified.clear();
+    verified.set(token, expiresAt);
+    return expiresAt;
+  };
 
   return {
     issue(ttlSec) {
-      const [oldest] = expiries.keys();
-      if (expiries.size >= MAX_TOKENS && oldest !== undefined) expiries.delete(oldest);
-      const token = base64url(random(new Uint8Array(32)));
-      expiries.set(token, now() + ttlSec * 1_000);
-      return token;
+      const token = new Uint8Array(LENGTH);
+      token.set(random(new Uint8Array(SIGNED - EXPIRY)), EXPIRY);
+      const view = new DataView(token.buffer);
+      const expiresAt = Math.ceil(now() + ttlSec * 1_000);
+      view.setUint16(0, Math.floor(expiresAt / 2 ** 32));
+      view.setUint32(2, expiresAt % 2 ** 32);
+      return sign(token);
     },
+
     isValid(token) {
-      const valid = now() < (expiries.get(token) ?? -Infinity);
-      if (!valid) expiries.delete(token);
-      return valid;
+      const expiresAt = verified.get(token) ?? verify(token);
+      return expiresAt !== undefined && now() < expiresAt;
     },
   };
 }
 
+/** Compares texts in a time that tells nothing of where they differ. */
+function isEqual(a: string, b: string): boolean {
+  let difference = a.length ^ b.length;
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  return difference === 0;
+}
+
 function base64url(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}
+
+/** @returns `undefined` if the text is no token's */
+function fromBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!/^[\w-]{43}$/.test(text)) return undefined;
+  return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
 }
