@@ -28,6 +28,8 @@ export interface RequestOptions {
   readonly signal: AbortSignal;
   /** Use a new connection, not a kept one. */
   readonly fresh?: boolean;
+  /** Where the server listens; 80, where a virtual router serves metadata, if not given. */
+  readonly port?: number;
   /** Called when a connection stands and the request is on its way. */
   readonly onSent?: (connection: { readonly reused: boolean }) => void;
 }
@@ -35,7 +37,7 @@ export interface RequestOptions {
 /** Asks routers for metadata, over connections that it keeps for the next request. */
 export interface Client {
   /**
-   * Sends one request to port 80 of the address and reads the head of its answer. When a kept connection turns out to
+   * Sends one request to the address and reads the head of its answer. When a kept connection turns out to
    * be dead, the request is made again on a new one.
    *
    * @throws {UpstreamError} If the router does not answer as it should.
@@ -47,13 +49,18 @@ export interface Client {
   close(): void;
 }
 
+interface Server {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** Makes a TCP connection, as `Deno.connect` does. */
 export type Connect = (
   options: { readonly hostname: string; readonly port: number; readonly signal: AbortSignal },
 ) => Promise<Deno.Conn>;
 
 /** Where a virtual router serves metadata. */
-const PORT = 80;
+const METADATA_PORT = 80;
 
 /** Idle connections, over all routers; more are closed after use. */
 const MAX_KEPT = 32;
@@ -61,15 +68,15 @@ const MAX_KEPT = 32;
 /** Creates a client. Tests hand in a `connect` that reaches other ports. */
 export function createClient(limits: ClientLimits, connect: Connect = Deno.connect): Client {
   const deadlines = createDeadlines();
-  const kept: { readonly address: string; readonly connection: Connection }[] = [];
+  const kept: { readonly server: Server; readonly connection: Connection }[] = [];
 
-  /** The connection to that address that was used last: the one least likely to be closed meanwhile. */
-  const takeKept = (address: string): Connection | undefined => {
-    const index = kept.findLastIndex((entry) => entry.address === address);
+  /** The connection to that server that was used last: the one least likely to be closed meanwhile. */
+  const takeKept = ({ address, port }: Server): Connection | undefined => {
+    const index = kept.findLastIndex(({ server }) => server.address === address && server.port === port);
     return index < 0 ? undefined : kept.splice(index, 1)[0]!.connection;
   };
 
-  const open = async (address: string, signal: AbortSignal): Promise<Connection> => {
+  const open = async (server: Server, signal: AbortSignal): Promise<Connection> => {
     const attempt = new AbortController();
     const abort = () => attempt.abort(signal.reason);
     signal.addEventListener("abort", abort);
@@ -78,14 +85,14 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
         new UpstreamError("connect_timeout", `The router did not accept a connection in ${limits.connectTimeoutMs} ms`),
       ));
     try {
-      const conn = await connect({ hostname: address, port: PORT, signal: attempt.signal });
+      const conn = await connect({ hostname: server.address, port: server.port, signal: attempt.signal });
       if (attempt.signal.aborted) conn.close();
       attempt.signal.throwIfAborted();
       return new Connection(conn, {
         limits,
         deadlines,
         onFree(connection) {
-          if (kept.length < MAX_KEPT) kept.push({ address, connection });
+          if (kept.length < MAX_KEPT) kept.push({ server, connection });
           else connection.close();
         },
         onClosed(connection) {
@@ -102,16 +109,17 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
   };
 
   return {
-    async request(address, head, { signal, fresh = false, onSent }) {
+    async request(address, head, { signal, fresh = false, port = METADATA_PORT, onSent }) {
       signal.throwIfAborted();
-      const request = encodeRequestHead(head, address);
+      const server = { address, port };
+      const request = encodeRequestHead(head, port === METADATA_PORT ? address : `${address}:${port}`);
       const ask = (connection: Connection, reused: boolean) => {
         const answer = connection.exchange(request, { method: head.method, signal });
         onSent?.({ reused });
         return answer;
       };
 
-      const old = fresh ? undefined : takeKept(address);
+      const old = fresh ? undefined : takeKept(server);
       if (old !== undefined) {
         try {
           return await ask(old, true);
@@ -120,7 +128,7 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
           if (old.heard || !(error instanceof UpstreamError) || error.kind !== "reset") throw error;
         }
       }
-      return await ask(await open(address, signal), false);
+      return await ask(await open(server, signal), false);
     },
 
     close() {

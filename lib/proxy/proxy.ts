@@ -24,6 +24,8 @@ import { createForwarder } from "./upstream/forward.ts";
 import type { Activity } from "./server/front.ts";
 import { createHostCheck } from "./request/hosts.ts";
 import { createPeerCheck } from "./gate/peers.ts";
+import { createPasswordService, readPasswordRequest } from "./password_service.ts";
+import type { PasswordServiceOptions } from "./password_service.ts";
 import { declareProxyMetrics } from "./proxy_metrics.ts";
 import { emptyResponse } from "./server/respond.ts";
 import { answerTokenRequest, createTokens } from "./request/tokens.ts";
@@ -39,6 +41,8 @@ export interface ProxyDependencies<R extends Router = Router> {
   readonly metrics: Metrics;
   /** Reads the addresses of this machine. */
   readonly ownAddresses: () => readonly string[];
+  /** The password of what is in force, if that is a drive; none has one if not given. */
+  readonly drivePasswordOf?: PasswordServiceOptions<R>["driveOf"];
   /** The machine's own if not given. */
   readonly clock?: Clock;
 }
@@ -61,12 +65,22 @@ const WATCH_CLIENT_AFTER_MS = 100;
 /** Creates the proxy. */
 export function createProxy<R extends Router>(
   config: ProxyConfig,
-  { upstream, client, log, metrics, ownAddresses, clock = SYSTEM_CLOCK }: ProxyDependencies<R>,
+  { upstream, client, log, metrics, ownAddresses, drivePasswordOf = () => undefined, clock = SYSTEM_CLOCK }:
+    ProxyDependencies<R>,
 ): Proxy {
   const { now } = clock;
   const deadlines = createDeadlines(clock);
   const traffic = new Traffic(now);
   const tokens = createTokens({ now });
+  const passwords = createPasswordService({
+    isEnabled: config.passwordService,
+    requestTimeoutMs: config.requestTimeoutMs,
+    upstream,
+    client,
+    driveOf: drivePasswordOf,
+    deadlines,
+    log,
+  });
   const counts = declareProxyMetrics(metrics, () => traffic.inFlight);
   const rules = { ...config, isOwnHost: createHostCheck(config.listen, config.allowHosts) };
   const isOwnPeer = createPeerCheck({ allowed: config.allowClients, ownAddresses });
@@ -98,15 +112,30 @@ export function createProxy<R extends Router>(
   const admit = (asked: ClientRequest | number): Question | Response => {
     if (typeof asked === "number") return emptyResponse(asked);
     if (traffic.inFlight >= config.maxRequests) return emptyResponse(STATUS_CODE.ServiceUnavailable);
-    if (asked.method === "PUT") {
+    if (asked.method === "PUT" && readPasswordRequest(asked.headers) === undefined) {
       return config.requireToken !== "no"
         ? answerTokenRequest(asked, tokens)
         : emptyResponse(STATUS_CODE.MethodNotAllowed);
     }
-    if (config.requireToken === "yes" && !tokens.isValid(asked.token ?? "")) {
-      return emptyResponse(STATUS_CODE.Unauthorized);
+    if (!isAuthorized(asked.token)) return emptyResponse(STATUS_CODE.Unauthorized);
+    return asked.method === "PUT" ? emptyResponse(STATUS_CODE.MethodNotAllowed) : asked;
+  };
+
+  /** Whoever shows a token must show a good one, also where none is needed: then a client learns that its own is old. */
+  const isAuthorized = (token: string | undefined): boolean => {
+    if (config.requireToken === "no") return true;
+    return token === undefined ? config.requireToken === "optional" : tokens.isValid(token);
+  };
+
+  const answerPassword = async (
+    { method, startedAt, asks }: { readonly method: string; readonly startedAt: number; readonly asks: string },
+  ): Promise<Response> => {
+    traffic.begin();
+    try {
+      return delivery.deliver(await passwords.answer(method, { asks }), { method, path: undefined, startedAt });
+    } finally {
+      traffic.end();
     }
-    return asked;
   };
 
   const watcherOf = (request: Request): WatchClient => (onGone) => {
@@ -133,11 +162,13 @@ export function createProxy<R extends Router>(
       const startedAt = now();
       traffic.touch(startedAt);
       const asked = read(request, info);
+      const asks = typeof asked === "number" ? undefined : readPasswordRequest(asked.headers);
       const question = admit(asked);
       if (question instanceof Response) {
         const path = typeof asked === "number" ? undefined : pathOf(asked.target);
         return delivery.deliver(question, { method: request.method, path, startedAt });
       }
+      if (asks !== undefined) return answerPassword({ method: request.method, startedAt, asks });
       const reply = answer(question, watcherOf(request));
       const pending = { question, info, startedAt };
       return reply instanceof Promise ? delivery.replyLater(reply, pending) : delivery.reply(reply, pending);

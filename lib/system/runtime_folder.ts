@@ -22,6 +22,8 @@ export const RUNTIME_FILES = Object.freeze({
   state: `${RUNTIME_FOLDER}/router.json`,
   /** The copy of a config drive. */
   configDrive: `${RUNTIME_FOLDER}/config-drive`,
+  /** Which password on a drive has been saved. */
+  savedPassword: `${RUNTIME_FOLDER}/saved-password`,
   /** Copies of leases that only root may read. */
   leases: `${RUNTIME_FOLDER}/leases`,
 });

@@ -188,6 +188,62 @@ test("proxy asks for a token where one is required, and gives them away for a PU
   assertEquals(proxy.router.heads, ["GET /latest/vm-id HTTP/1.1\r\nHost: 10.1.1.1\r\n\r\n"]);
 });
 
+test("proxy serves whoever shows no token where tokens are optional, and refuses a bad one", async () => {
+  await using proxy = await startProxy(({ write }) => write(ok("i-1")), { config: { requireToken: "optional" } });
+  const get = async (...headers: string[]) => {
+    const response = await proxy.ask({ target: "/latest/vm-id", headers: [`Host: ${proxy.host}`, ...headers] });
+    return [response.status, latin1(response.body)];
+  };
+  const issued = await proxy.ask({
+    method: "PUT",
+    target: "/latest/api/token",
+    headers: [`Host: ${proxy.host}`, "X-aws-ec2-metadata-token-ttl-seconds: 60"],
+  });
+  assertEquals(issued.status, 200);
+  assertEquals(await get(), [200, "i-1"]);
+  assertEquals(await get(`X-aws-ec2-metadata-token: ${latin1(issued.body)}`), [200, "i-1"]);
+  for (const bad of ["forged", "", `${latin1(issued.body)}x`]) {
+    assertEquals(await get(`X-aws-ec2-metadata-token: ${bad}`), [401, ""]);
+  }
+});
+
+test("proxy gives no token away, and looks at none, where tokens are off", async () => {
+  await using proxy = await startProxy(({ write }) => write(ok("i-1")), { config: { requireToken: "no" } });
+  const headers = [`Host: ${proxy.host}`, "X-aws-ec2-metadata-token-ttl-seconds: 60"];
+  assertEquals((await proxy.ask({ method: "PUT", target: "/latest/api/token", headers })).status, 405);
+  const forged = [`Host: ${proxy.host}`, "X-aws-ec2-metadata-token: forged"];
+  assertEquals((await proxy.ask({ target: "/latest/vm-id", headers: forged })).status, 200);
+});
+
+const PASSWORD_REQUESTS: readonly [what: string, isOn: boolean, method: string, asks: string, status: number][] = [
+  ["passes a fetch", true, "GET", "send_my_password", 200],
+  ["passes an acknowledgement", true, "GET", "saved_password", 200],
+  ["refuses a HEAD", true, "HEAD", "send_my_password", 405],
+  ["refuses a PUT, for a token too", true, "PUT", "send_my_password", 405],
+  ["refuses what is neither", true, "GET", "give_me_all", 400],
+  ["refuses all where the password service is off:", false, "GET", "send_my_password", 404],
+];
+
+for (const [what, isOn, method, asks, status] of PASSWORD_REQUESTS) {
+  test(`proxy ${what} that bears DomU_Request`, async () => {
+    const says = ({ write }: { write: (text: string) => Promise<void> }) =>
+      write("HTTP/1.0 200 OK\r\nServer: BaseHTTP\r\nContent-Type: text/plain\r\n\r\ns3cret").then(() =>
+        "close" as const
+      );
+    const config = { passwordService: isOn, requireToken: "optional", cacheTtlMs: 60_000 } as const;
+    await using proxy = await startProxy(says, { config });
+    const headers = [`Host: ${proxy.host}`, `DomU_Request: ${asks}`, "X-aws-ec2-metadata-token-ttl-seconds: 60"];
+    for (let i = 0; i < 2; i++) {
+      const response = await proxy.ask({ method, target: method === "PUT" ? "/latest/api/token" : "/", headers });
+      assertEquals([response.status, latin1(response.body)], [status, status === 200 ? "s3cret" : ""]);
+      if (status === 200) assertEquals(header(response, "content-length"), "6");
+    }
+    const once = `GET / HTTP/1.1\r\nHost: 10.1.1.1:8080\r\nDomU_Request: ${asks}\r\n\r\n`;
+    assertEquals(proxy.router.heads, status === 200 ? [once, once] : []);
+    assertEquals(proxy.lines.filter((line) => /s3cret|password/i.test(line)), []);
+  });
+}
+
 test("proxy writes no secret anywhere: not a body, not a query, not a header", async () => {
   const canary = "c4n4ry";
   await using proxy = await startProxy(({ path, write }) => {

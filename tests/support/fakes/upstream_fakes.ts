@@ -79,6 +79,7 @@ export interface Asked {
   readonly address: string;
   readonly head: RequestHead;
   readonly fresh: boolean;
+  readonly port: number | undefined;
   readonly aborted: boolean;
   /** Says that it is on its way. */
   sent(connection?: { readonly reused: boolean }): void;
@@ -96,7 +97,7 @@ export function createFakeClient(): FakeClient {
   const asked: Asked[] = [];
   return {
     asked,
-    request(address: string, head: RequestHead, { signal, fresh = false, onSent }: RequestOptions) {
+    request(address: string, head: RequestHead, { signal, fresh = false, port, onSent }: RequestOptions) {
       const { promise, resolve, reject } = Promise.withResolvers<UpstreamResponse>();
       signal.addEventListener("abort", () => reject(signal.reason));
       let reused = false;
@@ -104,6 +105,7 @@ export function createFakeClient(): FakeClient {
         address,
         head,
         fresh,
+        port,
         get aborted() {
           return signal.aborted;
         },

@@ -1,0 +1,161 @@
+/**
+ * The router's password service under the program's own address: the router's second server, on port 8080, gives a guest
+ * its new password once, and forgets it when the guest says that it has saved it.
+ *
+ * Each request has an effect there, so it is made once: not kept, not shared, not made again when it fails or the router
+ * moves, and it says nothing of the router's metadata, whichever way it ends. Nothing of it is logged but that it failed.
+ *
+ * | request | answer |
+ * |---|---|
+ * | GET, `DomU_Request: send_my_password` or `saved_password` | what the router said, with a length |
+ * | the same while a config drive is in force | what is on the drive, once |
+ * | GET with any other value | 400 |
+ * | any other method | 405 |
+ * | any of these without `--password-service` | 404: a script would set whatever else it gets as root's password |
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import type { Client } from "../http1/client.ts";
+import { UpstreamError } from "../http1/error.ts";
+import type { Header, ResponseBody } from "../http1/message.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Deadlines } from "../time/deadlines.ts";
+import { emptyResponse, statusOf } from "./server/respond.ts";
+import { NoRouterError } from "./upstream/upstream.ts";
+import type { Router, Upstream } from "./upstream/upstream.ts";
+
+/** What a password on a config drive can be asked. */
+export interface DrivePassword {
+  take(): Promise<string>;
+  forget(): Promise<void>;
+}
+
+/** Answers requests for the password. */
+export interface PasswordService {
+  /** @param options.asks the value of `DomU_Request` */
+  answer(method: string, options: { readonly asks: string }): Promise<Response>;
+}
+
+/** What the service works with. */
+export interface PasswordServiceOptions<R extends Router> {
+  readonly isEnabled: boolean;
+  readonly requestTimeoutMs: number;
+  readonly upstream: Pick<Upstream<R>, "router">;
+  readonly client: Pick<Client, "request">;
+  /** The password of what is in force, if that is a drive. */
+  readonly driveOf: (router: R) => DrivePassword | undefined;
+  readonly deadlines: Deadlines;
+  readonly log: Log;
+}
+
+/** The header that makes a request one for the password service (CloudStack's `passwd_server_ip.py`). */
+const HEADER = "domu_request";
+const FETCH = "send_my_password";
+const ACKNOWLEDGE = "saved_password";
+
+/** Where the router's password server listens. */
+const PORT = 8080;
+
+/** A password is a few characters; whoever sends more than this is no password server. */
+const MAX_BODY_BYTES = 4_096;
+
+/** What a request asks of the password service; `undefined` if it is for metadata. */
+export function readPasswordRequest(headers: readonly Header[]): string | undefined {
+  return headers.find(([name]) => name === HEADER)?.[1];
+}
+
+/** Creates the service. */
+export function createPasswordService<R extends Router>(
+  { isEnabled, requestTimeoutMs, upstream, client, driveOf, deadlines, log }: PasswordServiceOptions<R>,
+): PasswordService {
+  /** Does something within the time of a request. @throws what `late` gives if that is over before */
+  const inTime = async <T>(late: () => Error, act: (signal: AbortSignal) => T | Promise<T>): Promise<T> => {
+    const attempt = new AbortController();
+    const deadline = deadlines.set(requestTimeoutMs, () => attempt.abort(late()));
+    try {
+      return await act(attempt.signal);
+    } catch (error) {
+      throw attempt.signal.aborted ? attempt.signal.reason : error;
+    } finally {
+      deadline.cancel();
+    }
+  };
+
+  const findRouter = () =>
+    inTime(
+      () => new NoRouterError(`No router was found in ${requestTimeoutMs} ms`),
+      async (signal) => {
+        try {
+          return await upstream.router(signal);
+        } catch (cause) {
+          throw new NoRouterError("No router was found", { cause });
+        }
+      },
+    );
+
+  const askRouter = ({ address }: R, asks: string): Promise<Response> =>
+    inTime(
+      () => new UpstreamError("response_timeout", `No password server answered in ${requestTimeoutMs} ms`),
+      async (signal) => {
+        const head = { method: "GET", target: "/", headers: [["DomU_Request", asks]] } as const;
+        // A kept connection that turns out to be dead would have the request made twice.
+        const options = { signal, fresh: true, port: PORT };
+        const { status, headers, body } = await client.request(address, head, options);
+        if (status >= 400) {
+          body.cancel();
+          return emptyResponse(status);
+        }
+        signal.addEventListener("abort", () => body.cancel());
+        const [, type = "text/plain"] = headers.find(([name]) => name === "content-type") ?? [];
+        return toResponse(await readAll(body), { status, type });
+      },
+    );
+
+  const askDrive = async (password: DrivePassword, asks: string): Promise<Response> => {
+    if (asks === FETCH) return toResponse(await password.take());
+    await password.forget();
+    return toResponse(ACKNOWLEDGE);
+  };
+
+  return {
+    async answer(method, { asks }) {
+      if (!isEnabled) return emptyResponse(STATUS_CODE.NotFound);
+      if (method !== "GET") return emptyResponse(STATUS_CODE.MethodNotAllowed);
+      if (asks !== FETCH && asks !== ACKNOWLEDGE) return emptyResponse(STATUS_CODE.BadRequest);
+      try {
+        const router = await findRouter();
+        const drive = driveOf(router);
+        return await (drive === undefined ? askRouter(router, asks) : askDrive(drive, asks));
+      } catch (error) {
+        const status = statusOf(error);
+        log.warn("the password service did not answer", { status, error });
+        return emptyResponse(status);
+      }
+    },
+  };
+}
+
+/** @throws {UpstreamError} If it is cut short, or longer than any password. */
+async function readAll(body: ResponseBody): Promise<Uint8Array<ArrayBuffer>> {
+  const whole = new Uint8Array(MAX_BODY_BYTES);
+  let length = 0;
+  for (let piece = await body.read(); piece !== undefined; piece = await body.read()) {
+    if (length + piece.length > MAX_BODY_BYTES) {
+      body.cancel();
+      throw new UpstreamError("too_large", `The answer of the password server is over ${MAX_BODY_BYTES} bytes`);
+    }
+    whole.set(piece, length);
+    length += piece.length;
+  }
+  return whole.slice(0, length);
+}
+
+function toResponse(
+  body: string | Uint8Array<ArrayBuffer>,
+  { status = STATUS_CODE.OK, type = "text/plain" }: { readonly status?: number; readonly type?: string } = {},
+): Response {
+  // No length is set: the runtime knows that of a body in hand.
+  return new Response(body, { status, headers: { "content-type": type, "cache-control": "no-store" } });
+}

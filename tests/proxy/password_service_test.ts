@@ -1,0 +1,179 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { createPasswordService, readPasswordRequest } from "../../lib/proxy/password_service.ts";
+import type { PasswordService } from "../../lib/proxy/password_service.ts";
+import { createLog } from "../../lib/telemetry/log.ts";
+import { bodyOf, createFakeClient, createFakeUpstream, createFedBody } from "../support/fakes/upstream_fakes.ts";
+import type { FakeClient, FakeUpstream } from "../support/fakes/upstream_fakes.ts";
+import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
+import type { VirtualClock } from "../support/fakes/virtual_clock.ts";
+import { test } from "../support/test.ts";
+
+interface Case {
+  readonly service: PasswordService;
+  readonly client: FakeClient;
+  readonly upstream: FakeUpstream;
+  readonly clock: VirtualClock;
+  readonly lines: string[];
+  readonly drive: string[];
+}
+
+const TIMEOUT_MS = 15_000;
+
+function start({ isEnabled = true, address = "10.1.1.1" } = {}): Case {
+  const clock = createVirtualClock();
+  const client = createFakeClient();
+  const upstream = createFakeUpstream(address === "" ? undefined : address, { onReport: "same" });
+  const lines: string[] = [];
+  const drive: string[] = [];
+  const service = createPasswordService({
+    isEnabled,
+    requestTimeoutMs: TIMEOUT_MS,
+    upstream,
+    client,
+    driveOf: (router) =>
+      router.address !== "config-drive" ? undefined : {
+        take: () => Promise.resolve((drive.push("take"), "on-drive")),
+        forget: () => Promise.resolve(void drive.push("forget")),
+      },
+    deadlines: clock.deadlines,
+    log: createLog((line) => void lines.push(line), { level: "debug", format: "text" }),
+  });
+  return { service, client, upstream, clock, lines, drive };
+}
+
+const turn = () => new Promise<void>((resolve) => queueMicrotask(resolve));
+async function turns(): Promise<void> {
+  for (let i = 0; i < 20; i++) await turn();
+}
+
+async function read(response: Response | Promise<Response>) {
+  const { status, headers, body } = await response;
+  const text = body === null ? "" : await new Response(body).text();
+  return { status, text, type: headers.get("content-type"), cache: headers.get("cache-control") };
+}
+
+test("readPasswordRequest tells a request for the password from one for metadata", () => {
+  assertEquals(readPasswordRequest([["host", "x"], ["domu_request", "send_my_password"]]), "send_my_password");
+  assertEquals(readPasswordRequest([["domu_request", ""]]), "");
+  assertEquals(readPasswordRequest([["host", "x"]]), undefined);
+});
+
+for (const asks of ["send_my_password", "saved_password"]) {
+  test(`createPasswordService asks the router's port 8080 once for ${asks}, on a new connection`, async () => {
+    const { service, client, upstream, lines } = start();
+    const answer = read(service.answer("GET", { asks }));
+    await turns();
+    const [asked, ...others] = client.asked;
+    assertEquals(others, []);
+    assertEquals([asked!.address, asked!.fresh, asked!.port], ["10.1.1.1", true, 8080]);
+    assertEquals(asked!.head, { method: "GET", target: "/", headers: [["DomU_Request", asks]] });
+    asked!.answer(200, bodyOf("s3cret\n"));
+    assertEquals(await answer, { status: 200, text: "s3cret\n", type: "text/plain", cache: "no-store" });
+    assertEquals([upstream.reports, lines], [[], []]);
+  });
+}
+
+test("createPasswordService passes the router's type, status and pieces on, and no body of an error", async () => {
+  const { service, client, lines } = start();
+  const first = read(service.answer("GET", { asks: "send_my_password" }));
+  await turns();
+  const fed = createFedBody();
+  client.asked[0]!.answer(203, fed, [["server", "x"], ["content-type", "text/html"]]);
+  fed.feed("ab");
+  fed.feed("cd");
+  fed.feed(undefined);
+  assertEquals(await first, { status: 203, text: "abcd", type: "text/html", cache: "no-store" });
+
+  const second = read(service.answer("GET", { asks: "send_my_password" }));
+  await turns();
+  const page = bodyOf("<html>");
+  client.asked[1]!.answer(400, page);
+  assertEquals(await second, { status: 400, text: "", type: null, cache: null });
+  assert(page.cancelled);
+  assertEquals(lines, []);
+});
+
+const REFUSED: readonly [what: string, isEnabled: boolean, method: string, asks: string, status: number][] = [
+  ["all when it is off", false, "GET", "send_my_password", 404],
+  ["an acknowledgement when it is off", false, "GET", "saved_password", 404],
+  ["a POST when it is off", false, "POST", "send_my_password", 404],
+  ["HEAD", true, "HEAD", "send_my_password", 405],
+  ["PUT", true, "PUT", "saved_password", 405],
+  ["another value", true, "GET", "bad_request", 400],
+  ["no value", true, "GET", "", 400],
+];
+
+for (const [what, isEnabled, method, asks, status] of REFUSED) {
+  test(`createPasswordService refuses ${what}, and asks nobody`, async () => {
+    const { service, client } = start({ isEnabled });
+    const { text, status: got } = await read(service.answer(method, { asks }));
+    assertEquals([got, text, client.asked.length], [status, "", 0]);
+  });
+}
+
+test("createPasswordService makes a request once, though it fails and the router moves", async () => {
+  const { service, client, upstream, lines } = start();
+  const answer = read(service.answer("GET", { asks: "send_my_password" }));
+  await turns();
+  upstream.find("10.1.1.2");
+  client.asked[0]!.fail("reset");
+  assertEquals(await answer, { status: 502, text: "", type: null, cache: null });
+  assertEquals([client.asked.length, upstream.reports], [1, []]);
+  assertMatch(lines.join("\n"), /^.*the password service did not answer.*status=502.*\n$/);
+});
+
+test("createPasswordService waits for a router as long as any request, and no longer", async () => {
+  const { service, client, upstream, clock } = start({ address: "" });
+  const found = read(service.answer("GET", { asks: "saved_password" }));
+  await turns();
+  upstream.find("10.1.1.9");
+  await turns();
+  assertEquals(client.asked[0]!.address, "10.1.1.9");
+  client.asked[0]!.answer(200, bodyOf("saved_password"));
+  assertEquals((await found).text, "saved_password");
+
+  upstream.lose();
+  const late = read(service.answer("GET", { asks: "send_my_password" }));
+  await clock.run(TIMEOUT_MS + 1_000);
+  assertEquals((await late).status, 503);
+  assertEquals(client.asked.length, 1);
+});
+
+test("createPasswordService gives 503 when the search ends without a router", async () => {
+  const { service, upstream, lines } = start({ address: "" });
+  const answer = read(service.answer("GET", { asks: "send_my_password" }));
+  await turns();
+  upstream.fail(new Error("closed"));
+  assertEquals((await answer).status, 503);
+  assertMatch(lines[0]!, /No router was found/);
+});
+
+test("createPasswordService gives up on a server that does not answer in time, and lets its connection go", async () => {
+  const { service, client, clock, lines } = start();
+  const answer = read(service.answer("GET", { asks: "send_my_password" }));
+  await clock.run(TIMEOUT_MS + 1_000);
+  assertEquals((await answer).status, 504);
+  assert(client.asked[0]!.aborted);
+  assertMatch(lines[0]!, /No password server answered in 15000 ms/);
+});
+
+test("createPasswordService takes no answer that is longer than any password", async () => {
+  const { service, client } = start();
+  const fits = read(service.answer("GET", { asks: "send_my_password" }));
+  await turns();
+  client.asked[0]!.answer(200, bodyOf("x".repeat(4_096)));
+  assertEquals((await fits).text.length, 4_096);
+  const answer = read(service.answer("GET", { asks: "send_my_password" }));
+  await turns();
+  const body = bodyOf("x".repeat(4_097));
+  client.asked[1]!.answer(200, body);
+  assertEquals([(await answer).status, body.cancelled], [502, true]);
+});
+
+test("createPasswordService answers from the drive while that is in force, and tells it what was saved", async () => {
+  const { service, client, drive } = start({ address: "config-drive" });
+  const fetched = await read(service.answer("GET", { asks: "send_my_password" }));
+  assertEquals(fetched, { status: 200, text: "on-drive", type: "text/plain", cache: "no-store" });
+  assertEquals((await read(service.answer("GET", { asks: "saved_password" }))).text, "saved_password");
+  assertEquals([drive, client.asked.length], [["take", "forget"], 0]);
+});
