@@ -14,6 +14,7 @@ import { readConfig } from "./lib/config/read_config.ts";
 import { runDaemon } from "./lib/daemon.ts";
 import { BUILD } from "./lib/system/build_info.ts";
 import { dropLateVariables, findEarlyVariables } from "./lib/system/runtime_environment.ts";
+import { RUNTIME_FILES } from "./lib/system/runtime_folder.ts";
 import { readEnvFile } from "./lib/system/read_env_file.ts";
 import { describeError, escapeControls } from "./lib/telemetry/log.ts";
 
@@ -44,14 +45,30 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** Imports late: what only an operator asks for costs nothing at boot. */
-async function runCommand({ command, json }: Arguments, config: Config): Promise<number> {
+async function runCommand({ command, json, operand, timeoutMs }: Arguments, config: Config): Promise<number> {
+  const environment = { socketPath: RUNTIME_FILES.controlSocket, write: print, say: printError };
   switch (command) {
     case "discover": {
       const { runDiscover } = await import("./lib/discover/command/run_discover.ts");
       return await runDiscover(config.discovery, { json, write: print });
     }
+    case "status": {
+      const { runStatus } = await import("./lib/control/command/run_status.ts");
+      return await runStatus({ json }, environment);
+    }
+    case "wait": {
+      const { runWait } = await import("./lib/control/command/run_wait.ts");
+      return await runWait({ timeoutMs, isShown: Deno.stderr.isTerminal() }, environment);
+    }
+    case "get": {
+      const { runGet } = await import("./lib/control/command/run_get.ts");
+      const { listen, requestTimeoutMs, idleTimeoutMs, maxHeaderBytes } = config.proxy;
+      // The service itself gives up after its own limit, and says why.
+      const limits = { responseTimeoutMs: requestTimeoutMs + 5_000, idleTimeoutMs, maxHeaderBytes };
+      return await runGet(operand!, { listen, limits, writeBytes }, environment);
+    }
     default:
-      throw new ConfigError(`the command '${command}' is not there yet`);
+      throw new ConfigError(`there is no command '${command}'`);
   }
 }
 
@@ -71,8 +88,15 @@ function readFile(path: string): string {
   }
 }
 
+function printError(line: string): void {
+  console.error(escapeControls(line));
+}
+
 function print(text: string): void {
-  const bytes = new TextEncoder().encode(text);
+  writeBytes(new TextEncoder().encode(text));
+}
+
+function writeBytes(bytes: Uint8Array): void {
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(Deno.stdout.writeSync(rest));
 }
 

@@ -9,6 +9,9 @@
 import { ensureAddress } from "./address/ensure_address.ts";
 import { createAdminHandler } from "./admin/admin.ts";
 import type { Config } from "./config/config.ts";
+import { CONFIG_DRIVE } from "./config_drive/address.ts";
+import { createConfigDrive, withConfigDrive } from "./config_drive/config_drive.ts";
+import { serveControl } from "./control/control_server.ts";
 import { describeStatus } from "./control/status.ts";
 import { createResolver } from "./discover/resolver.ts";
 import type { Resolver, ResolverStatus } from "./discover/router.ts";
@@ -18,7 +21,7 @@ import { BUILD } from "./system/build_info.ts";
 import { createMemoryRelease } from "./system/memory.ts";
 import { openNotifier, startWatchdog } from "./system/notify.ts";
 import { runIp } from "./system/run_ip.ts";
-import { openRuntimeFolder } from "./system/runtime_folder.ts";
+import { openRuntimeFolder, RUNTIME_FILES } from "./system/runtime_folder.ts";
 import { ignoreStraySignals, untilStopped } from "./system/signals.ts";
 import type { Registry } from "./telemetry/metrics.ts";
 import { createRegistry } from "./telemetry/metrics.ts";
@@ -43,13 +46,19 @@ export async function runDaemon(config: Config): Promise<number> {
   for (const warning of config.warnings) log.warn("doubtful configuration", { warning });
 
   ignoreStraySignals();
-  openRuntimeFolder(log);
+  const runtimeFolder = openRuntimeFolder(log);
   const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"), { log });
   parts.defer(() => notifier.close());
   parts.defer(startWatchdog(notifier, Deno.env.get("WATCHDOG_USEC"), { isAlive: () => Promise.resolve(true) }));
 
   const metrics = createRegistry();
-  const client = createClient(config.proxy);
+  const drive = createConfigDrive({
+    folder: config.drive.folder,
+    savedPath: runtimeFolder && RUNTIME_FILES.savedPassword,
+    log,
+  });
+  await drive.load();
+  const client = withConfigDrive(createClient(config.proxy), drive);
   parts.defer(() => client.close());
 
   const resolver = createResolver(config.discovery, { log, metrics, client });
@@ -68,6 +77,7 @@ export async function runDaemon(config: Config): Promise<number> {
     client,
     log,
     metrics,
+    drivePasswordOf: ({ address }) => address === CONFIG_DRIVE ? drive.password : undefined,
     ownAddresses: () => Deno.networkInterfaces().map(({ address }) => address),
     onRest() {
       if (releaseMemory()) log.debug("gave memory back");
@@ -79,7 +89,7 @@ export async function runDaemon(config: Config): Promise<number> {
   const listeners = {
     metadata: listen,
     admin: config.admin.listen === undefined ? null : formatAddress(config.admin.listen),
-    control: null,
+    control: runtimeFolder === undefined ? null : RUNTIME_FILES.controlSocket,
   };
   const describe = () =>
     describeStatus({
@@ -91,6 +101,12 @@ export async function runDaemon(config: Config): Promise<number> {
       metrics: metrics.render(),
       listeners,
     });
+
+  if (runtimeFolder !== undefined) {
+    const control = serveControl(RUNTIME_FILES.controlSocket, { describe, log });
+    parts.defer(() => control.close());
+    resolver.onChange(() => control.changed());
+  }
 
   if (config.admin.listen !== undefined) {
     const handler = createAdminHandler({
@@ -106,7 +122,7 @@ export async function runDaemon(config: Config): Promise<number> {
   // Before anybody is told that the program is ready, and might at once tell it to stop.
   const stopped = untilStopped(() => {
     reopen();
-    resolver.refresh();
+    drive.load().then(() => resolver.refresh());
     log.info("reloaded", { router: resolver.status().router?.address });
   });
   log.info("listening", { listen, version: BUILD.version, pid: Deno.pid });

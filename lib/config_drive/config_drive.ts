@@ -37,8 +37,8 @@ export interface ConfigDrive {
 
 /** Where a drive is, and what is noted of it. */
 export interface ConfigDriveOptions {
-  /** The copy of its `cloudstack` folder. */
-  readonly folder: string;
+  /** The copy of its `cloudstack` folder; there is never a drive if not given. */
+  readonly folder: string | undefined;
   /** Where it is noted which password has been saved; it is not, if not given. */
   readonly savedPath: string | undefined;
   readonly log: Log;
@@ -51,6 +51,7 @@ export function createConfigDrive({ folder, savedPath, log }: ConfigDriveOptions
 
   return {
     async load() {
+      if (folder === undefined) return;
       const wasPresent = documents !== undefined;
       try {
         const files = await readDrive(folder);

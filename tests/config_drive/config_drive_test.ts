@@ -418,3 +418,11 @@ test("withConfigDrive answers for the drive, and leaves every router to the clie
   assertEquals((await routed).status, 204);
   both.close();
 });
+
+test("createConfigDrive has no drive where no folder was named", async () => {
+  const lines: string[] = [];
+  const log = createLog((line) => void lines.push(line), { level: "debug", format: "text" });
+  const drive = createConfigDrive({ folder: undefined, savedPath: undefined, log });
+  await drive.load();
+  assertEquals([drive.isPresent(), await drive.password.take(), lines], [false, "saved_password", []]);
+});

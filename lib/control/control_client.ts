@@ -1,0 +1,80 @@
+/**
+ * Asks the running service how it is, for the commands.
+ *
+ * @module
+ */
+
+import type { StatusDocument } from "./status.ts";
+
+/** The service cannot be asked. */
+export class ControlError extends Error {
+  override readonly name = "ControlError";
+  constructor(readonly kind: "no_service" | "not_allowed" | "broken", message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/**
+ * Asks once, or with `watch` for as long as the service runs.
+ *
+ * @throws {ControlError} If no service runs, this user may not ask it, or what answers is something else.
+ */
+export async function* askService(
+  path: string,
+  question: "status" | "watch",
+  signal: AbortSignal,
+): AsyncGenerator<StatusDocument> {
+  const connection = await connect(path);
+  const close = () => {
+    try {
+      connection.close();
+    } catch {
+      // It was closed when the signal aborted.
+    }
+  };
+  signal.addEventListener("abort", close);
+  try {
+    if (signal.aborted) return;
+    await connection.write(new TextEncoder().encode(`${question}\n`));
+    yield* readDocuments(connection);
+  } catch (cause) {
+    if (signal.aborted) return;
+    if (cause instanceof ControlError) throw cause;
+    throw new ControlError("no_service", "The service went away", { cause });
+  } finally {
+    signal.removeEventListener("abort", close);
+    close();
+  }
+}
+
+async function connect(path: string): Promise<Deno.UnixConn> {
+  try {
+    return await Deno.connect({ transport: "unix", path });
+  } catch (cause) {
+    if (cause instanceof Deno.errors.PermissionDenied) {
+      throw new ControlError("not_allowed", `May not ask the service at ${path}: ask as root`, { cause });
+    }
+    throw new ControlError("no_service", `No service answers at ${path}: is mdproxy4cs running?`, { cause });
+  }
+}
+
+async function* readDocuments(connection: Deno.UnixConn): AsyncGenerator<StatusDocument> {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(16_384);
+  let rest = "";
+  for (;;) {
+    const count = await connection.read(buffer);
+    if (count === null) return;
+    const lines = (rest + decoder.decode(buffer.subarray(0, count), { stream: true })).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) yield parse(line);
+  }
+}
+
+function parse(line: string): StatusDocument {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    throw new ControlError("broken", "What answers is no mdproxy4cs of this kind", { cause });
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * Tells the commands of this program how the service is, over a Unix socket in its runtime folder.
+ *
+ * ```
+ * client: status\n          server: the status document in one line, and the end
+ * client: watch\n           server: the same, and again whenever it has changed
+ * ```
+ *
+ * Anything else is the end. Who may connect is the file's and the folder's business; how many, and for how long without a
+ * word, is bounded here.
+ *
+ * @module
+ */
+
+import type { Log } from "../telemetry/log.ts";
+import { SYSTEM_CLOCK } from "../time/clock.ts";
+import type { Clock } from "../time/clock.ts";
+import { withTimeout } from "../time/with_timeout.ts";
+import type { StatusDocument } from "./status.ts";
+
+/** The server at work. */
+export interface ControlServer {
+  /** Says that the document has changed. */
+  changed(): void;
+  close(): Promise<void>;
+}
+
+/** What the server works with. */
+export interface ControlServerOptions {
+  readonly describe: () => StatusDocument;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/** Commands that run at the same time; more are turned away. */
+const MAX_CONNECTIONS = 16;
+/** How long a client may take to say what it wants. */
+const QUESTION_MS = 5_000;
+/** The longest question, with its end. */
+const MAX_QUESTION_BYTES = 16;
+/** How long to wait after a connection could not be accepted: descriptors may be free again then. */
+const ACCEPT_PAUSE_MS = 1_000;
+
+/**
+ * Listens at the path, in place of whatever was left there.
+ *
+ * @returns a server that does nothing if it cannot listen, which the log says: metadata matter more
+ */
+export function serveControl(
+  path: string,
+  { describe, log, clock = SYSTEM_CLOCK }: ControlServerOptions,
+): ControlServer {
+  const listener = listen(path, log);
+  if (listener === undefined) return { changed() {}, close: () => Promise.resolve() };
+  const stop = new AbortController();
+  const connections = new Set<Deno.UnixConn>();
+  const watchers = new Set<() => void>();
+  const served = new Set<Promise<void>>();
+
+  const tell = (connection: Deno.UnixConn) => writeAll(connection, `${JSON.stringify(describe())}\n`);
+
+  /** Tells one client of every change, the latest where several came while it was being told. */
+  async function watch(connection: Deno.UnixConn): Promise<void> {
+    let wake = () => {};
+    let isStale = true;
+    const notice = () => {
+      isStale = true;
+      wake();
+    };
+    watchers.add(notice);
+    // It says nothing any more: what is read is its end.
+    const gone = connection.read(new Uint8Array(1)).catch(() => null).then(() => (wake(), true));
+    let isGone = false;
+    gone.then(() => isGone = true);
+    try {
+      while (!isGone) {
+        const changed = new Promise<void>((resolve) => wake = resolve);
+        if (isStale) {
+          isStale = false;
+          await tell(connection);
+        } else await Promise.race([changed, gone]);
+      }
+    } finally {
+      watchers.delete(notice);
+    }
+  }
+
+  async function answer(connection: Deno.UnixConn): Promise<void> {
+    connections.add(connection);
+    try {
+      const question = await withTimeout(QUESTION_MS, { clock, signal: stop.signal }, () => readLine(connection));
+      if (question === "status") await tell(connection);
+      if (question === "watch") await watch(connection);
+    } catch {
+      // It went away, or said nothing: nobody is waiting for an answer.
+    } finally {
+      connections.delete(connection);
+      close(connection);
+    }
+  }
+
+  async function accept(): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        const connection = await listener!.accept();
+        if (connections.size >= MAX_CONNECTIONS) {
+          close(connection);
+          continue;
+        }
+        const task: Promise<void> = answer(connection).finally(() => served.delete(task));
+        served.add(task);
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        log.debug("cannot accept a command's connection", { error });
+        await clock.sleep(ACCEPT_PAUSE_MS, stop.signal);
+      }
+    }
+  }
+
+  const accepting = accept();
+  return {
+    changed: () => watchers.forEach((notice) => notice()),
+    async close() {
+      stop.abort();
+      listener.close();
+      await accepting;
+      for (const connection of connections) close(connection);
+      await Promise.all(served);
+    },
+  };
+}
+
+function listen(path: string, log: Log): Deno.UnixListener | undefined {
+  try {
+    remove(path);
+    const listener = Deno.listen({ transport: "unix", path });
+    Deno.chmodSync(path, 0o660);
+    return listener;
+  } catch (error) {
+    log.warn("cannot listen for commands", { path, error });
+    return undefined;
+  }
+}
+
+/** What a process that was killed has left. */
+function remove(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** @throws {Error} If the line is longer than any question, or does not come to its end. */
+async function readLine(connection: Deno.UnixConn): Promise<string> {
+  const bytes = new Uint8Array(MAX_QUESTION_BYTES);
+  for (let length = 0; length < bytes.length;) {
+    const count = await connection.read(bytes.subarray(length));
+    if (count === null) break;
+    length += count;
+    const end = bytes.subarray(0, length).indexOf(0x0a);
+    if (end >= 0) return new TextDecoder().decode(bytes.subarray(0, end));
+  }
+  throw new Error("not a question");
+}
+
+async function writeAll(connection: Deno.UnixConn, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+}
+
+function close(connection: Deno.UnixConn): void {
+  try {
+    connection.close();
+  } catch {
+    // The server has stopped and closed it already.
+  }
+}
