@@ -134,7 +134,8 @@ export function createNetwork({ iname, machine, signal, onSubstitute }: NetworkO
 
     interfaceRank: (iface) => Math.max(0, searched.findIndex(({ name }) => name === iface)),
     isOnLink: (address) => addresses().some((own) => contains(rangeOf(own), address)),
-    isOwn: (address) => addresses().some((own) => own.address === address),
+    // One on `lo` is the machine's own as well: a server behind a balancer has the balancer's there.
+    isOwn: (address) => machine.interfaces().some((own) => own.address === address),
   };
 }
 
