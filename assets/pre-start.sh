@@ -1,20 +1,63 @@
 #!/bin/sh
-# Adds the address that mdproxy4cs listens on to the loopback interface, unless it is there. The unit runs it as root, so
-# that the program itself needs no right to change the network.
+# What mdproxy4cs needs and may not do itself. The unit runs this as root, so that the program has no right to change the
+# network, and none to read what only root may.
+#
+# Whatever fails here but the listen address costs a convenience and is said; the VM's metadata are worth more.
 set -eu
 
 listen=${MDPROXY4CS_HTTP_LISTEN:-169.254.169.254:39724}
 address=${listen%:*}
+port=${listen##*:}
 
-case $address in
-  169.254.*) ;;
-  *) exit 0 ;; # loopback, which is always there
-esac
+say() { echo "mdproxy4cs: $*" >&2; }
 
-is_there() { ip address show dev lo | grep -qF "inet $address/"; }
+# Slows down what fails at every start: the unit tries again at once, so that nobody takes the port of a program that was
+# killed. The moments of the last starts are kept where nobody but root may write.
+pace() {
+  starts=/run/mdproxy4cs.starts first=- second=- third=- fourth=- fifth=-
+  read -r now _ < /proc/uptime
+  now=${now%.*}
+  if [ -r "$starts" ]; then read -r first second third fourth fifth < "$starts" || :; fi
+  echo "$second $third $fourth $fifth $now" 2>/dev/null > "$starts" || :
+  if [ "$first" = - ] || [ "$((now - first))" -ge 10 ]; then return; fi
+  say "this is the sixth start within ten seconds: waiting for two"
+  sleep 2
+}
 
-if is_there; then exit 0; fi
-# Somebody else may be adding it at this moment, which makes this fail and is just as good.
-if error=$(ip address add "$address/32" dev lo 2>&1) || is_there; then exit 0; fi
-echo "mdproxy4cs: cannot add $address to lo: $error" >&2
-exit 1
+# Adds the listen address to the loopback interface, unless it is there.
+add_address() {
+  case $address in
+    169.254.*) ;;
+    *) return 0 ;; # loopback, which is always there
+  esac
+  if has_address; then return; fi
+  # Somebody else may be adding it at this moment, which makes this fail and is just as good.
+  if error=$(ip address add "$address/32" dev lo 2>&1) || has_address; then return; fi
+  say "cannot add $address to lo: $error"
+  return 1
+}
+
+has_address() { ip address show dev lo | grep -qF "inet $address/"; }
+
+# Keeps the kernel from giving the listen port to somebody's outgoing connection: it is among those that it chooses from.
+# The list is everybody's: the port is added, and what others put there stays.
+reserve_port() {
+  reserved=/proc/sys/net/ipv4/ip_local_reserved_ports
+  case $port in "" | 0 | *[!0-9]*) return 0 ;; esac
+  [ -r "$reserved" ] || return 0
+  ports=$(cat "$reserved")
+  if is_among "$port" "$ports"; then return; fi
+  echo "${ports:+$ports,}$port" 2>/dev/null > "$reserved" || say "cannot reserve port $port: $reserved is read-only"
+}
+
+# is_among PORT LIST: whether a list such as 22,8000-8080 has the port.
+is_among() {
+  for range in $(echo "$2" | tr , ' '); do
+    if [ "$1" -ge "${range%-*}" ] && [ "$1" -le "${range#*-}" ]; then return 0; fi
+  done
+  return 1
+}
+
+pace
+reserve_port
+add_address

@@ -1,4 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { OPTIONS } from "../../lib/config/options.ts";
+import { IP_COMMANDS } from "../../lib/system/permissions.ts";
+import { RUNTIME_VARIABLES } from "../../lib/system/runtime_environment.ts";
+import { RUNTIME_FOLDER } from "../../lib/system/runtime_folder.ts";
 import { runCommand } from "../support/net/process.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { test } from "../support/test.ts";
@@ -23,6 +27,45 @@ test("mdproxy4cs.service names the paths that images have", async () => {
   assertEquals(WantedBy, ["multi-user.target"]);
 });
 
+test("mdproxy4cs.service unsets every variable that the program refuses or takes away", async () => {
+  const { UnsetEnvironment = [] } = await settings(UNIT);
+  const names = UnsetEnvironment.flatMap((line) => line.split(" "));
+  assertEquals(RUNTIME_VARIABLES.filter((name) => !names.includes(name)), []);
+  assertEquals(new Set(names).size, names.length);
+});
+
+test("mdproxy4cs.service starts the program again at once, and never after what no restart mends", async () => {
+  const { Restart, RestartSec, RestartPreventExitStatus, StartLimitIntervalSec } = await settings(UNIT);
+  assertEquals([Restart, RestartSec], [["always"], ["0"]]);
+  assertEquals([RestartPreventExitStatus, StartLimitIntervalSec], [["78"], ["0"]]);
+});
+
+test("mdproxy4cs.service has a runtime folder that nobody else may enter, kept over a restart", async () => {
+  const { RuntimeDirectory, RuntimeDirectoryMode, RuntimeDirectoryPreserve } = await settings(UNIT);
+  assertEquals([`/run/${RuntimeDirectory}`, RuntimeDirectoryMode], [RUNTIME_FOLDER, ["0700"]]);
+  assertEquals(RuntimeDirectoryPreserve, ["restart"]);
+});
+
+test("mdproxy4cs.service allows the files that the most connections and requests take together", async () => {
+  const { LimitNOFILE } = await settings(UNIT);
+  const most = (flag: string) => {
+    const { message } = assertThrows(
+      () => OPTIONS.find((option) => option.flag === flag)!.parse("999999", () => {}),
+      TypeError,
+    );
+    return Number(/to (\d+)$/.exec(message)![1]);
+  };
+  // Each connection has its own file, and two ends of the one to the server behind the gate.
+  assert(3 * most("max-connections") + most("max-requests") + 64 <= Number(LimitNOFILE), LimitNOFILE?.join());
+});
+
+test("mdproxy4cs.service lets the program run the commands that its permissions name, and itself", async () => {
+  const { NoExecPaths, ExecPaths = [] } = await settings(UNIT);
+  assertEquals(NoExecPaths, ["/"]);
+  const paths = ExecPaths[0]!.split(" ").map((path) => path.replace(/^-/, ""));
+  for (const path of ["/usr/bin/mdproxy4cs", ...IP_COMMANDS]) assert(paths.includes(path), path);
+});
+
 test("mdproxy4cs.service has no right but to port 68", async () => {
   const { AmbientCapabilities, CapabilityBoundingSet, DynamicUser } = await settings(UNIT);
   assertEquals([AmbientCapabilities, CapabilityBoundingSet], [["CAP_NET_BIND_SERVICE"], ["CAP_NET_BIND_SERVICE"]]);
@@ -30,11 +73,11 @@ test("mdproxy4cs.service has no right but to port 68", async () => {
 });
 
 networkTest(
-  "mdproxy4cs.service has an exposure of 1.5 or better",
+  "mdproxy4cs.service has an exposure of 1.4 or better",
   { programs: ["systemd-networkd"], namespaces: false },
   async () => {
     const { stdout } = await runCommand(["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT]);
     const exposure = Number(/Overall exposure level .*: (\d+\.\d+)/.exec(stdout)?.[1]);
-    assert(exposure <= 1.5, stdout);
+    assert(exposure <= 1.4, stdout);
   },
 );
