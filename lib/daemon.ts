@@ -22,7 +22,6 @@ import { createMemoryRelease } from "./system/memory.ts";
 import { openNotifier, startWatchdog } from "./system/notify.ts";
 import { runIp } from "./system/run_ip.ts";
 import { openRuntimeFolder, RUNTIME_FILES } from "./system/runtime_folder.ts";
-import { openStateFile } from "./system/state_file.ts";
 import { ignoreStraySignals, untilStopped } from "./system/signals.ts";
 import type { Registry } from "./telemetry/metrics.ts";
 import { createRegistry } from "./telemetry/metrics.ts";
@@ -62,12 +61,7 @@ export async function runDaemon(config: Config): Promise<number> {
   const client = withConfigDrive(createClient(config.proxy), drive);
   parts.defer(() => client.close());
 
-  const resolver = createResolver(config.discovery, {
-    log,
-    metrics,
-    client,
-    memory: runtimeFolder === undefined ? undefined : openStateFile(RUNTIME_FILES.state, log),
-  });
+  const resolver = createResolver(config.discovery, { log, metrics, client });
   parts.defer(() => resolver.close());
   declareMetrics(metrics, { resolver, startedAt });
   // Before the address and the port, because the search is the slow part of a boot.

@@ -18,6 +18,7 @@ export const SOURCE_NAMES = [
   "dhclient",
   "network_manager",
   "dhcpcd",
+  "wicked",
   "dns",
   "gateway",
 ] as const;

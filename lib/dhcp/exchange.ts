@@ -1,8 +1,8 @@
 /**
- * Asks DHCP servers and listens for their answers, over ordinary UDP sockets, until told to stop (RFC 2131 section 4.1).
+ * Asks DHCP servers and listens for their replies, over ordinary UDP sockets, until told to stop (RFC 2131 section 4.1).
  *
- * Knows sockets and when to ask again; leaves the questions and whom to believe to `request.ts`, and when it is enough to
- * the caller's signal. Each interface has one socket bound to its own address: the kernel then sends broadcasts out of
+ * Knows sockets and when to ask again; leaves the messages and whom to believe to `transaction.ts`, and when it is enough
+ * to the caller's signal. Each interface has one socket bound to its own address: the kernel then sends broadcasts out of
  * that interface, and some servers (dnsmasq) answer an INFORM to where it came from. All others answer to port 68, which
  * one more socket shares with whatever DHCP client the machine runs; without it only the INFORM is of use.
  *
@@ -13,9 +13,10 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { Clock } from "../time/clock.ts";
 import { jitter } from "../time/backoff.ts";
 import { decodeMessage } from "./message.ts";
+import type { Message } from "./message.ts";
 import { MessageError } from "./message_error.ts";
-import { encodeQuestion, readServer } from "./transaction.ts";
-import type { Asker, Question } from "./transaction.ts";
+import { encodeRequest, judgeReply } from "./transaction.ts";
+import type { ClientInterface, Disbelief, MessageType, Transaction, Verdict } from "./transaction.ts";
 
 /** A UDP socket, as far as it is used. */
 export interface DatagramSocket {
@@ -34,28 +35,59 @@ export interface Endpoint {
 /** Opens a UDP socket that may send broadcasts, as `Deno.listenDatagram` does. */
 export type Listen = (at: Endpoint & { readonly reuseAddress?: boolean }) => DatagramSocket;
 
+/** A server that may be worth a message of its own. */
+export interface LikelyServer {
+  readonly address: string;
+  /** The interface it is reached by; any if not given. */
+  readonly iface?: string | undefined;
+}
+
 /** What one exchange asks. */
 export interface ExchangeOptions {
-  readonly askers: readonly Asker[];
+  readonly clients: readonly ClientInterface[];
   /** Whether to ask every server on the interfaces' networks (default: yes). */
   readonly broadcast?: boolean;
   /** Servers to ask by address, wherever they are. */
   readonly servers?: readonly string[];
+  /**
+   * Servers to ask by address as well if nobody answers at first: a firewall that drops replies to a broadcast lets those
+   * to a unicast message pass.
+   */
+  readonly likely?: () => Promise<readonly LikelyServer[]>;
   /** The longest pause before asking again. */
   readonly retryMs: number;
   /** Ends the exchange. */
   readonly signal: AbortSignal;
-  /** Called for every answer, repeats included. */
-  readonly onAnswer: (answer: Answer) => void;
+  /** Asked before each round: whether the interfaces are still as they were. The exchange ends when they are not. */
+  readonly isCurrent?: () => boolean;
+  /** Called for every reply that is believed, repeats included. */
+  readonly onReply: (reply: Reply) => void;
+  /** Called for every reply that was heard and is not believed. */
+  readonly onDisbelieved?: (reply: DisbelievedReply) => void;
   /** Called if port 68 cannot be had. */
-  readonly onDeaf?: (error: Error) => void;
+  readonly onPortUnavailable?: (error: Error) => void;
+  /** Called for each message that could not be sent while others could. */
+  readonly onSendError?: (error: Error) => void;
 }
 
 /** A server that answered. */
-export interface Answer {
+export interface Reply {
   /** Its identifier (option 54). */
   readonly server: string;
-  readonly asker: Asker;
+  /** The address it offers to this machine; `undefined` if it offers none. */
+  readonly offered: string | undefined;
+  readonly client: ClientInterface;
+}
+
+/** A reply that names no server. */
+export interface DisbelievedReply {
+  /** The address it came from; `undefined` if the socket does not tell. */
+  readonly sender: string | undefined;
+  /** `not_dhcp` is a datagram that is no DHCP message. */
+  readonly reason: Disbelief | "not_dhcp";
+  readonly detail: string | undefined;
+  /** The interface it belongs to; `undefined` if it says no such thing. */
+  readonly client: ClientInterface | undefined;
 }
 
 /** Asks until the signal aborts. @throws {Error} If nothing can be sent: an address or the network is gone. */
@@ -63,18 +95,27 @@ export type Exchange = (options: ExchangeOptions) => Promise<void>;
 
 const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
+const BROADCAST = "255.255.255.255";
 /** A lost packet costs this much; RFC 2131's 4 seconds would be a long part of a boot. */
 const FIRST_RETRY_MS = 400;
-const MAX_DATAGRAM = 2_048;
+/** The largest datagram there is: a server may send more than it was told that is welcome. */
+const MAX_DATAGRAM = 65_535;
+/** How long a reply to an earlier exchange counts. */
+const LATE_MS = 30_000;
+/** Which rounds ask likely servers by address: the second, and some later ones. */
+const LIKELY_ROUNDS = { first: 1, every: 3 } as const;
 
 /** Creates the exchange, and declares what it counts. */
 export function createExchange(
   { listen, clock, metrics }: { readonly listen: Listen; readonly clock: Clock; readonly metrics: Metrics },
 ): Exchange {
-  const sent = metrics.counter("mdproxy4cs_dhcp_sent_total", "DHCP packets sent, by question.");
-  const received = metrics.counter("mdproxy4cs_dhcp_received_total", "DHCP packets received, by what became of them.");
+  const sent = metrics.counter("mdproxy4cs_dhcp_sent_total", "DHCP messages sent, by type.");
+  const received = metrics.counter("mdproxy4cs_dhcp_received_total", "DHCP messages received, by what became of them.");
+  /** The transactions of exchanges that ended a short while ago. */
+  let earlier: readonly PastTransaction[] = [];
 
-  return async ({ askers, broadcast = true, servers = [], retryMs, signal, onAnswer, onDeaf }) => {
+  return async (options) => {
+    const { clients, retryMs, signal, isCurrent = () => true, onReply } = options;
     const startedAt = clock.now();
     const sockets: DatagramSocket[] = [];
     const open = (hostname: string, port: number) => {
@@ -82,38 +123,58 @@ export function createExchange(
       sockets.push(socket);
       return socket;
     };
-    const lines: Line[] = [];
+    const transactions: OpenTransaction[] = [];
     const listeners: Promise<void>[] = [];
-    const hear = (bytes: Uint8Array) => {
-      const answer = readAnswer(bytes, lines);
-      received.increment({ outcome: typeof answer === "string" ? answer : "accepted" });
-      if (typeof answer !== "string" && !signal.aborted) onAnswer(answer);
+    earlier = earlier.filter(({ endedAt }) => startedAt - endedAt <= LATE_MS);
+    const past = earlier;
+
+    const hear = (bytes: Uint8Array, from: unknown) => {
+      const judged = judge(bytes, { transactions, past });
+      const { verdict, client } = judged;
+      const isLate = verdict.outcome === "accepted" && judged.isLate;
+      received.increment({ outcome: isLate ? "late" : verdict.outcome });
+      if (signal.aborted || verdict.outcome === "ignored") return;
+      if (verdict.outcome === "accepted") {
+        return onReply({ server: verdict.serverIdentifier, offered: verdict.offered, client: client! });
+      }
+      options.onDisbelieved?.({ sender: senderOf(from), reason: verdict.outcome, detail: verdict.detail, client });
+    };
+
+    /** Sends what is due in a round. @throws {Error} If all of it failed. */
+    const sendRound = async (round: Round) => {
+      const secs = Math.floor((clock.now() - startedAt) / 1_000);
+      const likely = isForLikely(round) && options.likely !== undefined ? await options.likely() : [];
+      if (signal.aborted) return;
+      const results = await Promise.allSettled(
+        transactions.flatMap((transaction) =>
+          plan(round, { ...options, likely, iface: transaction.client.name }).map(async ({ type, to }) => {
+            await transaction.socket.send(encodeRequest(type, { ...transaction, secs }), endpoint(to, SERVER_PORT));
+            sent.increment({ type });
+          })
+        ),
+      );
+      const errors = results.flatMap((result) => result.status === "rejected" ? [result.reason as Error] : []);
+      if (errors.length > 0 && errors.length === results.length) throw errors[0];
+      for (const error of errors) options.onSendError?.(error);
     };
 
     try {
-      for (const asker of askers) {
-        lines.push({ asker, xid: Math.floor(clock.random() * 2 ** 32), socket: open(asker.address, 0) });
+      for (const client of clients) {
+        transactions.push({ client, xid: Math.floor(clock.random() * 2 ** 32), socket: open(client.address, 0) });
       }
-      const isDeaf = !tryOpen(() => open("0.0.0.0", CLIENT_PORT), onDeaf);
+      const hasClientPort = tryOpen(() => open("0.0.0.0", CLIENT_PORT), options.onPortUnavailable);
       for (const socket of sockets) listeners.push(listenTo(socket, hear));
 
       let pauseMs = FIRST_RETRY_MS;
-      for (let count = 0; !signal.aborted; count++) {
-        const packets = plan(count, { broadcast, servers, isDeaf });
-        const secs = Math.floor((clock.now() - startedAt) / 1_000);
-        const results = await Promise.allSettled(lines.flatMap((line) =>
-          packets.map(async ({ question, to }) => {
-            await line.socket.send(encodeQuestion(question, { ...line, secs }), endpoint(to, SERVER_PORT));
-            sent.increment({ question });
-          })
-        ));
-        const failed = results.find((result) => result.status === "rejected");
-        if (failed !== undefined && results.every((result) => result.status === "rejected")) throw failed.reason;
+      for (let count = 0; !signal.aborted && isCurrent(); count++) {
+        await sendRound({ count, hasClientPort });
         await clock.sleep(jitter(pauseMs, clock), signal);
         pauseMs = Math.min(pauseMs * 2, retryMs);
       }
     } finally {
       for (const socket of sockets) socket.close();
+      const endedAt = clock.now();
+      earlier = [...earlier, ...transactions.map(({ client, xid }) => ({ client, xid, endedAt }))];
       await Promise.all(listeners);
     }
   };
@@ -121,58 +182,98 @@ export function createExchange(
 
 /** What to send on one interface. */
 interface Packet {
-  readonly question: Question;
+  readonly type: MessageType;
   readonly to: string;
 }
 
-/**
- * What to send the first time (`count` 0) and each time after it: both questions to everyone at first, then one after the
- * other, which costs the network half as much, and most servers answer either.
- */
-function plan(
-  count: number,
-  { broadcast, servers, isDeaf }: {
-    readonly broadcast: boolean;
-    readonly servers: readonly string[];
-    readonly isDeaf: boolean;
-  },
-): Packet[] {
-  const toServers = servers.map((to) => ({ question: "inform", to } as const));
-  if (!broadcast) return toServers;
-  // An offer only ever comes to port 68.
-  const questions: readonly Question[] = isDeaf ? ["inform"] : ["inform", "discover"];
-  const toEveryone = questions.map((question) => ({ question, to: "255.255.255.255" }));
-  // A server hears the broadcasts too, as a rule.
-  return count === 0 ? [...toEveryone, ...toServers] : [toEveryone[count % questions.length]!];
+/** One time of asking. */
+interface Round {
+  /** 0 is the first. */
+  readonly count: number;
+  readonly hasClientPort: boolean;
 }
 
-/** One interface in one exchange. */
-interface Line {
-  readonly asker: Asker;
-  readonly xid: number;
+/**
+ * What to send in a round: both messages to everyone at first, then one after the other, which costs the network half as
+ * much, and most servers answer either.
+ */
+function plan(
+  { count, hasClientPort }: Round,
+  { broadcast = true, servers = [], likely, iface }: Pick<ExchangeOptions, "broadcast" | "servers"> & {
+    readonly likely: readonly LikelyServer[];
+    readonly iface: string;
+  },
+): Packet[] {
+  const toServers = servers.map((to) => ({ type: "inform", to } as const));
+  if (!broadcast) return toServers;
+  // An offer only ever comes to port 68.
+  const types: readonly MessageType[] = hasClientPort ? ["inform", "discover"] : ["inform"];
+  const toEveryone = types.map((type) => ({ type, to: BROADCAST }));
+  // A server hears the broadcasts too, as a rule.
+  if (count === 0) return [...toEveryone, ...toServers];
+  const toLikely = likely.filter((server) => !servers.includes(server.address) && (server.iface ?? iface) === iface);
+  return [
+    toEveryone[count % types.length]!,
+    ...toLikely.map(({ address }) => ({ type: "inform", to: address } as const)),
+  ];
+}
+
+function isForLikely({ count }: Round): boolean {
+  return count % LIKELY_ROUNDS.every === LIKELY_ROUNDS.first;
+}
+
+/** A transaction and the socket of its interface. */
+interface OpenTransaction extends Transaction {
   readonly socket: DatagramSocket;
 }
 
-function readAnswer(bytes: Uint8Array, lines: readonly Line[]): Answer | "ignored" | "malformed" {
-  try {
-    const message = decodeMessage(bytes);
-    for (const line of lines) {
-      const server = readServer(message, line);
-      if (server !== undefined) return { server, asker: line.asker };
-    }
-    return "ignored";
-  } catch (error) {
-    if (error instanceof MessageError) return "malformed";
-    throw error;
-  }
+interface PastTransaction extends Transaction {
+  readonly endedAt: number;
 }
 
-/** Hands on what a socket receives until it is closed. */
-async function listenTo(socket: DatagramSocket, hear: (bytes: Uint8Array) => void): Promise<void> {
+/** What a datagram means, and to which interface. */
+interface Judged {
+  readonly verdict: Verdict | { readonly outcome: "not_dhcp"; readonly detail: string };
+  readonly client: ClientInterface | undefined;
+  /** Whether it answers an earlier exchange. */
+  readonly isLate: boolean;
+}
+
+function judge(
+  bytes: Uint8Array,
+  { transactions, past }: { readonly transactions: readonly Transaction[]; readonly past: readonly Transaction[] },
+): Judged {
+  let message: Message;
+  try {
+    message = decodeMessage(bytes);
+  } catch (error) {
+    if (!(error instanceof MessageError)) throw error;
+    return { verdict: { outcome: "not_dhcp", detail: error.message }, client: undefined, isLate: false };
+  }
+  for (const transaction of [...transactions, ...past]) {
+    const verdict = judgeReply(message, transaction);
+    if (verdict.outcome === "ignored") continue;
+    // The interface may have another address by now.
+    const current = transactions.find(({ client }) => client.name === transaction.client.name);
+    return { verdict, client: (current ?? transaction).client, isLate: past.includes(transaction) };
+  }
+  return { verdict: { outcome: "ignored" }, client: undefined, isLate: false };
+}
+
+function senderOf(from: unknown): string | undefined {
+  return typeof from === "object" && from !== null && "hostname" in from ? String(from.hostname) : undefined;
+}
+
+/** Hands on what a socket receives until it is closed. What it hands on is overwritten by what comes next. */
+async function listenTo(
+  socket: DatagramSocket,
+  hear: (bytes: Uint8Array, from: unknown) => void,
+): Promise<void> {
+  const buffer = new Uint8Array(MAX_DATAGRAM);
   for (;;) {
-    const datagram = await socket.receive(new Uint8Array(MAX_DATAGRAM)).catch(() => undefined);
+    const datagram = await socket.receive(buffer).catch(() => undefined);
     if (datagram === undefined) return;
-    hear(datagram[0]);
+    hear(...datagram);
   }
 }
 

@@ -2,7 +2,7 @@
  * A DHCP message as bytes (RFC 2131 section 2).
  *
  * Pure. Knows the header and the magic cookie; leaves the options to `options.ts`, and what to ask and whom to believe
- * to `request.ts`.
+ * to `transaction.ts`.
  *
  * | offset | bytes | field                                                          |
  * | -----: | ----: | -------------------------------------------------------------- |
@@ -45,6 +45,8 @@ export interface Message {
   /** The hardware address, as in `02:fc:00:00:00:01`. */
   readonly chaddr: string;
   readonly options: Options;
+  /** The first thing that is wrong with the options. What could be read of them is there all the same. */
+  readonly fault?: MessageError;
 }
 
 const ETHERNET = 1;
@@ -81,9 +83,9 @@ export function encodeMessage(message: Message): Uint8Array {
 }
 
 /**
- * Decodes a datagram.
+ * Decodes a datagram. Its values lie in the datagram's own bytes.
  *
- * @throws {MessageError} If it is no DHCP message.
+ * @throws {MessageError} If it is no DHCP message. Options that cannot be read are no reason: they are its `fault`.
  */
 export function decodeMessage(bytes: Uint8Array): Message {
   if (bytes.length < OPTIONS_OFFSET) {
@@ -98,6 +100,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
   if (hlen > CHADDR_LENGTH) {
     throw new MessageError(`Cannot decode chaddr: need at most ${CHADDR_LENGTH} bytes, have ${hlen}`, 2);
   }
+  const { options, fault } = decodeOptions(bytes);
   return {
     op: bytes[0]!,
     xid: view.getUint32(4),
@@ -108,7 +111,8 @@ export function decodeMessage(bytes: Uint8Array): Message {
     siaddr: decodeAddress(bytes, 20),
     giaddr: decodeAddress(bytes, 24),
     chaddr: formatMac(bytes.subarray(CHADDR_OFFSET, CHADDR_OFFSET + hlen)),
-    options: decodeOptions(bytes),
+    options,
+    ...(fault === undefined ? {} : { fault }),
   };
 }
 

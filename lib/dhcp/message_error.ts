@@ -4,7 +4,7 @@
  * @module
  */
 
-/** A datagram that is no DHCP message. */
+/** A datagram that is no DHCP message, or options in one that cannot be read. */
 export class MessageError extends Error {
   override readonly name = "MessageError";
   readonly kind = "malformed";

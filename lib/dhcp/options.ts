@@ -42,36 +42,64 @@ const OVERLOADED = [
   { bit: 2, field: "sname", from: 44, to: 108 },
 ] as const;
 
-/** The options whose value decides something here must have their length. */
+/**
+ * Options whose values have one length, in bytes. Some servers send such an option twice (dnsmasq where it is configured
+ * and asked for as well): that is the same value again, and no long one in parts.
+ */
 const LENGTHS: ReadonlyMap<number, number> = new Map([
+  [OPTION.subnetMask, 4],
   [OPTION.overload, 1],
   [OPTION.messageType, 1],
   [OPTION.serverIdentifier, 4],
+  [OPTION.maxMessageSize, 2],
 ]);
 
+/** What the options of a message hold. */
+export interface DecodedOptions {
+  readonly options: Options;
+  /** The first thing that is wrong with them. What could be read is there all the same. */
+  readonly fault: MessageError | undefined;
+}
+
 /**
- * Decodes every option of a whole message.
- *
- * @throws {MessageError} If an option reaches beyond its field, or one that decides something here has a wrong length.
+ * Decodes every option of a whole message that can be read: one that reaches beyond its field ends the field, and one of
+ * a wrong length is left out. Of an option whose values have one length the first value counts; others that come more
+ * than once are one long value (RFC 3396).
  */
-export function decodeOptions(message: Uint8Array): Options {
+export function decodeOptions(message: Uint8Array): DecodedOptions {
   const parts: Parts = new Map();
-  collectOptions(message, { from: OPTIONS_OFFSET, to: message.length }, parts);
-  const overload = parts.get(OPTION.overload)?.[0]?.[0] ?? 0;
+  const faults: MessageError[] = [];
+  const collect = (region: Region) => {
+    const fault = collectOptions(message, region, parts);
+    if (fault !== undefined) faults.push(fault);
+  };
+  collect({ from: OPTIONS_OFFSET, to: message.length });
+  const overload = firstOf(parts.get(OPTION.overload) ?? [], 1)?.[0] ?? 0;
   for (const region of OVERLOADED) {
-    if ((overload & region.bit) !== 0) collectOptions(message, region, parts);
+    if ((overload & region.bit) !== 0) collect(region);
   }
   const options = new Map<number, Uint8Array>();
   for (const [code, values] of parts) {
-    const value = values.length === 1 ? values[0]! : join(values);
-    const need = LENGTHS.get(code) ?? value.length;
-    if (value.length !== need) {
-      const offset = values[0]!.byteOffset - message.byteOffset;
-      throw new MessageError(`Cannot decode option ${code}: need ${bytesOf(need)}, have ${value.length}`, offset);
-    }
-    options.set(code, value);
+    const need = LENGTHS.get(code);
+    const value = need === undefined ? join(values) : firstOf(values, need);
+    if (value !== undefined) options.set(code, value);
+    else faults.push(wrongLength(code, { values, need: need!, start: message.byteOffset }));
   }
-  return options;
+  return { options, fault: faults[0] };
+}
+
+/** The first value that has the length, or else the whole of them if that has it. */
+function firstOf(values: readonly Uint8Array[], length: number): Uint8Array | undefined {
+  return [...values, join(values)].find((value) => value.length === length);
+}
+
+function wrongLength(
+  code: number,
+  { values, need, start }: { readonly values: readonly Uint8Array[]; readonly need: number; readonly start: number },
+): MessageError {
+  const have = join(values).length;
+  const offset = values[0]!.byteOffset - start;
+  return new MessageError(`Cannot decode option ${code}: need ${bytesOf(need)}, have ${have}`, offset);
 }
 
 /**
@@ -130,8 +158,14 @@ interface Region {
  * | 0    | code; 0 is padding and 255 the end, both alone |
  * | 1    | length of the value                      |
  * | 2... | value                                    |
+ *
+ * @returns what ended the field too early, if something did
  */
-function collectOptions(message: Uint8Array, { from, to, field }: Region, parts: Parts): void {
+function collectOptions(
+  message: Uint8Array,
+  { from, to, field }: Region,
+  parts: Parts,
+): MessageError | undefined {
   const where = field === undefined ? "" : ` in ${field}`;
   let at = from;
   // Some servers leave out the end mark where the field is full: running out between two options is no error.
@@ -143,12 +177,12 @@ function collectOptions(message: Uint8Array, { from, to, field }: Region, parts:
     }
     const length = message[at + 1];
     if (at + 1 >= to || length === undefined) {
-      throw new MessageError(`Cannot decode option ${code}${where}: need a length byte, have none`, at);
+      return new MessageError(`Cannot decode option ${code}${where}: need a length byte, have none`, at);
     }
     const start = at + 2;
     if (start + length > to) {
       const have = to - start;
-      throw new MessageError(`Cannot decode option ${code}${where}: need ${bytesOf(length)}, have ${have}`, at);
+      return new MessageError(`Cannot decode option ${code}${where}: need ${bytesOf(length)}, have ${have}`, at);
     }
     const values = parts.get(code);
     const value = message.subarray(start, start + length);
@@ -156,9 +190,11 @@ function collectOptions(message: Uint8Array, { from, to, field }: Region, parts:
     else values.push(value);
     at = start + length;
   }
+  return undefined;
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
   const joined = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
   let at = 0;
   for (const part of parts) {

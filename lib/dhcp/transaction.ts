@@ -1,9 +1,9 @@
 /**
- * What discovery asks a DHCP server, and which replies it believes (RFC 2131 sections 3.4, 4.3.1 and 4.4).
+ * What discovery requests of a DHCP server, and which replies it believes (RFC 2131 sections 3.4, 4.3.1 and 4.4).
  *
- * Pure. Two questions, neither of which changes anything at the server: DHCPINFORM ("I have an address, tell me the
+ * Pure. Two messages, neither of which changes anything at the server: DHCPINFORM ("I have an address, tell me the
  * rest"), which needs no right at all to send and hear, and DHCPDISCOVER ("who would give me one?"), whose offer is
- * never taken up. Only option 54 of the answer matters: who the server is.
+ * never taken up. Only option 54 of the reply matters: who the server is.
  *
  * @module
  */
@@ -13,12 +13,11 @@ import type { Message } from "./message.ts";
 import { encodeMessage } from "./message.ts";
 import { OPTION, readAddress, readByte } from "./options.ts";
 
-/** The two questions. */
-export type Question = "inform" | "discover";
+/** The types of a message that are sent. */
+export type MessageType = "inform" | "discover";
 
-/** Who asks: an interface with its address. */
-export interface Asker {
-  /** The interface's name. */
+/** The interface that a client speaks on. */
+export interface ClientInterface {
   readonly name: string;
   /** Its IPv4 address. */
   readonly address: string;
@@ -26,8 +25,15 @@ export interface Asker {
   readonly mac: string;
 }
 
+/** One interface in one exchange. */
+export interface Transaction {
+  readonly client: ClientInterface;
+  /** The same in every message of the transaction. */
+  readonly xid: number;
+}
+
 /** The types of a message (option 53) that matter here. */
-export const MESSAGE_TYPE = { discover: 1, offer: 2, ack: 5, inform: 8 } as const;
+export const MESSAGE_TYPE = { discover: 1, offer: 2, ack: 5, nak: 6, inform: 8 } as const;
 
 /** What to be told: the mask, the routers, the name servers, the domain, and above all the server's identifier. */
 const PARAMETERS = [
@@ -41,32 +47,33 @@ const VENDOR_CLASS = new TextEncoder().encode("mdproxy4cs");
 /** 1024 bytes: enough for any answer, and never in fragments. */
 const MAX_MESSAGE_SIZE = Uint8Array.of(4, 0);
 const REPLY = 2;
+const UNSPECIFIED = "0.0.0.0";
 
 /**
- * Encodes a question. A DISCOVER asks for a broadcast reply, since a unicast one would go to the address on offer. It
- * neither names an address (option 50) nor wants it at once (option 80): a server would ping the one and record the other.
- * Nor does either say who asks by anything but its MAC (option 61): Kea makes no offer to a client whose address is taken
- * by itself under another identifier, as systemd-networkd and dhcpcd choose one.
+ * Encodes a message to a server. A DISCOVER asks for a broadcast reply, since a unicast one would go to the address on
+ * offer. It neither names an address (option 50) nor wants it at once (option 80): a server would ping the one and record
+ * the other. Nor does either say who asks by anything but its MAC (option 61): Kea makes no offer to a client whose
+ * address is taken by itself under another identifier, as systemd-networkd and dhcpcd choose one.
  *
  * @param options.secs seconds since the first try
- * @throws {TypeError} If the asker has no Ethernet address.
+ * @throws {TypeError} If the interface has no Ethernet address.
  */
-export function encodeQuestion(
-  question: Question,
-  { asker, xid, secs }: { readonly asker: Asker; readonly xid: number; readonly secs: number },
+export function encodeRequest(
+  type: MessageType,
+  { client, xid, secs }: Transaction & { readonly secs: number },
 ): Uint8Array {
   return encodeMessage({
     op: 1,
     xid,
     secs,
-    broadcast: question === "discover",
-    ciaddr: question === "inform" ? asker.address : "0.0.0.0",
-    yiaddr: "0.0.0.0",
-    siaddr: "0.0.0.0",
-    giaddr: "0.0.0.0",
-    chaddr: asker.mac,
+    broadcast: type === "discover",
+    ciaddr: type === "inform" ? client.address : UNSPECIFIED,
+    yiaddr: UNSPECIFIED,
+    siaddr: UNSPECIFIED,
+    giaddr: UNSPECIFIED,
+    chaddr: client.mac,
     options: new Map([
-      [OPTION.messageType, Uint8Array.of(MESSAGE_TYPE[question])],
+      [OPTION.messageType, Uint8Array.of(MESSAGE_TYPE[type])],
       [OPTION.parameterList, Uint8Array.from(PARAMETERS)],
       [OPTION.maxMessageSize, MAX_MESSAGE_SIZE],
       [OPTION.vendorClass, VENDOR_CLASS],
@@ -74,17 +81,47 @@ export function encodeQuestion(
   });
 }
 
+/** Why a reply to a request of this program's names no server. */
+export type Disbelief =
+  /** No message type at all (option 53): plain BOOTP. */
+  | "bootp"
+  | "nak"
+  /** Another type than an OFFER, an ACK or a NAK. */
+  | "other_type"
+  /** Its options break off, or have a wrong length, before they name a server. */
+  | "malformed"
+  /** Option 54 is missing. */
+  | "no_server_identifier"
+  /** Option 54 names no address that a router can have. */
+  | "unusable_identifier";
+
+/** What a message means to a transaction. */
+export type Verdict =
+  /** It is for somebody else. */
+  | { readonly outcome: "ignored" }
+  | { readonly outcome: "accepted"; readonly serverIdentifier: string; readonly offered: string | undefined }
+  | { readonly outcome: Disbelief; readonly detail?: string };
+
 /**
- * Reads who answered: the server's identifier, if the message is an OFFER or an ACK to this very question and the
- * identifier can be a router's address; otherwise `undefined`.
+ * Judges a message: it is believed if it is an OFFER or an ACK to this very transaction whose server identifier can be a
+ * router's address.
  */
-export function readServer(
-  message: Message,
-  { asker, xid }: { readonly asker: Asker; readonly xid: number },
-): string | undefined {
-  if (message.op !== REPLY || message.xid !== xid || message.chaddr !== asker.mac.toLowerCase()) return undefined;
-  const type = readByte(message.options, OPTION.messageType);
-  if (type !== MESSAGE_TYPE.offer && type !== MESSAGE_TYPE.ack) return undefined;
-  const server = readAddress(message.options, OPTION.serverIdentifier);
-  return server !== undefined && isUsableRouter(server) ? server : undefined;
+export function judgeReply(message: Message, { client, xid }: Transaction): Verdict {
+  if (message.op !== REPLY || message.xid !== xid || message.chaddr !== client.mac.toLowerCase()) {
+    return { outcome: "ignored" };
+  }
+  const { fault, options, yiaddr } = message;
+  const type = readByte(options, OPTION.messageType);
+  if (type === MESSAGE_TYPE.nak) return { outcome: "nak" };
+  if (type !== undefined && type !== MESSAGE_TYPE.offer && type !== MESSAGE_TYPE.ack) {
+    return { outcome: "other_type", detail: String(type) };
+  }
+  const serverIdentifier = readAddress(options, OPTION.serverIdentifier);
+  if (type === undefined || serverIdentifier === undefined) {
+    if (fault !== undefined) return { outcome: "malformed", detail: fault.message };
+    return { outcome: type === undefined ? "bootp" : "no_server_identifier" };
+  }
+  if (!isUsableRouter(serverIdentifier)) return { outcome: "unusable_identifier", detail: serverIdentifier };
+  const isOffer = type === MESSAGE_TYPE.offer && yiaddr !== UNSPECIFIED;
+  return { outcome: "accepted", serverIdentifier, offered: isOffer ? yiaddr : undefined };
 }

@@ -19,6 +19,8 @@ export type SourceErrorKind =
   | "no_answer"
   /** Somebody answered, but not with what names a router: a NAK, no server identifier, BOOTP, malformed. */
   | "not_believed"
+  /** A DHCP server offers this machine another address than it has. */
+  | "other_address"
   /** Port 68 is taken or not permitted. */
   | "client_port_unavailable"
   /** The firewall of this machine refuses to let a packet out (EPERM). */
@@ -87,6 +89,7 @@ const KINDS: Readonly<Record<CauseKind, true>> = {
   link_down: true,
   no_answer: true,
   not_believed: true,
+  other_address: true,
   client_port_unavailable: true,
   firewall: true,
   network: true,
@@ -146,25 +149,13 @@ function summarize(causes: readonly Cause[]): string {
     .join("; ");
 }
 
-/**
- * Joins what a search under way has learned with what the one before it did: the newer word of each source, unless that is
- * only that it has not spoken yet.
- */
-export function mergeCauses(newer: readonly Cause[], older: readonly Cause[]): readonly Cause[] {
-  const isTelling = ({ kind }: Cause) => kind !== "unfinished";
-  const told = newer.map((cause) =>
-    isTelling(cause) ? cause : older.find(({ source }) => source === cause.source) ?? cause
-  );
-  return [...told, ...older.filter(({ source }) => !newer.some((cause) => cause.source === source))];
-}
-
 /** Makes an error the cause of a source's failure. */
 export function toCause(source: SourceName, error: unknown): Cause {
-  return { source, kind: causeKindOf(error), message: describeError(error) };
+  return { source, kind: kindOf(error), message: describeError(error) };
 }
 
 /** The kind of an error: its own `kind`, or what the class of an error without one stands for. */
-export function causeKindOf(error: unknown): CauseKind {
+export function kindOf(error: unknown): CauseKind {
   if (!(error instanceof Error)) return "unexpected";
   if ("kind" in error && isCauseKind(error.kind)) return error.kind;
   if (error.name === "CommandError") return "command";

@@ -1,59 +1,122 @@
 /**
- * Reads the files in which DHCP clients keep their leases.
+ * Sources that read the files in which DHCP clients keep their leases: what all of them have in common.
+ *
+ * Every lease that is there is offered, the newest first: whoever is named has to prove itself, and which of several
+ * leases is the right one no file tells.
  *
  * @module
  */
 
 import type { FileContent, Machine } from "../system/host.ts";
-import type { Ask } from "./source.ts";
+import { RUNTIME_FILES } from "../system/runtime_folder.ts";
+import type { Network } from "./network.ts";
+import type { Ask, Source } from "./source.ts";
+
+/** What matters of a lease. */
+export interface Lease {
+  /** The server's identifier. */
+  readonly server: string;
+  /** The interface that it is for, where the lease says so. */
+  readonly iface?: string | undefined;
+}
+
+/** Where a DHCP client keeps leases, and how it writes them. */
+export interface LeaseFormat {
+  readonly folders: readonly string[];
+  /** Which names in the folders are those of leases. */
+  readonly pattern: RegExp;
+  /**
+   * How a file's name tells the interface: by its `index`, as the whole name; by its `name`, as a word of it; or not at
+   * all where `anyone` else's lease is offered too.
+   */
+  readonly namedBy: "index" | "name" | "anyone";
+  /** Reads the leases of a file, the newest last. Never throws. */
+  readonly parse: (bytes: Uint8Array) => readonly Lease[];
+}
+
+/** A source that reads files. */
+export interface LeaseSource extends Source {
+  /** Every folder that it reads: the program needs the right to. */
+  readonly folders: readonly string[];
+}
 
 /**
- * Proposes, for each interface, the server named by the file that bears the interface's index. No index is looked up
- * unless the folder has files.
+ * Creates the source of one client's leases.
+ *
+ * @param client the name of the folder in the runtime folder, where root leaves copies of what only root may read
  */
-export async function proposeByIndex(
-  { machine, network, propose }: Pick<Ask, "machine" | "network" | "propose">,
-  { folder, parse }: { readonly folder: string; readonly parse: (text: string) => string | undefined },
-): Promise<void> {
-  if ((await machine.listFolder(folder)).length === 0) return;
-  for (const { name, index } of await network.indexedNics()) {
-    const file = await machine.readFile(`${folder}/${index}`);
-    const server = file && parse(new TextDecoder().decode(file.bytes));
-    if (server !== undefined) propose(server, name);
-  }
+export function createLeaseSource(client: string, formats: readonly LeaseFormat[]): LeaseSource {
+  const copies = `${RUNTIME_FILES.leases}/${client}`;
+  const source = async (ask: Ask) => {
+    const hasCopies = (await ask.machine.listFolder(RUNTIME_FILES.leases).catch(() => [] as string[])).includes(client);
+    const folders = formats.map((format) => ({
+      format,
+      // What root has copied need not be readable itself.
+      folders: hasCopies ? [copies, ...format.folders] : format.folders,
+    }));
+    const failures: unknown[] = [];
+    const files = await readFiles(ask.machine, folders, (error) => void failures.push(error));
+    if (files.length > 0) await propose(files, ask);
+    else if (failures.length > 0 && !hasCopies) throw failures[0];
+  };
+  return Object.assign(source, { folders: [...formats.flatMap(({ folders }) => folders), copies] });
 }
 
 /** A file with its name, without the folder. */
-export interface LeaseFile extends FileContent {
+interface LeaseFile extends FileContent {
   readonly name: string;
+  readonly format: LeaseFormat;
 }
 
-/** A folder of leases that holds more is not read to its end. */
-const MAX_FILES = 64;
-
-/**
- * Reads every file in the folders whose name matches, the newest first. A folder that does not exist is empty.
- *
- * @throws {Error} If something may not be read, and nothing else was there.
- */
-export async function readNewest(
+/** Reads every file in the folders whose name matches, the newest first. A folder that does not exist is empty. */
+async function readFiles(
   machine: Pick<Machine, "listFolder" | "readFile">,
-  { folders, pattern }: { readonly folders: readonly string[]; readonly pattern: RegExp },
+  formats: readonly { readonly format: LeaseFormat; readonly folders: readonly string[] }[],
+  onFailure: (error: unknown) => void,
 ): Promise<readonly LeaseFile[]> {
   const files: LeaseFile[] = [];
-  const failures: unknown[] = [];
-  for (const folder of folders) {
-    try {
-      const names = (await machine.listFolder(folder)).filter((name) => pattern.test(name)).slice(0, MAX_FILES);
-      for (const name of names) {
-        const file = await machine.readFile(`${folder}/${name}`);
-        if (file !== undefined) files.push({ name, ...file });
+  for (const { format, folders } of formats) {
+    for (const folder of folders) {
+      const names = await machine.listFolder(folder).catch((error) => (onFailure(error), []));
+      for (const name of names.filter((name) => format.pattern.test(name))) {
+        const file = await machine.readFile(`${folder}/${name}`).catch((error) => onFailure(error));
+        if (file !== undefined) files.push({ name, format, ...file });
       }
-    } catch (error) {
-      // NetworkManager keeps its folder to root: no reason to miss what lies elsewhere.
-      failures.push(error);
     }
   }
-  if (files.length === 0 && failures.length > 0) throw failures[0];
   return files.toSorted((a, b) => b.modifiedAt - a.modifiedAt);
+}
+
+async function propose(
+  files: readonly LeaseFile[],
+  { network, propose }: { readonly network: Network; readonly propose: Ask["propose"] },
+): Promise<void> {
+  const isIndexed = files.some(({ format }) => format.namedBy === "index");
+  const nics = isIndexed ? await network.indexedNics() : await network.nics();
+  for (const { name: file, bytes, format } of files) {
+    const named = nics.find((nic) => isNamedAfter(file, nic, format));
+    for (const { server, iface } of format.parse(bytes).toReversed()) {
+      const nic = iface === undefined ? named : nics.find(({ name }) => name === iface);
+      if (nic !== undefined) propose(server, nic.name);
+      // An interface that is not here was renamed, or the image was made elsewhere; one that is here is not searched on.
+      else if (format.namedBy === "anyone" && !belongsElsewhere(file, iface, network)) propose(server);
+    }
+  }
+}
+
+function isNamedAfter(
+  file: string,
+  { name, index }: { readonly name: string; readonly index?: number },
+  { namedBy }: LeaseFormat,
+): boolean {
+  return namedBy === "index" ? file === String(index) : hasWord(file, name);
+}
+
+function belongsElsewhere(file: string, iface: string | undefined, network: Network): boolean {
+  return network.devices().some((device) => iface === undefined ? hasWord(file, device) : iface === device);
+}
+
+/** Whether a file's name has the interface's in it, set off by dashes and dots: `dhclient-eth0.leases` has eth0. */
+function hasWord(file: string, iface: string): boolean {
+  return `-${file}`.replaceAll(".", "-").includes(`-${iface.replaceAll(".", "-")}-`);
 }

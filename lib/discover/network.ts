@@ -7,18 +7,26 @@
  * @module
  */
 
-import { contains, isLinkLocal, parseIPv4 } from "../ipv4/ipv4.ts";
-import type { Asker } from "../dhcp/transaction.ts";
+import { contains, formatIPv4, isLinkLocal, parseIPv4 } from "../ipv4/ipv4.ts";
+import type { LikelyServer } from "../dhcp/exchange.ts";
+import type { ClientInterface } from "../dhcp/transaction.ts";
 import { SourceError } from "./errors.ts";
 import type { InterfaceAddress, Machine } from "../system/host.ts";
 
 /** An interface that has an IPv4 address. */
-export type Nic = Asker;
+export type Nic = ClientInterface;
 
 /** An interface as `ip link` shows it. */
 export interface Link {
   readonly index: number;
   readonly name: string;
+  /** Other names that it goes by. */
+  readonly altNames: readonly string[];
+  readonly mac: string;
+  /** What it is a port of: a bridge, a bond. */
+  readonly master: string | undefined;
+  /** What it is on top of, as a macvlan or VLAN is. */
+  readonly parent: string | undefined;
   /** Whether it is Ethernet and not a bridge, a tunnel or part of something larger. */
   readonly isGuestNic: boolean;
   /** Set up, and with a carrier. */
@@ -50,8 +58,16 @@ export interface Network {
   indexedNics(): Promise<readonly IndexedNic[]>;
   /** The default routes over the interfaces to search on, the preferred first. @throws {CommandError} If `ip` fails. */
   gateways(): Promise<readonly Route[]>;
+  /** Whoever has the first address in the network of each interface that was last searched on. */
+  firstHosts(): readonly LikelyServer[];
+  /** The names of all interfaces that have an IPv4 address. */
+  devices(): readonly string[];
+  /** Returns a function that tells whether the interfaces' addresses are still as they are now. */
+  watch(): () => boolean;
   /** The place of an interface among those that were last searched on, 0 being the best; 0 also if it is none of them. */
   interfaceRank(iface: string | undefined): number;
+  /** Why an interface is searched on that nobody named; `undefined` if it is the one that was named. */
+  whyOther(iface: string | undefined): string | undefined;
   /** Whether the address lies in a network that the machine is attached to. */
   isOnLink(address: string): boolean;
   /** Whether the address is the machine's own. */
@@ -62,28 +78,33 @@ export interface Network {
 export interface NetworkOptions {
   /** A name, or `auto`. */
   readonly iname: string;
+  /** Whether somebody wrote the name: it is then kept to, whatever may be better. */
+  readonly isInameChosen: boolean;
   readonly machine: Pick<Machine, "interfaces" | "runIp">;
   readonly signal: AbortSignal;
-  /** Called when the interface does not exist and the default route's stands in. */
-  readonly onSubstitute?: (using: string) => void;
+  /** Called when the interface is not usable and another stands in, with the reason. */
+  readonly onSubstitute?: (using: string, reason: string) => void;
 }
 
 /** Looks at the network. Interfaces are read anew at every call: they may only just be coming up. */
-export function createNetwork({ iname, machine, signal, onSubstitute }: NetworkOptions): Network {
-  const addresses = () => machine.interfaces().filter(({ family, name }) => family === "IPv4" && name !== "lo");
+export function createNetwork(options: NetworkOptions): Network {
+  const { isInameChosen, machine, signal, onSubstitute } = options;
+  // An alias is an address with a label, and no device.
+  const [iname = "", label] = options.iname.split(":");
+  const addresses = () => readAddresses(machine.interfaces());
+  const ordered = () => label === undefined ? addresses() : preferLabel(addresses(), options.iname);
   const links = async () => parseLinks(await machine.runIp(["-json", "-details", "link", "show"], { signal }));
-  const routes = async () => parseRoutes(await machine.runIp(["-json", "route", "show", "default"], { signal }));
+  // Policy routing has default routes in tables of its own.
+  const routes = async () =>
+    parseRoutes(await machine.runIp(["-json", "route", "show", "table", "all", "default"], { signal }));
 
   let searched: readonly Nic[] = [];
+  /** Why each interface is searched on that was not named. */
+  let reasons: ReadonlyMap<string, string> = new Map();
 
   async function nics(): Promise<readonly Nic[]> {
-    return searched = await selectNics();
-  }
-
-  async function selectNics(): Promise<readonly Nic[]> {
-    if (iname === "auto") return await selectGuestNics();
-    const named = pickNics(addresses()).find(({ name }) => name === iname);
-    return [named ?? await findSubstitute()];
+    const selected = iname === "auto" ? await selectGuestNics() : await selectNamed();
+    return searched = await Promise.all(selected.map(withMac));
   }
 
   async function selectGuestNics(): Promise<readonly Nic[]> {
@@ -97,23 +118,52 @@ export function createNetwork({ iname, machine, signal, onSubstitute }: NetworkO
     throw new SourceError("no_address", "no Ethernet interface has an IPv4 address");
   }
 
-  /** For a name that has no address: waits for one that exists, stands in for one that does not. */
-  async function findSubstitute(): Promise<Nic> {
-    const link = (await links()).find(({ name }) => name === iname);
-    if (link !== undefined) {
-      const why = link.isUp ? "has no IPv4 address" : "is down and has no IPv4 address";
-      throw new SourceError("no_address", `${iname} ${why}`);
+  async function selectNamed(): Promise<readonly Nic[]> {
+    const all = pickNics(ordered());
+    const named = all.find(({ name }) => name === iname);
+    const others = all.filter((nic) => nic !== named);
+    if (named !== undefined && (isInameChosen || others.length === 0)) return [named];
+    // Without `ip`, an interface with an address is as good as it gets.
+    const known = await links().catch((error) => {
+      if (named === undefined) throw error;
+      return undefined;
+    });
+    if (known === undefined) return [named!];
+    const link = known.find(({ name, altNames }) => name === iname || altNames.includes(iname));
+    const nic = named ?? all.find(({ name }) => name === link?.name);
+    if (nic !== undefined && isInameChosen) return [nic];
+    if (isInameChosen) throw new SourceError(...whyUnusable(link, others));
+    return await selectBest({ nic, link, others, known });
+  }
+
+  /** For a name that nobody chose: the interface itself, and whichever other one the router may rather be on. */
+  async function selectBest({ nic, link, others, known }: Selection): Promise<readonly Nic[]> {
+    const other = findOther(link, { others, known, routes: await routes().catch(() => []) });
+    if (nic === undefined) {
+      if (other === undefined) throw new SourceError(...whyUnusable(link, []));
+      onSubstitute?.(other.nic.name, `${whyUnusable(link, [])[1]}: searching on ${other.nic.name}, ${other.why}`);
+      return [other.nic];
     }
-    for (const { iface } of await routes()) {
-      const nic = pickNics(addresses()).find(({ name }) => name === iface);
-      if (nic === undefined) continue;
-      onSubstitute?.(iface);
-      return nic;
-    }
-    throw new SourceError(
-      "no_interface",
-      `${iname} does not exist, and there is no default route to say which one to use`,
-    );
+    if (other === undefined || other.nic.name === nic.name) return [nic];
+    reasons = new Map([[other.nic.name, `nothing answers on ${nic.name}: using ${other.nic.name}, ${other.why}`]]);
+    return link?.master === other.nic.name ? [other.nic, nic] : [nic, other.nic];
+  }
+
+  /** What a name that is missing or has no address is short of. */
+  function whyUnusable(link: Link | undefined, others: readonly Nic[]): ["no_interface" | "no_address", string] {
+    const there = others.map(({ name, address }) => `${name} (${address})`).join(", ");
+    const instead = there === "" ? "" : `; this machine has ${there}`;
+    if (link === undefined) return ["no_interface", `${iname} does not exist${instead}`];
+    if (link.master !== undefined) return ["no_address", `${iname} is a port of ${link.master}${instead}`];
+    const why = link.isUp ? "has no IPv4 address" : "is down and has no IPv4 address";
+    return ["no_address", `${iname} ${why}${instead}`];
+  }
+
+  /** Completes an interface that only has labelled addresses, of which the runtime tells no MAC. */
+  async function withMac(nic: Nic): Promise<Nic> {
+    if (nic.mac !== NO_MAC) return nic;
+    const known = await links().catch(() => []);
+    return { ...nic, mac: known.find(({ name }) => name === nic.name)?.mac ?? nic.mac };
   }
 
   return {
@@ -132,11 +182,78 @@ export function createNetwork({ iname, machine, signal, onSubstitute }: NetworkO
       return known.filter(({ iface }) => selected.some(({ name }) => name === iface));
     },
 
+    firstHosts() {
+      return addresses().flatMap((own) => {
+        const isSearched = searched.some(({ name, address }) => name === own.name && address === own.address);
+        const { network, mask } = rangeOf(own);
+        // In a network of one or two there is no first address but the other one.
+        return isSearched && mask < SMALLEST_SUBNET ? [{ address: formatIPv4(network + 1), iface: own.name }] : [];
+      });
+    },
+
+    devices: () => [...new Set(addresses().map(({ name }) => name))],
+
+    watch() {
+      const snapshot = () => addresses().map(({ name, address }) => `${name} ${address}`).join();
+      const before = snapshot();
+      return () => snapshot() === before;
+    },
+
     interfaceRank: (iface) => Math.max(0, searched.findIndex(({ name }) => name === iface)),
+    whyOther: (iface) => reasons.get(iface ?? ""),
     isOnLink: (address) => addresses().some((own) => contains(rangeOf(own), address)),
-    // One on `lo` is the machine's own as well: a server behind a balancer has the balancer's there.
     isOwn: (address) => machine.interfaces().some((own) => own.address === address),
   };
+}
+
+/** What there is to choose from. */
+interface Selection {
+  /** The interface of the name, if it has an address. */
+  readonly nic: Nic | undefined;
+  readonly link: Link | undefined;
+  readonly others: readonly Nic[];
+  readonly known: readonly Link[];
+}
+
+/** Another interface that the router may be on, and why. */
+function findOther(
+  link: Link | undefined,
+  { others, known, routes }: Pick<Selection, "others" | "known"> & { readonly routes: readonly Route[] },
+): { readonly nic: Nic; readonly why: string } | undefined {
+  const linkOf = (nic: Nic) => known.find(({ name }) => name === nic.name);
+  const find = (isIt: (nic: Nic) => boolean, why: string) => {
+    const nic = others.find(isIt);
+    return nic && { nic, why };
+  };
+  const guestNics = others.filter((nic) => linkOf(nic)?.isGuestNic);
+  return find(({ name }) => name === link?.master, `which it is a port of`) ??
+    find(({ name }) => name === routes[0]?.iface, "which has the default route") ??
+    find((nic) => link !== undefined && linkOf(nic)?.parent === link.name, `which is on top of it`) ??
+    find((nic) => routes.some(({ iface }) => iface === nic.name), "which has a default route") ??
+    (guestNics.length === 1 ? { nic: guestNics[0]!, why: "the only other one with an address" } : undefined);
+}
+
+/** A netmask of 30 bits: there are two hosts. */
+const SMALLEST_SUBNET = 0xffff_fffe;
+const NO_MAC = "00:00:00:00:00:00";
+
+/** An address of a device, with the label that it has where it is an alias. */
+type DeviceAddress = InterfaceAddress & { readonly label: string };
+
+/** The IPv4 addresses of all devices but `lo`; an alias such as `eth0:1` is an address of `eth0`. */
+function readAddresses(interfaces: readonly InterfaceAddress[]): DeviceAddress[] {
+  return interfaces
+    .filter(({ family }) => family === "IPv4")
+    .map((entry) => {
+      const [name = ""] = entry.name.split(":");
+      const same = interfaces.find((other) => other.name === name && other.mac !== NO_MAC);
+      return { ...entry, label: entry.name, name, mac: same?.mac ?? entry.mac };
+    })
+    .filter(({ name }) => name !== "lo");
+}
+
+function preferLabel(addresses: readonly DeviceAddress[], label: string): DeviceAddress[] {
+  return addresses.toSorted((a, b) => Number(b.label === label) - Number(a.label === label));
 }
 
 /** One address for each interface, an ordinary one rather than a link-local one. */
@@ -160,26 +277,37 @@ const GUEST_KINDS = [undefined, "veth", "vlan", "bond", "team", "macvlan", "ipvl
 /** Parses what `ip -json -details link show` prints; what it does not understand it leaves out. */
 export function parseLinks(json: string): Link[] {
   return parseObjects(json).flatMap((entry) => {
-    const { ifindex, ifname, flags, link_type, master, linkinfo } = entry;
+    const { ifindex, ifname, altnames, address, flags, link, link_type, master, linkinfo } = entry;
     if (typeof ifindex !== "number" || typeof ifname !== "string") return [];
     const kind = isObject(linkinfo) ? linkinfo.info_kind : undefined;
     const has = (flag: string) => Array.isArray(flags) && flags.includes(flag);
     return [{
       index: ifindex,
       name: ifname,
+      altNames: Array.isArray(altnames) ? altnames.map(String) : [],
+      mac: typeof address === "string" ? address : NO_MAC,
+      master: typeof master === "string" ? master : undefined,
+      parent: typeof link === "string" ? link : undefined,
       isGuestNic: link_type === "ether" && master === undefined && GUEST_KINDS.includes(kind as string | undefined),
       isUp: has("UP") && has("LOWER_UP"),
     }];
   });
 }
 
-/** Parses what `ip -json route show default` prints, in order of preference. */
+/** Parses what `ip -json route show table all default` prints, in order of preference: the main table's first. */
 export function parseRoutes(json: string): Route[] {
   return parseObjects(json)
-    .toSorted((a, b) => Number(a.metric ?? 0) - Number(b.metric ?? 0))
+    .toSorted((a, b) =>
+      Number(isElsewhere(a)) - Number(isElsewhere(b)) || Number(a.metric ?? 0) - Number(b.metric ?? 0)
+    )
     .flatMap(({ gateway, dev }) =>
       typeof gateway === "string" && typeof dev === "string" ? [{ gateway, iface: dev }] : []
     );
+}
+
+/** The main table's routes say nothing of a table. */
+function isElsewhere({ table }: Readonly<Record<string, unknown>>): boolean {
+  return table !== undefined && table !== "main";
 }
 
 function parseObjects(json: string): Readonly<Record<string, unknown>>[] {

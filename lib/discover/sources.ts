@@ -14,6 +14,7 @@ import { gateway } from "./sources/gateway.ts";
 import { networkManager } from "./sources/network_manager.ts";
 import { networkd } from "./sources/networkd.ts";
 import { server } from "./sources/server.ts";
+import { wicked } from "./sources/wicked.ts";
 
 /** The sources. */
 export const SOURCES: Readonly<Record<SourceName, Source>> = {
@@ -23,6 +24,7 @@ export const SOURCES: Readonly<Record<SourceName, Source>> = {
   dhclient,
   network_manager: networkManager,
   dhcpcd,
+  wicked,
   dns,
   gateway,
 };

@@ -19,9 +19,13 @@ export const READABLE = [
   "/etc/mdproxy4cs",
   "/run/systemd/netif/leases",
   "/var/lib/dhcp",
+  "/var/lib/dhcp3",
   "/var/lib/dhclient",
   "/var/lib/dhcpcd",
+  "/var/lib/dhcpcd5",
+  "/var/db/dhcpcd",
   "/var/lib/NetworkManager",
+  "/var/lib/wicked",
   "/run/NetworkManager/devices",
 ] as const;
 

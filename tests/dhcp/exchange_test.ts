@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { createExchange } from "../../lib/dhcp/exchange.ts";
 import type { DatagramSocket, Endpoint, ExchangeOptions } from "../../lib/dhcp/exchange.ts";
 import { decodeMessage, encodeMessage } from "../../lib/dhcp/message.ts";
@@ -25,6 +25,7 @@ function createBench() {
   const sent: Sent[] = [];
   const sockets = new Map<string, { receive: (bytes: Uint8Array) => void }>();
   const failures = new Map<string, Error>();
+  const buffers: Uint8Array[] = [];
   const listen = ({ hostname, port, reuseAddress }: Endpoint & { reuseAddress?: boolean }): DatagramSocket => {
     const name = `${hostname}:${port}${reuseAddress ? " shared" : ""}`;
     const failure = failures.get(`listen ${name}`);
@@ -34,18 +35,19 @@ function createBench() {
     sockets.set(name, {
       receive(bytes) {
         if (waiting === undefined) queue.push(bytes);
-        else waiting.resolve([bytes, undefined]);
+        else waiting.resolve([bytes, { transport: "udp", hostname: "10.1.1.9", port: 67 }]);
         waiting = undefined;
       },
     });
     return {
       send(bytes, to) {
-        const failure = failures.get(`send ${name}`);
+        const failure = failures.get(`send ${name}`) ?? failures.get(`send to ${to.hostname}`);
         if (failure !== undefined) return Promise.reject(failure);
         sent.push({ at: clock.now(), from: name, to: `${to.hostname}:${to.port}`, message: decodeMessage(bytes) });
         return Promise.resolve(bytes.length);
       },
-      receive() {
+      receive(buffer) {
+        buffers.push(buffer);
         const bytes = queue.shift();
         if (bytes !== undefined) return Promise.resolve([bytes, undefined]);
         waiting = Promise.withResolvers();
@@ -65,9 +67,10 @@ function createBench() {
     sent,
     sockets,
     failures,
+    buffers,
     stop,
     run: (options: Partial<ExchangeOptions>) =>
-      exchange({ askers: [ETH0], retryMs: 1_500, signal: stop.signal, onAnswer() {}, ...options }),
+      exchange({ clients: [ETH0], retryMs: 1_500, signal: stop.signal, onReply() {}, ...options }),
     async finish(done: Promise<void>) {
       stop.abort();
       await clock.run(0);
@@ -86,7 +89,7 @@ function answer(question: Message, server: string, type = 5): Uint8Array {
   });
 }
 
-test("createExchange asks both questions from the interface's own address and shares port 68", async () => {
+test("createExchange sends both messages from the interface's own address and shares port 68", async () => {
   const bench = createBench();
   const done = bench.run({});
   await bench.clock.run(0);
@@ -125,12 +128,12 @@ test("createExchange asks servers by address besides or instead of the broadcast
   }
 });
 
-test("createExchange hands on every answer, on either socket, with the interface it belongs to", async () => {
+test("createExchange hands on every reply, on either socket, with the interface it belongs to", async () => {
   const bench = createBench();
   const answers: string[] = [];
   const done = bench.run({
-    askers: [ETH0, ETH1],
-    onAnswer: ({ server, asker }) => void answers.push(`${server} ${asker.name}`),
+    clients: [ETH0, ETH1],
+    onReply: ({ server, client }) => void answers.push(`${server} ${client.name}`),
   });
   await bench.clock.run(0);
   const [one, two] = [bench.sent[0]!.message, bench.sent[2]!.message];
@@ -143,9 +146,9 @@ test("createExchange hands on every answer, on either socket, with the interface
   await bench.finish(done);
 });
 
-test("createExchange passes over other machines' answers and garbage, and counts them", async () => {
+test("createExchange passes over other machines' replies and garbage, and counts them", async () => {
   const bench = createBench();
-  const done = bench.run({ onAnswer: () => assert(false, "nothing here is an answer") });
+  const done = bench.run({ onReply: () => assert(false, "nothing here is a reply") });
   await bench.clock.run(0);
   const socket = bench.sockets.get("0.0.0.0:68 shared")!;
   socket.receive(answer({ ...bench.sent[0]!.message, xid: 1 }, "10.1.1.1"));
@@ -154,8 +157,8 @@ test("createExchange passes over other machines' answers and garbage, and counts
   await bench.clock.run(0);
   const text = bench.metrics.render();
   assert(text.includes('mdproxy4cs_dhcp_received_total{outcome="ignored"} 2'), text);
-  assert(text.includes('mdproxy4cs_dhcp_received_total{outcome="malformed"} 1'), text);
-  assert(text.includes('mdproxy4cs_dhcp_sent_total{question="inform"} 1'), text);
+  assert(text.includes('mdproxy4cs_dhcp_received_total{outcome="not_dhcp"} 1'), text);
+  assert(text.includes('mdproxy4cs_dhcp_sent_total{type="inform"} 1'), text);
   await bench.finish(done);
 });
 
@@ -163,10 +166,10 @@ test("createExchange goes on with DHCPINFORM alone when port 68 cannot be had", 
   const bench = createBench();
   const denied = new Error("Permission denied");
   bench.failures.set("listen 0.0.0.0:68 shared", denied);
-  const deaf: Error[] = [];
-  const done = bench.run({ onDeaf: (error) => void deaf.push(error) });
+  const unavailable: Error[] = [];
+  const done = bench.run({ onPortUnavailable: (error) => void unavailable.push(error) });
   await bench.clock.run(5_000);
-  assertEquals(deaf, [denied]);
+  assertEquals(unavailable, [denied]);
   assertEquals(new Set(bench.sent.map(({ message }) => readByte(message.options, OPTION.messageType))), new Set([8]));
   await bench.finish(done);
 });
@@ -181,15 +184,170 @@ test("createExchange rejects when nothing can be sent, and leaves no socket open
 test("createExchange rejects when an interface's address is gone, and leaves no socket open", async () => {
   const bench = createBench();
   bench.failures.set("listen 10.2.2.50:0", new Error("Cannot assign requested address"));
-  await assertRejects(() => bench.run({ askers: [ETH0, ETH1] }), Error, "Cannot assign requested address");
+  await assertRejects(() => bench.run({ clients: [ETH0, ETH1] }), Error, "Cannot assign requested address");
   assertEquals(bench.sockets.size, 0);
 });
 
 test("createExchange goes on when one interface of two cannot send", async () => {
   const bench = createBench();
   bench.failures.set("send 10.1.1.50:0", new Error("Network is down"));
-  const done = bench.run({ askers: [ETH0, ETH1] });
+  const done = bench.run({ clients: [ETH0, ETH1] });
   await bench.clock.run(3_000);
   assertEquals(new Set(bench.sent.map(({ from }) => from)), new Set(["10.2.2.50:0"]));
   await bench.finish(done);
+});
+
+test("createExchange receives the largest datagram there is, into one buffer for each socket", async () => {
+  const bench = createBench();
+  const servers: string[] = [];
+  const done = bench.run({ onReply: ({ server }) => void servers.push(server) });
+  await bench.clock.run(0);
+  const small = answer(bench.sent[0]!.message, "10.1.1.1");
+  const large = new Uint8Array(65_507);
+  large.set(small);
+  for (const bytes of [small, large]) {
+    bench.sockets.get("10.1.1.50:0")!.receive(bytes);
+    await bench.clock.run(0);
+  }
+  assertEquals(servers, ["10.1.1.1", "10.1.1.1"]);
+  assertEquals([new Set(bench.buffers).size, ...new Set(bench.buffers.map(({ length }) => length))], [2, 65_535]);
+  await bench.finish(done);
+});
+
+test("createExchange tells which replies it heard and did not believe, from whom and why", async () => {
+  const bench = createBench();
+  const heard: string[] = [];
+  const done = bench.run({
+    onReply: () => assert(false, "nothing here is to be believed"),
+    onDisbelieved: ({ sender, reason, client }) => void heard.push(`${sender} ${reason} ${client?.name}`),
+  });
+  await bench.clock.run(0);
+  const question = bench.sent[0]!.message;
+  const reply = (options: [number, number[]][]) =>
+    encodeMessage({
+      ...question,
+      op: 2,
+      options: new Map(options.map(([code, bytes]) => [code, Uint8Array.from(bytes)])),
+    });
+  const socket = bench.sockets.get("10.1.1.50:0")!;
+  for (
+    const bytes of [
+      reply([[53, [6]]]),
+      reply([[53, [5]]]),
+      reply([[54, [10, 1, 1, 1]]]),
+      reply([[53, [5]], [54, [127, 0, 0, 1]]]),
+      reply([[53, [4]]]),
+      reply([[53, [5]], [54, [10, 1, 1]]]),
+      Uint8Array.of(1, 2, 3),
+      answer({ ...question, xid: 1 }, "10.1.1.1"),
+    ]
+  ) {
+    socket.receive(bytes);
+    await bench.clock.run(0);
+  }
+  assertEquals(heard, [
+    "10.1.1.9 nak eth0",
+    "10.1.1.9 no_server_identifier eth0",
+    "10.1.1.9 bootp eth0",
+    "10.1.1.9 unusable_identifier eth0",
+    "10.1.1.9 other_type eth0",
+    "10.1.1.9 malformed eth0",
+    "10.1.1.9 not_dhcp undefined",
+  ]);
+  assertStringIncludes(bench.metrics.render(), 'mdproxy4cs_dhcp_received_total{outcome="nak"} 1');
+  await bench.finish(done);
+});
+
+test("createExchange takes a late reply to an exchange before it, for half a minute", async () => {
+  for (const [restMs, isTaken] of [[30_000, true], [30_001, false]] as const) {
+    const bench = createBench();
+    const first = new AbortController();
+    const ended = bench.run({ signal: first.signal });
+    await bench.clock.run(0);
+    const question = bench.sent[0]!.message;
+    first.abort();
+    await bench.clock.run(restMs);
+    await ended;
+
+    const replies: string[] = [];
+    const moved = { ...ETH0, address: "10.1.1.51" };
+    const done = bench.run({
+      clients: [ETH1, moved],
+      onReply: ({ server, client }) => void replies.push(`${server} ${client.address}`),
+    });
+    await bench.clock.run(0);
+    bench.sockets.get("0.0.0.0:68 shared")!.receive(answer(question, "10.1.1.1"));
+    await bench.clock.run(0);
+    assertEquals(replies, isTaken ? ["10.1.1.1 10.1.1.51"] : []);
+    assertEquals(bench.metrics.render().includes('{outcome="late"} 1'), isTaken);
+    await bench.finish(done);
+  }
+});
+
+test("createExchange tells the address that a server offers", async () => {
+  const bench = createBench();
+  const offered: (string | undefined)[] = [];
+  const done = bench.run({ onReply: (reply) => void offered.push(reply.offered) });
+  await bench.clock.run(0);
+  const question = { ...bench.sent[0]!.message, yiaddr: "10.1.1.60" };
+  bench.sockets.get("10.1.1.50:0")!.receive(answer(question, "10.1.1.1", 2));
+  await bench.clock.run(0);
+  bench.sockets.get("10.1.1.50:0")!.receive(answer(question, "10.1.1.1", 5));
+  await bench.clock.run(0);
+  assertEquals(offered, ["10.1.1.60", undefined]);
+  await bench.finish(done);
+});
+
+test("createExchange asks likely servers by address in the second round and every third after it", async () => {
+  const bench = createBench();
+  let asked = 0;
+  const done = bench.run({
+    clients: [ETH0, ETH1],
+    servers: ["10.1.1.7"],
+    likely: () => {
+      asked += 1;
+      return Promise.resolve([{ address: "10.1.1.1", iface: "eth0" }, { address: "10.1.1.7" }, {
+        address: "192.0.2.1",
+      }]);
+    },
+  });
+  await bench.clock.run(0);
+  assertEquals(asked, 0, "whoever answers at once costs no look at anything else");
+  await bench.clock.run(8_000);
+  const unicast = bench.sent.filter(({ to }) => to !== "255.255.255.255:67" && to !== "10.1.1.7:67");
+  const rounds = [...new Set(bench.sent.map(({ at }) => at))];
+  assertEquals(
+    unicast.map(({ at, from, to }) => `${rounds.indexOf(at)} ${from.split(":")[0]} ${to}`),
+    [1, 4].flatMap((round) => [
+      `${round} 10.1.1.50 10.1.1.1:67`,
+      `${round} 10.1.1.50 192.0.2.1:67`,
+      `${round} 10.2.2.50 192.0.2.1:67`,
+    ]),
+  );
+  assertEquals(unicast.every(({ message }) => readByte(message.options, OPTION.messageType) === 8), true);
+  assertEquals(asked, 2);
+  await bench.finish(done);
+});
+
+test("createExchange tells what could not be sent while something could", async () => {
+  const bench = createBench();
+  const blocked = new Error("Operation not permitted (os error 1)");
+  bench.failures.set("send to 255.255.255.255", blocked);
+  const errors: Error[] = [];
+  const done = bench.run({ servers: ["10.1.1.1"], onSendError: (error) => void errors.push(error) });
+  await bench.clock.run(0);
+  assertEquals(errors, [blocked, blocked]);
+  assertEquals(bench.sent.map(({ to }) => to), ["10.1.1.1:67"]);
+  await bench.finish(done);
+});
+
+test("createExchange ends when the interfaces are no longer as they were", async () => {
+  const bench = createBench();
+  let isCurrent = true;
+  const done = bench.run({ isCurrent: () => isCurrent });
+  await bench.clock.run(0);
+  isCurrent = false;
+  await bench.clock.run(1_000);
+  await done;
+  assertEquals([bench.sent.length, bench.sockets.size], [2, 0]);
 });

@@ -1,5 +1,4 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { MessageError } from "../../lib/dhcp/message_error.ts";
 import {
   decodeAddress,
   decodeOptions,
@@ -34,19 +33,73 @@ const DECODED: readonly (readonly [what: string, Parameters<typeof message>[0], 
   ],
   ["neither when they are not lent", { options: [53, 1, 2, 255], file: [12, 1, 65], sname: [12, 1, 66] }, { 53: [2] }],
   ["repeats as one long value", { options: [15, 2, 1, 2, 53, 1, 2, 15, 1, 3, 255] }, { 15: [1, 2, 3], 53: [2] }],
+  ["the first of two server identifiers", { options: [54, 4, 10, 1, 1, 7, 54, 4, 10, 1, 1, 9, 255] }, {
+    54: [10, 1, 1, 7],
+  }],
+  ["the first that has the length", { options: [53, 0, 53, 1, 5, 1, 2, 9, 9, 1, 4, 255, 255, 255, 0, 255] }, {
+    53: [5],
+    1: [255, 255, 255, 0],
+  }],
   ["a split server identifier as one", { options: [54, 2, 10, 1, 54, 2, 1, 7, 255] }, { 54: [10, 1, 1, 7] }],
 ];
 for (const [what, fields, expected] of DECODED) {
   test(`decodeOptions reads ${what}`, () => {
-    const options = Object.fromEntries([...decodeOptions(message(fields))].map(([code, value]) => [code, [...value]]));
-    assertEquals(options, expected);
+    const { options, fault } = decodeOptions(message(fields));
+    assertEquals(Object.fromEntries([...options].map(([code, value]) => [code, [...value]])), expected);
+    assertEquals(fault, undefined);
   });
 }
 
 test("decodeOptions lets no lent field lend another", () => {
   const bytes = message({ options: [52, 1, 1, 255], file: [52, 1, 3, 255], sname: [12, 1, 66, 255] });
-  assertThrows(() => decodeOptions(bytes), MessageError, "Cannot decode option 52: need 1 byte, have 2");
+  const { options } = decodeOptions(bytes);
+  assertEquals([...options.keys(), ...options.get(52)!], [52, 1]);
 });
+
+/** What is wrong, the options with it, what is read all the same, and where the fault lies. */
+const FAULTS: readonly (readonly [
+  what: string,
+  fields: Parameters<typeof message>[0],
+  expected: Record<number, number[]>,
+  fault: string,
+  offset: number,
+])[] = [
+  [
+    "an option that leaves the message",
+    { options: [53, 1, 2, 12, 9, 65] },
+    { 53: [2] },
+    "Cannot decode option 12: need 9 bytes, have 1",
+    243,
+  ],
+  [
+    "an option without a length",
+    { options: [53, 1, 2, 12] },
+    { 53: [2] },
+    "Cannot decode option 12: need a length byte, have none",
+    243,
+  ],
+  [
+    "a server identifier of five bytes",
+    { options: [53, 1, 2, 54, 5, 10, 1, 1, 1, 9, 12, 1, 65, 255] },
+    { 53: [2], 12: [65] },
+    "Cannot decode option 54: need 4 bytes, have 5",
+    245,
+  ],
+  [
+    "an option that leaves a lent field, and the other one's",
+    { options: [52, 1, 3, 255], file: [12, 200, 65], sname: [15, 1, 66, 255] },
+    { 52: [3], 15: [66] },
+    "Cannot decode option 12 in file: need 200 bytes, have 126",
+    108,
+  ],
+];
+for (const [what, fields, expected, words, offset] of FAULTS) {
+  test(`decodeOptions reads what it can beside ${what}`, () => {
+    const { options, fault } = decodeOptions(message(fields));
+    assertEquals(Object.fromEntries([...options].map(([code, value]) => [code, [...value]])), expected);
+    assertEquals([fault?.message, fault?.offset], [words, offset]);
+  });
+}
 
 test("encodeOptions writes code, length and value of each, and the end mark", () => {
   assertEquals(
@@ -59,7 +112,7 @@ test("encodeOptions splits a value that is longer than one option can hold", () 
   const value = Uint8Array.from({ length: 300 }, (_, at) => at);
   const encoded = encodeOptions([[43, value]]);
   assertEquals([encoded[0], encoded[1], encoded[257], encoded[258], encoded.length], [43, 255, 43, 45, 305]);
-  assertEquals(decodeOptions(message({ options: [...encoded] })).get(43), value);
+  assertEquals(decodeOptions(message({ options: [...encoded] })).options.get(43), value);
 });
 
 test("readAddress and readByte read an option, if it is there", () => {

@@ -8,21 +8,32 @@ import { interfaceAt, linkAt } from "../support/fakes/lan.ts";
 const ETH0 = interfaceAt("10.1.1.50");
 const ETH1 = interfaceAt("10.2.2.50", { name: "eth1", mac: "02:00:4c:9f:00:0b" });
 const LO: InterfaceAddress = { family: "IPv4", name: "lo", address: "127.0.0.1", netmask: "255.0.0.0", mac: "" };
+const ETH0_LINK = linkAt(2, "eth0");
 const VIA_ETH0 = { gateway: "10.1.1.1", dev: "eth0" };
 const VIA_ETH1 = { gateway: "10.2.2.1", dev: "eth1" };
 
+/** An address with a label, as the runtime tells it: under the label, without a MAC. */
+function aliasOf(device: InterfaceAddress, label: string, address: string): InterfaceAddress {
+  return { ...device, name: label, address, mac: "00:00:00:00:00:00" };
+}
+
 interface Setup {
   readonly iname?: string;
+  /** Whether somebody wrote the name (default: nobody did). */
+  readonly isChosen?: boolean;
   readonly interfaces?: readonly InterfaceAddress[];
   readonly links?: readonly unknown[] | Error;
   readonly routes?: readonly unknown[] | Error;
 }
 
-function setUp({ iname = "eth0", interfaces = [ETH0], links = [linkAt(2, "eth0")], routes = [] }: Setup) {
+function setUp(
+  { iname = "eth0", isChosen = false, interfaces = [ETH0], links = [linkAt(2, "eth0")], routes = [] }: Setup,
+) {
   const substitutes: string[] = [];
   const commands: string[] = [];
   const network = createNetwork({
     iname,
+    isInameChosen: isChosen,
     machine: {
       interfaces: () => interfaces,
       runIp(args) {
@@ -32,13 +43,83 @@ function setUp({ iname = "eth0", interfaces = [ETH0], links = [linkAt(2, "eth0")
       },
     },
     signal: new AbortController().signal,
-    onSubstitute: (using) => void substitutes.push(using),
+    onSubstitute: (using, reason) => void substitutes.push(`${using}: ${reason}`),
   });
   return { network, substitutes, commands };
 }
 
 const SELECTIONS: readonly (readonly [what: string, setup: Setup, expected: readonly string[]])[] = [
-  ["the named interface", { interfaces: [LO, ETH0, ETH1] }, ["eth0 10.1.1.50"]],
+  ["the named interface", { interfaces: [LO, ETH0, ETH1], isChosen: true }, ["eth0 10.1.1.50"]],
+  ["the named interface although another has the default route", {
+    interfaces: [ETH0, ETH1],
+    links: [linkAt(2, "eth0"), linkAt(3, "eth1")],
+    routes: [VIA_ETH1],
+    isChosen: true,
+  }, ["eth0 10.1.1.50"]],
+  ["the interface that has the name as another of its names", {
+    iname: "enp1s0",
+    isChosen: true,
+    interfaces: [ETH0, ETH1],
+    links: [linkAt(2, "eth0", { altnames: ["ens2", "enp1s0"] }), linkAt(3, "eth1")],
+  }, ["eth0 10.1.1.50"]],
+  ["the device of an alias", { interfaces: [aliasOf(ETH0, "eth0:1", "10.1.1.51")], links: [ETH0_LINK] }, [
+    "eth0 10.1.1.51",
+  ]],
+  ["the device's own address rather than an alias", {
+    interfaces: [ETH0, aliasOf(ETH0, "eth0:1", "10.1.1.51")],
+  }, ["eth0 10.1.1.50"]],
+  ["the alias that is named", {
+    iname: "eth0:1",
+    isChosen: true,
+    interfaces: [ETH0, aliasOf(ETH0, "eth0:1", "10.1.1.51"), aliasOf(ETH0, "eth0:2", "10.1.1.52")],
+  }, ["eth0 10.1.1.51"]],
+  ["nothing beside the device of an alias of lo", { interfaces: [LO, aliasOf(LO, "lo:1", "192.0.2.9"), ETH0] }, [
+    "eth0 10.1.1.50",
+  ]],
+  [
+    "the default route's as well, behind one that nobody chose",
+    { interfaces: [ETH0, ETH1], links: [ETH0_LINK, linkAt(3, "eth1")], routes: [VIA_ETH1] },
+    ["eth0 10.1.1.50", "eth1 10.2.2.50"],
+  ],
+  [
+    "the only other one as well",
+    { interfaces: [ETH0, ETH1], links: [ETH0_LINK, linkAt(3, "eth1")] },
+    ["eth0 10.1.1.50", "eth1 10.2.2.50"],
+  ],
+  [
+    "none of several others without a route",
+    {
+      interfaces: [ETH0, ETH1, interfaceAt("10.3.3.50", { name: "eth2" })],
+      links: [ETH0_LINK, linkAt(3, "eth1"), linkAt(4, "eth2")],
+    },
+    ["eth0 10.1.1.50"],
+  ],
+  [
+    "no bridge of containers",
+    {
+      interfaces: [ETH0, interfaceAt("172.17.0.1", { name: "docker0" })],
+      links: [ETH0_LINK, linkAt(3, "docker0", { linkinfo: { info_kind: "bridge" } })],
+    },
+    ["eth0 10.1.1.50"],
+  ],
+  [
+    "only the named one where ip cannot be run",
+    { interfaces: [ETH0, ETH1], links: new Error("no ip"), routes: new Error("no ip") },
+    ["eth0 10.1.1.50"],
+  ],
+  [
+    "the named one where only the routes cannot be read",
+    { interfaces: [ETH0, interfaceAt("172.17.0.1", { name: "docker0" })], routes: new Error("no routes") },
+    ["eth0 10.1.1.50"],
+  ],
+  [
+    "the bridge that it is a port of, before itself",
+    {
+      interfaces: [ETH0, interfaceAt("10.1.1.60", { name: "br0" })],
+      links: [linkAt(2, "eth0", { master: "br0" }), linkAt(3, "br0", { linkinfo: { info_kind: "bridge" } })],
+    },
+    ["br0 10.1.1.60", "eth0 10.1.1.50"],
+  ],
   [
     "the named interface even if it is a bridge",
     { links: [linkAt(2, "eth0", { linkinfo: { info_kind: "bridge" } })] },
@@ -52,6 +133,7 @@ const SELECTIONS: readonly (readonly [what: string, setup: Setup, expected: read
   ]],
   ["a link-local address for want of another", { interfaces: [interfaceAt("169.254.3.4")] }, ["eth0 169.254.3.4"]],
   ["the default route's for one that does not exist", { iname: "ens3", routes: [VIA_ETH0] }, ["eth0 10.1.1.50"]],
+  ["the only one for one that does not exist", { iname: "ens3" }, ["eth0 10.1.1.50"]],
   [
     "under auto every Ethernet interface, the default route's first",
     {
@@ -109,20 +191,139 @@ for (const [what, setup, expected] of SELECTIONS) {
   });
 }
 
-test("createNetwork runs no command for a named interface that has an address", async () => {
-  const { network, commands, substitutes } = setUp({});
-  await network.nics();
-  assertEquals([commands, substitutes], [[], []]);
+test("createNetwork runs no command where there is nothing to choose", async () => {
+  for (const setup of [{}, { interfaces: [ETH0, ETH1], isChosen: true }]) {
+    const { network, commands, substitutes } = setUp(setup);
+    await network.nics();
+    assertEquals([commands, substitutes], [[], []]);
+  }
 });
 
-test("createNetwork tells when the default route's interface stands in", async () => {
-  const { network, substitutes } = setUp({ iname: "ens3", routes: [VIA_ETH0] });
+const BRIDGE = linkAt(3, "br0", { linkinfo: { info_kind: "bridge" } });
+const SUBSTITUTES: readonly (readonly [what: string, setup: Setup, expected: string])[] = [
+  [
+    "does not exist",
+    { iname: "ens3", routes: [VIA_ETH0] },
+    "eth0: ens3 does not exist: searching on eth0, which has the default route",
+  ],
+  [
+    "has no address",
+    { interfaces: [ETH1], links: [ETH0_LINK, linkAt(3, "eth1")], routes: [VIA_ETH1] },
+    "eth1: eth0 has no IPv4 address: searching on eth1, which has the default route",
+  ],
+  [
+    "is down, and another one is the only one",
+    { interfaces: [ETH1], links: [linkAt(2, "eth0", { flags: [] }), linkAt(3, "eth1")] },
+    "eth1: eth0 is down and has no IPv4 address: searching on eth1, the only other one with an address",
+  ],
+  [
+    "is a port of a bridge",
+    {
+      interfaces: [interfaceAt("10.1.1.50", { name: "br0" }), ETH1],
+      links: [linkAt(2, "eth0", { master: "br0" }), BRIDGE, linkAt(4, "eth1")],
+      routes: [VIA_ETH1],
+    },
+    "br0: eth0 is a port of br0: searching on br0, which it is a port of",
+  ],
+  [
+    "is under a macvlan",
+    {
+      interfaces: [interfaceAt("10.1.1.50", { name: "mv0" }), ETH1],
+      links: [ETH0_LINK, linkAt(3, "mv0", { link: "eth0", linkinfo: { info_kind: "macvlan" } }), linkAt(4, "eth1")],
+    },
+    "mv0: eth0 has no IPv4 address: searching on mv0, which is on top of it",
+  ],
+  [
+    "has no address, and another one has a default route of policy",
+    {
+      interfaces: [ETH1, interfaceAt("10.3.3.50", { name: "eth2" })],
+      links: [ETH0_LINK, linkAt(3, "eth1"), linkAt(4, "eth2")],
+      routes: [VIA_ETH0, { ...VIA_ETH1, table: "7" }],
+    },
+    "eth1: eth0 has no IPv4 address: searching on eth1, which has a default route",
+  ],
+];
+for (const [what, setup, expected] of SUBSTITUTES) {
+  test(`createNetwork tells which one stands in when the one that nobody chose ${what}`, async () => {
+    const { network, substitutes } = setUp(setup);
+    const [nic] = await network.nics();
+    assertEquals([...substitutes, nic!.name], [expected, expected.split(":")[0]!]);
+  });
+}
+
+test("createNetwork tells why another one was used besides the one that nobody chose", async () => {
+  const setup = { interfaces: [ETH0, ETH1], links: [ETH0_LINK, linkAt(3, "eth1")], routes: [VIA_ETH1] };
+  const { network, substitutes } = setUp(setup);
   await network.nics();
-  assertEquals(substitutes, ["eth0"]);
+  const why = "nothing answers on eth0: using eth1, which has the default route";
+  assertEquals([network.whyOther("eth1"), network.whyOther("eth0"), network.whyOther(undefined)], [
+    why,
+    undefined,
+    undefined,
+  ]);
+  assertEquals(["eth0", "eth1", "eth2", undefined].map(network.interfaceRank), [0, 1, 0, 0]);
+  assertEquals(substitutes, [], "it is not used yet");
+});
+
+test("createNetwork asks ip for the MAC of a device that only has aliases", async () => {
+  const interfaces = [aliasOf(ETH0, "eth0:1", "10.1.1.51")];
+  const { network, commands } = setUp({ interfaces, links: [linkAt(2, "eth0", { address: ETH0.mac })] });
+  assertEquals((await network.nics()).map(({ mac }) => mac), [ETH0.mac]);
+  assertEquals(commands, ["-json -details link show"]);
+  const ipv6 = { ...ETH0, family: "IPv6" as const, address: "fe80::1" };
+  const told = setUp({ interfaces: [...interfaces, ipv6] });
+  assertEquals((await told.network.nics()).map(({ mac }) => mac), [ETH0.mac]);
+  assertEquals(told.commands, []);
+  const lost = setUp({ interfaces, links: new Error("no ip") });
+  assertEquals((await lost.network.nics()).map(({ mac }) => mac), ["00:00:00:00:00:00"]);
+});
+
+test("createNetwork tells the first address of each network that is searched on", async () => {
+  const interfaces = [
+    interfaceAt("10.1.1.50"),
+    interfaceAt("10.9.9.9", { netmask: "255.255.255.255", name: "eth2" }),
+    interfaceAt("10.8.8.8", { netmask: "255.255.255.254", name: "eth3" }),
+    interfaceAt("10.7.7.6", { netmask: "255.255.255.252", name: "eth4" }),
+  ];
+  const { network } = setUp({ iname: "auto", interfaces, links: new Error("no ip"), routes: new Error("no ip") });
+  assertEquals(network.firstHosts(), []);
+  await network.nics();
+  assertEquals(network.firstHosts(), [
+    { address: "10.1.1.1", iface: "eth0" },
+    { address: "10.7.7.5", iface: "eth4" },
+  ]);
+});
+
+test("createNetwork knows the devices, and notices when an address changes", () => {
+  const interfaces = [LO, ETH0, aliasOf(ETH0, "eth0:1", "10.1.1.51"), ETH1];
+  const { network } = setUp({ interfaces });
+  assertEquals(network.devices(), ["eth0", "eth1"]);
+  const isCurrent = network.watch();
+  assertEquals(isCurrent(), true);
+  interfaces[1] = interfaceAt("10.1.1.52");
+  assertEquals(isCurrent(), false);
 });
 
 const TROUBLES: readonly (readonly [what: string, setup: Setup, kind: string, message: string])[] = [
   ["has no address", { interfaces: [LO] }, "no_address", "eth0 has no IPv4 address"],
+  [
+    "has no address, and somebody chose it",
+    { interfaces: [ETH1], routes: [VIA_ETH1], isChosen: true },
+    "no_address",
+    "eth0 has no IPv4 address; this machine has eth1 (10.2.2.50)",
+  ],
+  [
+    "does not exist, and somebody chose it",
+    { iname: "ens3", interfaces: [ETH0, ETH1], routes: [VIA_ETH0], isChosen: true },
+    "no_interface",
+    "ens3 does not exist; this machine has eth0 (10.1.1.50), eth1 (10.2.2.50)",
+  ],
+  [
+    "is a port of a bridge, and somebody chose it",
+    { interfaces: [], links: [linkAt(2, "eth0", { master: "br0" })], isChosen: true },
+    "no_address",
+    "eth0 is a port of br0",
+  ],
   [
     "is down",
     { interfaces: [], links: [linkAt(2, "eth0", { flags: ["BROADCAST"] })] },
@@ -130,22 +331,10 @@ const TROUBLES: readonly (readonly [what: string, setup: Setup, kind: string, me
     "eth0 is down and has no IPv4 address",
   ],
   [
-    "has no address, although another has the default route",
-    { interfaces: [ETH1], routes: [VIA_ETH1] },
-    "no_address",
-    "eth0 has no IPv4 address",
-  ],
-  [
-    "does not exist, and there is no default route",
-    { iname: "ens3" },
+    "does not exist, and nothing else has an address",
+    { iname: "ens3", interfaces: [LO] },
     "no_interface",
-    "ens3 does not exist, and there is no default route to say which one to use",
-  ],
-  [
-    "does not exist, and the default route's has no address",
-    { iname: "ens3", routes: [VIA_ETH1] },
-    "no_interface",
-    "ens3 does not exist, and there is no default route to say which one to use",
+    "ens3 does not exist",
   ],
   ["is auto and nothing has an address", { iname: "auto", interfaces: [LO] }, "no_address", "no Ethernet interface"],
 ];
@@ -162,7 +351,7 @@ test("createNetwork finds the index of each interface", async () => {
 });
 
 test("createNetwork gives the gateways over the selected interfaces only", async () => {
-  const { network } = setUp({ interfaces: [ETH0, ETH1], routes: [VIA_ETH1, VIA_ETH0] });
+  const { network } = setUp({ interfaces: [ETH0, ETH1], routes: [VIA_ETH1, VIA_ETH0], isChosen: true });
   assertEquals(await network.gateways(), [{ gateway: "10.1.1.1", iface: "eth0" }]);
 });
 
@@ -178,15 +367,27 @@ test("createNetwork tells what is on a link and what is the machine's own", () =
   assertEquals(["10.1.1.50", "192.0.2.9", "10.1.1.1"].map(network.isOwn), [true, true, false]);
 });
 
+const NO_MORE = { altNames: [], mac: "00:00:00:00:00:00", master: undefined, parent: undefined };
+
 test("parseLinks reads what iproute2 6.1 prints", () => {
   const printed = `[{"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP","LOWER_UP"],"link_type":"loopback"},
     {"ifindex":2,"link_index":3,"ifname":"eth0","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":1500,
-     "operstate":"UP","link_type":"ether","address":"02:00:4c:9f:00:0a","linkinfo":{"info_kind":"veth"}},
-    {"ifindex":4,"ifname":"eth1","flags":["NO-CARRIER","BROADCAST","MULTICAST","UP"],"link_type":"ether"},{}]`;
+     "link":"p0","operstate":"UP","link_type":"ether","address":"02:00:4c:9f:00:0a","linkinfo":{"info_kind":"veth"},
+     "altnames":["enp1s0"]},
+    {"ifindex":4,"ifname":"eth1","master":"br0","flags":["NO-CARRIER","BROADCAST","MULTICAST","UP"],"link_type":"ether"},{}]`;
   assertEquals(parseLinks(printed), [
-    { index: 1, name: "lo", isGuestNic: false, isUp: true },
-    { index: 2, name: "eth0", isGuestNic: true, isUp: true },
-    { index: 4, name: "eth1", isGuestNic: true, isUp: false },
+    { ...NO_MORE, index: 1, name: "lo", isGuestNic: false, isUp: true },
+    {
+      ...NO_MORE,
+      index: 2,
+      name: "eth0",
+      altNames: ["enp1s0"],
+      mac: "02:00:4c:9f:00:0a",
+      parent: "p0",
+      isGuestNic: true,
+      isUp: true,
+    },
+    { ...NO_MORE, index: 4, name: "eth1", master: "br0", isGuestNic: false, isUp: false },
   ]);
 });
 
@@ -194,6 +395,13 @@ test("parseRoutes puts the preferred route first, and leaves out those without a
   const printed = `[{"dst":"default","gateway":"10.1.1.1","dev":"eth0","metric":100,"flags":[]},
     {"dst":"default","gateway":"10.2.2.1","dev":"eth1","flags":[]},{"dst":"default","dev":"ppp0"}]`;
   assertEquals(parseRoutes(printed), [{ gateway: "10.2.2.1", iface: "eth1" }, { gateway: "10.1.1.1", iface: "eth0" }]);
+});
+
+test("parseRoutes puts the routes of policy behind those of the main table", () => {
+  const printed = `[{"dst":"default","gateway":"10.3.3.1","dev":"eth2","table":"7"},
+    {"dst":"default","gateway":"10.1.1.1","dev":"eth0","table":"main","metric":100},
+    {"dst":"default","gateway":"10.2.2.1","dev":"eth1","metric":200}]`;
+  assertEquals(parseRoutes(printed).map(({ iface }) => iface), ["eth0", "eth1", "eth2"]);
 });
 
 test("parseLinks and parseRoutes find nothing in what they do not understand", () => {

@@ -61,7 +61,7 @@ test("startSearch finds the router by live DHCP before any other source is asked
   assertEquals(report.router?.iface, "eth0");
   assertEquals(report.sources.map(({ source }) => source), ["dhcp"]);
   assertEquals(scene.lan.seen, { inform: 1, discover: 1, request: 1 });
-  assert(report.elapsedMs < 80, `${report.elapsedMs} ms`);
+  assert(report.elapsedMs < 20, `${report.elapsedMs} ms`);
 });
 
 const LONELY: readonly (readonly [source: string, guest: Partial<GuestOptions>, config?: Partial<DiscoveryConfig>])[] =
@@ -234,14 +234,7 @@ test("startSearch goes on with DHCPINFORM alone when port 68 cannot be had, and 
 test("startSearch validates a router that was good a moment ago before anything else", async () => {
   const scene = createScene();
   scene.lan.add({ address: "10.1.1.1", dhcp: false });
-  const known: Router = {
-    address: "10.1.1.1",
-    source: "gateway",
-    iface: "eth0",
-    identity: "i-2-50-VM",
-    since: 0,
-    elapsedMs: 0,
-  };
+  const known: Router = { address: "10.1.1.1", source: "gateway", iface: "eth0", since: 0, elapsedMs: 0 };
   const report = await search(scene, {}, { known });
   assertEquals([report.router?.source, report.router?.iface], ["gateway", "eth0"]);
   assert(report.router !== known, "it is a new router");
@@ -251,14 +244,7 @@ test("startSearch validates a router that was good a moment ago before anything 
 test("startSearch validates a known router again as soon as a source names it", async () => {
   const scene = createScene();
   const router = scene.lan.add({ address: "10.1.1.1", dhcp: false, web: "hangs" });
-  const known: Router = {
-    address: "10.1.1.1",
-    source: "dhcp",
-    iface: "eth0",
-    identity: "i-2-50-VM",
-    since: 0,
-    elapsedMs: 0,
-  };
+  const known: Router = { address: "10.1.1.1", source: "dhcp", iface: "eth0", since: 0, elapsedMs: 0 };
   scene.clock.schedule(350, () => Object.assign(router, { dhcp: true, web: { status: 200, body: "i-2-50-VM" } }));
   const report = await search(scene, {}, { known });
   assert(report.router !== undefined);
@@ -269,14 +255,7 @@ test("startSearch asks a router that was good a moment ago by its address too", 
   const scene = createScene();
   scene.lan.add({ address: "10.1.1.1", web: "refuses", serverId: "10.1.1.2" });
   scene.lan.add({ address: "10.1.1.2", dhcp: false });
-  const known: Router = {
-    address: "10.1.1.1",
-    source: "dhcp",
-    iface: "eth0",
-    identity: "i-2-50-VM",
-    since: 0,
-    elapsedMs: 0,
-  };
+  const known: Router = { address: "10.1.1.1", source: "dhcp", iface: "eth0", since: 0, elapsedMs: 0 };
   const report = await search(scene, {}, { known });
   assertEquals(report.router?.address, "10.1.1.2");
   assertEquals(scene.lan.seen.inform, 2);
@@ -294,6 +273,7 @@ test("startSearch says why there is no router, one cause for each source", async
     "dhclient silent: has nothing to say",
     "network_manager silent: has nothing to say",
     "dhcpcd silent: has nothing to say",
+    "wicked silent: has nothing to say",
     "dns silent: has nothing to say",
     "gateway rejected: 10.1.1.254 serves no metadata: The router refused the connection",
   ]);
@@ -308,7 +288,7 @@ test("startSearch searches on every Ethernet interface under auto, and only on t
   for (const [iname, sent] of [["auto", 2], ["eth0", 1], ["eth1", 1]] as const) {
     const scene = createScene(structuredClone(guest));
     scene.lan.add({ address: "10.1.1.1" });
-    await search(scene, { iname });
+    await search(scene, { iname, isInameChosen: true });
     assertEquals(scene.lan.seen.discover, sent, iname);
   }
 });
@@ -363,6 +343,7 @@ test("startSearch asks every source at once and hears them out when it is to be 
   });
   assertEquals(report.sources.map(({ outcome }) => outcome), [
     "found",
+    "silent",
     "silent",
     "silent",
     "silent",

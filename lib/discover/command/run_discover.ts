@@ -46,7 +46,7 @@ const LIMITS = { connectTimeoutMs: 5_000, responseTimeoutMs: 10_000, idleTimeout
 export async function runDiscover(config: DiscoveryConfig, options: DiscoverOptions): Promise<number> {
   const { json, write, clock = SYSTEM_CLOCK, client = createClient(LIMITS) } = options;
   const machine = options.machine ?? openMachine({ clock, metrics: createRegistry() });
-  const { iname, sources, timeoutMs } = config;
+  const { sources, timeoutMs } = config;
   /** The lines to print, by what they say. */
   const notes = new Map<string, string>();
   const report = await startSearch(config, {
@@ -58,16 +58,15 @@ export async function runDiscover(config: DiscoveryConfig, options: DiscoverOpti
       const { message } = toCause(source, error);
       notes.set(message, `${source}: ${message}`);
     },
-    onSubstitute(using) {
-      const message = `${iname} does not exist: searching on ${using}, which has the default route`;
-      notes.set(message, message);
+    onSubstitute(_, reason) {
+      notes.set(reason, reason);
     },
   }, { machine, clock, validate: createValidate(client) }).done;
   client.close();
 
   const causes = causesOf(report);
   const advice = report.router === undefined
-    ? diagnose({ sources, causes: [...causes, ...await findDownLinks(iname, machine)] })
+    ? diagnose({ sources, causes: [...causes, ...await findDownLinks(config, machine)] })
     : undefined;
   // What is said as a cause, or as the cause of a cause, need not be said twice.
   const unsaid = [...notes].filter(([message]) => !causes.some((cause) => cause.message.includes(message)));
@@ -77,8 +76,8 @@ export async function runDiscover(config: DiscoveryConfig, options: DiscoverOpti
 }
 
 /** An interface that is down takes what it is sent and says nothing. */
-async function findDownLinks(iname: string, machine: Machine): Promise<Cause[]> {
-  const network = createNetwork({ iname, machine, signal: new AbortController().signal });
+async function findDownLinks(config: DiscoveryConfig, machine: Machine): Promise<Cause[]> {
+  const network = createNetwork({ ...config, machine, signal: new AbortController().signal });
   const nics = await network.indexedNics().catch(() => []);
   return nics.filter(({ isUp }) => !isUp).map(({ name }) => ({
     source: "dhcp",

@@ -1,62 +1,61 @@
 /**
  * The source `dhclient`: the leases that ISC dhclient wrote down.
  *
- * | file                                                     | producer                     |
- * | -------------------------------------------------------- | ---------------------------- |
- * | `/var/lib/dhcp/dhclient.leases`, `dhclient.<if>.leases`  | dhclient on Debian, ifupdown |
- * | `/var/lib/dhclient/*.lease`, `*.leases`                  | dhclient on Red Hat          |
- * | `/var/lib/NetworkManager/dhclient-*.lease`               | NetworkManager's dhclient    |
+ * | file                                                      | producer                          |
+ * | --------------------------------------------------------- | --------------------------------- |
+ * | `/var/lib/dhcp/dhclient.leases`, `dhclient.<if>.leases`   | dhclient on Debian, ifupdown      |
+ * | `/var/lib/dhcp3/dhclient.<if>.leases`                     | dhclient 3 on older Debian        |
+ * | `/var/lib/dhclient/*.lease`, `*.leases`                   | dhclient on Red Hat               |
+ * | `/var/lib/NetworkManager/dhclient-*.lease`                | NetworkManager's dhclient         |
  *
  * @module
  */
 
 import { isIPv4 } from "../../ipv4/ipv4.ts";
-import { readNewest } from "../lease_files.ts";
-import type { Source } from "../source.ts";
+import { createLeaseSource } from "../lease_files.ts";
+import type { Lease } from "../lease_files.ts";
 
-const FOLDERS = ["/var/lib/dhcp", "/var/lib/dhclient", "/var/lib/NetworkManager"];
-
-/** Proposes the server of each interface's last lease, out of the newest file that has one. */
-export const dhclient: Source = async ({ machine, network, propose }) => {
-  const files = await readNewest(machine, { folders: FOLDERS, pattern: /^dhclient.*\.leases?$/ });
-  if (files.length === 0) return;
-  for (const { name } of await network.nics()) {
-    for (const { bytes } of files) {
-      const lease = parseDhclientLeases(new TextDecoder().decode(bytes)).findLast(({ iface }) => iface === name);
-      if (lease === undefined) continue;
-      propose(lease.server, name);
-      break;
-    }
-  }
-};
-
-/** What matters of a lease. */
-export interface DhclientLease {
-  readonly iface: string;
-  readonly server: string;
-}
+/** Proposes the server of every lease for the interfaces, and of those for no interface that is here. */
+export const dhclient = createLeaseSource("dhclient", [{
+  folders: ["/var/lib/dhcp", "/var/lib/dhcp3", "/var/lib/dhclient", "/var/lib/NetworkManager"],
+  pattern: /^dhclient.*\.leases?$/,
+  namedBy: "anyone",
+  parse: (bytes) => parseDhclientLeases(new TextDecoder().decode(bytes)),
+}]);
 
 /**
  * Parses a file of leases, oldest first, as dhclient appends them:
  * `lease { interface "eth0"; option dhcp-server-identifier 10.1.1.1; ... }`.
  *
- * @returns the leases that name both an interface and a server
+ * A lease that breaks off counts as far as it goes: dhclient appends without care for what is half written.
+ *
+ * @returns the leases that name a server
  */
-export function parseDhclientLeases(text: string): DhclientLease[] {
-  const leases: DhclientLease[] = [];
+export function parseDhclientLeases(text: string): Lease[] {
+  const leases: Lease[] = [];
   let statement: string[] = [];
   let block: { iface?: string; server?: string } | undefined;
   let depth = 0;
+  const end = () => {
+    const { iface, server } = block ?? {};
+    if (server !== undefined) leases.push({ server, iface });
+    block = undefined;
+  };
   for (const [token] of text.matchAll(/#.*|"(?:\\.|[^"\\])*"|[{};]|[^\s{};"#]+/g)) {
     if (token.startsWith("#")) continue;
     if (token === "{") {
-      depth += 1;
-      if (depth === 1) block = statement[0] === "lease" ? {} : undefined;
+      // A lease within a lease: the one before was never finished.
+      const isLease = statement.at(-1) === "lease" && (depth === 0 || block !== undefined);
+      if (isLease) {
+        end();
+        block = {};
+        depth = 1;
+      } else {
+        depth += 1;
+      }
     } else if (token === "}") {
       depth = Math.max(0, depth - 1);
-      const { iface, server } = block ?? {};
-      if (depth === 0 && iface !== undefined && server !== undefined) leases.push({ iface, server });
-      if (depth === 0) block = undefined;
+      if (depth === 0) end();
     } else if (token === ";") {
       if (block !== undefined && depth === 1) readStatement(statement, block);
     } else {
@@ -65,6 +64,7 @@ export function parseDhclientLeases(text: string): DhclientLease[] {
     }
     statement = [];
   }
+  end();
   return leases;
 }
 

@@ -1,10 +1,13 @@
 /**
  * The source `dhcpcd`: the DHCP message that dhcpcd keeps of an interface's lease, byte for byte.
  *
- * | file                          | producer               |
- * | ----------------------------- | ---------------------- |
- * | `/var/lib/dhcpcd/<if>.lease`  | dhcpcd                 |
- * | `<if>-<ssid>.lease`           | dhcpcd, on wireless    |
+ * | file                                                    | producer                     |
+ * | ------------------------------------------------------- | ---------------------------- |
+ * | `/var/lib/dhcpcd/<if>.lease`                            | dhcpcd                       |
+ * | `<if>-<ssid>.lease`                                     | dhcpcd, on wireless          |
+ * | `/var/lib/dhcpcd5/dhcpcd-<if>.lease`, `/var/db/dhcpcd/` | older versions               |
+ *
+ * The files belong to root and are mode 0640: the unit's pre-start script copies them into the runtime folder.
  *
  * @module
  */
@@ -12,21 +15,18 @@
 import { decodeMessage } from "../../dhcp/message.ts";
 import { MessageError } from "../../dhcp/message_error.ts";
 import { OPTION, readAddress } from "../../dhcp/options.ts";
-import { readNewest } from "../lease_files.ts";
-import type { Source } from "../source.ts";
+import { createLeaseSource } from "../lease_files.ts";
 
-const FOLDERS = ["/var/lib/dhcpcd"];
-
-/** Proposes the server of each interface's newest lease. */
-export const dhcpcd: Source = async ({ machine, network, propose }) => {
-  const files = await readNewest(machine, { folders: FOLDERS, pattern: /\.lease$/ });
-  if (files.length === 0) return;
-  for (const { name } of await network.nics()) {
-    const lease = files.find((file) => file.name === `${name}.lease` || file.name.startsWith(`${name}-`));
-    const server = lease && decodeDhcpcdLease(lease.bytes);
-    if (server !== undefined) propose(server, name);
-  }
-};
+/** Proposes the server of every lease for the interfaces. */
+export const dhcpcd = createLeaseSource("dhcpcd", [{
+  folders: ["/var/lib/dhcpcd", "/var/lib/dhcpcd5", "/var/db/dhcpcd"],
+  pattern: /\.lease$/,
+  namedBy: "name",
+  parse(bytes) {
+    const server = decodeDhcpcdLease(bytes);
+    return server === undefined ? [] : [{ server }];
+  },
+}]);
 
 /** Decodes a lease to the server's address; `undefined` if the bytes are no DHCP message, or it names none. */
 export function decodeDhcpcdLease(bytes: Uint8Array): string | undefined {

@@ -1,21 +1,40 @@
 /**
- * The source `network_manager`: the state that NetworkManager keeps of an interface.
+ * The source `network_manager`: what NetworkManager keeps of an interface's lease.
  *
- * | file                                   | producer       |
- * | -------------------------------------- | -------------- |
- * | `/run/NetworkManager/devices/<ifindex>` | NetworkManager |
+ * | file                                               | producer                                     |
+ * | -------------------------------------------------- | -------------------------------------------- |
+ * | `/run/NetworkManager/devices/<ifindex>`            | NetworkManager, its state                    |
+ * | `/var/lib/NetworkManager/internal-<uuid>-<if>.lease` | NetworkManager's own DHCP client             |
+ *
+ * The second folder is root's alone: the unit's pre-start script copies what is in it into the runtime folder.
  *
  * @module
  */
 
 import { isIPv4 } from "../../ipv4/ipv4.ts";
-import { proposeByIndex } from "../lease_files.ts";
-import type { Source } from "../source.ts";
+import { createLeaseSource } from "../lease_files.ts";
+import { parseNetworkdLease } from "./networkd.ts";
 
-const FOLDER = "/run/NetworkManager/devices";
+/** Proposes the server of every lease for the interfaces. */
+export const networkManager = createLeaseSource("network_manager", [
+  {
+    folders: ["/run/NetworkManager/devices"],
+    pattern: /^\d+$/,
+    namedBy: "index",
+    parse: (bytes) => toLeases(parseNetworkManagerState(new TextDecoder().decode(bytes))),
+  },
+  {
+    folders: ["/var/lib/NetworkManager"],
+    pattern: /^internal-.*\.lease$/,
+    namedBy: "name",
+    // The client is that of systemd, and so is the form of its leases.
+    parse: (bytes) => toLeases(parseNetworkdLease(new TextDecoder().decode(bytes))),
+  },
+]);
 
-/** Proposes the server of each interface's lease. */
-export const networkManager: Source = (ask) => proposeByIndex(ask, { folder: FOLDER, parse: parseNetworkManagerState });
+function toLeases(server: string | undefined): { readonly server: string }[] {
+  return server === undefined ? [] : [{ server }];
+}
 
 /**
  * Parses a state file: `dhcp_server_identifier=10.1.1.1` in the section `[dhcp4]`, with or without `dhcp4.` in front.

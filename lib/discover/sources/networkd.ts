@@ -9,13 +9,18 @@
  */
 
 import { isIPv4 } from "../../ipv4/ipv4.ts";
-import { proposeByIndex } from "../lease_files.ts";
-import type { Source } from "../source.ts";
-
-const FOLDER = "/run/systemd/netif/leases";
+import { createLeaseSource } from "../lease_files.ts";
 
 /** Proposes the server of each interface's lease. */
-export const networkd: Source = (ask) => proposeByIndex(ask, { folder: FOLDER, parse: parseNetworkdLease });
+export const networkd = createLeaseSource("networkd", [{
+  folders: ["/run/systemd/netif/leases"],
+  pattern: /^\d+$/,
+  namedBy: "index",
+  parse(bytes) {
+    const server = parseNetworkdLease(new TextDecoder().decode(bytes));
+    return server === undefined ? [] : [{ server }];
+  },
+}]);
 
 /**
  * Parses a lease: lines such as `SERVER_ADDRESS=10.1.1.1`, or JSON where an address is text or an array of four numbers.

@@ -46,6 +46,7 @@ networkd         -          -        -          -     nothing to say
 dhclient         -          -        -          -     nothing to say
 network_manager  -          -        -          -     nothing to say
 dhcpcd           -          -        -          -     nothing to say
+wicked           -          -        -          -     nothing to say
 dns              192.0.2.1  no       yes        2 ms  valid, another is preferred
 gateway          10.1.1.1   yes      yes        2 ms  the router
 
@@ -68,6 +69,7 @@ networkd         -          -        -          -     nothing to say
 dhclient         -          -        -          -     nothing to say
 network_manager  -          -        -          -     nothing to say
 dhcpcd           -          -        -          -     nothing to say
+wicked           -          -        -          -     nothing to say
 dns              -          -        -          -     nothing to say
 gateway          -          -        -          -     nothing to say
 
@@ -89,7 +91,7 @@ test("runDiscover writes the same as JSON", async () => {
   assertEquals(code, 0);
   const { router, sources, candidates, notes } = JSON.parse(output);
   assertEquals([router.address, router.source, router.iface], ["10.1.1.1", "dhcp", "eth0"]);
-  assertEquals(sources.length, 7);
+  assertEquals(sources.length, 8);
   assertEquals([candidates[0].verdict, notes], ["router", []]);
 
   const failed = await discover(() => {}, { json: true, guest: { interfaces: [] } });

@@ -1,8 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { decodeDhcpcdLease } from "../../../lib/discover/sources/dhcpcd.ts";
 import { parseDhclientLeases } from "../../../lib/discover/sources/dhclient.ts";
 import { parseNetworkManagerState } from "../../../lib/discover/sources/network_manager.ts";
 import { parseNetworkdLease } from "../../../lib/discover/sources/networkd.ts";
+import { parseWickedLease } from "../../../lib/discover/sources/wicked.ts";
 import { listTestdata, readHex } from "../../dhcp/read_hex.ts";
 import { test } from "../../support/test.ts";
 import { createRandom } from "../../support/fakes/virtual_clock.ts";
@@ -18,32 +19,51 @@ function readText(name: string): string {
   return new TextDecoder().decode(read(name));
 }
 
-/** Each sample, and the server it names. */
-const SERVERS: Readonly<Record<string, string | undefined>> = {
-  "networkd_systemd_247": "10.1.1.1",
-  "networkd_systemd_252": "10.1.1.1",
-  "networkd_systemd_257": "10.1.1.1",
-  "networkd.json": "10.75.205.1",
-  "dhclient_4.4.1.leases": "10.1.1.1",
-  "dhclient_4.4.3.leases": "10.1.1.1",
-  "dhclient_appended.leases": "10.1.1.1",
-  "network_manager_1.30": undefined,
-  "network_manager_1.42": "10.1.1.1",
-  "network_manager_1.52": "10.1.1.1",
-  "network_manager_1.58": "10.1.1.1",
-  "dhcpcd_7.1.0.hex": "10.1.1.1",
-  "dhcpcd_9.4.1.hex": "10.1.1.1",
-  "dhcpcd_10.1.0.hex": "10.1.1.1",
-  "dhcpcd_10.5.2.hex": "10.1.1.1",
+/** Each sample, and the servers it names, as "server interface", the newest last. */
+const SERVERS: Readonly<Record<string, readonly string[]>> = {
+  "networkd_systemd_247": ["10.1.1.1"],
+  "networkd_systemd_252": ["10.1.1.1"],
+  "networkd_systemd_257": ["10.1.1.1"],
+  "networkd.json": ["10.75.205.1"],
+  "networkd_forever": ["10.1.1.7"],
+  "networkd_no_server": [],
+  "dhclient_4.4.1.leases": ["10.1.1.1 eth0"],
+  "dhclient_4.4.3.leases": ["10.1.1.1 eth0"],
+  "dhclient_appended.leases": ["10.1.1.7 eth0", "10.2.2.1 eth1", "10.1.1.1 eth0"],
+  "dhclient_baked_template.leases": ["192.168.122.1 eth0"],
+  "dhclient_cloud_options.leases": ["10.1.1.7 eth0"],
+  "dhclient_duid_three.leases": ["10.1.1.7 eth0", "192.0.2.9 enp0s8", "198.51.100.70 enp0s9"],
+  "dhclient_forever.leases": ["10.1.1.7 eth0"],
+  "dhclient_newest_other_network.leases": ["192.168.122.1 eth0"],
+  "dhclient_no_closing_brace.leases": ["10.1.1.7 eth0"],
+  "dhclient_no_interface.eth0.leases": ["10.1.1.7"],
+  "dhclient_truncated_then_good.leases": ["10.1.1.9 eth0", "10.1.1.7 eth0", "10.1.1.7 eth0"],
+  "dhclient_vips.leases": ["10.1.1.138 api"],
+  "network_manager_1.30": [],
+  "network_manager_1.42": ["10.1.1.1"],
+  "network_manager_1.52": ["10.1.1.1"],
+  "network_manager_1.58": ["10.1.1.1"],
+  "network_manager_internal.lease": ["10.1.1.7"],
+  "network_manager_state": ["10.1.1.7"],
+  "dhcpcd_7.1.0.hex": ["10.1.1.1"],
+  "dhcpcd_9.4.1.hex": ["10.1.1.1"],
+  "dhcpcd_10.1.0.hex": ["10.1.1.1"],
+  "dhcpcd_10.5.2.hex": ["10.1.1.1"],
+  "dhcpcd_plain.hex": ["10.1.1.7"],
+  "dhcpcd_twice54.hex": ["10.1.1.7"],
+  "wicked_lease.xml": ["10.1.1.7"],
 };
 
 /** Reads a sample as the source reads it whose name it begins with. */
-function parse(name: string, bytes: Uint8Array): string | undefined {
+function parse(name: string, bytes: Uint8Array): readonly string[] {
   const text = new TextDecoder().decode(bytes);
-  if (name.startsWith("networkd")) return parseNetworkdLease(text);
-  if (name.startsWith("network_manager")) return parseNetworkManagerState(text);
-  if (name.startsWith("dhcpcd")) return decodeDhcpcdLease(bytes);
-  return parseDhclientLeases(text).findLast(({ iface }) => iface === "eth0")?.server;
+  const one = (server: string | undefined) => server === undefined ? [] : [server];
+  // NetworkManager's own client writes as networkd does.
+  if (name.startsWith("networkd") || name.includes("internal")) return one(parseNetworkdLease(text));
+  if (name.startsWith("network_manager")) return one(parseNetworkManagerState(text));
+  if (name.startsWith("wicked")) return one(parseWickedLease(text));
+  if (name.startsWith("dhcpcd")) return one(decodeDhcpcdLease(bytes));
+  return parseDhclientLeases(text).map(({ server, iface }) => iface === undefined ? server : `${server} ${iface}`);
 }
 
 test("the samples are all accounted for", () => {
@@ -66,8 +86,7 @@ test("the parsers throw nothing, whatever a file holds", () => {
     for (let changes = below(8); changes > 0 && mutated.length > 0; changes--) {
       mutated[below(mutated.length)] = below(2) === 0 ? below(256) : '{}";#\\\n= [],.0'.charCodeAt(below(15));
     }
-    const server = parse(name, mutated);
-    assert(server === undefined || /^\d+(\.\d+){3}$/.test(server), server);
+    for (const server of parse(name, mutated)) assertMatch(server, /^\d+(\.\d+){3}( |$)/);
   }
 });
 
@@ -80,8 +99,15 @@ const DHCLIENT: readonly (readonly [what: string, text: string, expected: readon
     "eth0 10.1.1.1",
   ]],
   ["no lease that names no server", 'lease { interface "eth0"; fixed-address 10.1.1.50; }', []],
-  ["no lease that names no interface", "lease { option dhcp-server-identifier 10.1.1.1; }", []],
-  ["no lease that is half written", 'lease { interface "eth0"; option dhcp-server-identifier 10.1.1.1;', []],
+  ["a lease that names no interface", "lease { option dhcp-server-identifier 10.1.1.1; }", ["undefined 10.1.1.1"]],
+  ["a lease that is half written", 'lease { interface "eth0"; option dhcp-server-identifier 10.1.1.1;', [
+    "eth0 10.1.1.1",
+  ]],
+  ["no statement that is half written", 'lease { interface "eth0"; option dhcp-server-identifier 10.1.1.1', []],
+  ["a lease behind one that breaks off", "lease { x lease { option dhcp-server-identifier 10.1.1.1; }", [
+    "undefined 10.1.1.1",
+  ]],
+  ["no block of a lease within another's", "x { lease { option dhcp-server-identifier 10.1.1.1; } }", []],
   ["no server that is no address", 'lease { interface "eth0"; option dhcp-server-identifier 10.1.1; }', []],
   ["no DHCPv6 lease", 'lease6 { interface "eth0"; option dhcp-server-identifier 10.1.1.1; }', []],
   [
