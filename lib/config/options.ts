@@ -6,6 +6,7 @@
  * @module
  */
 
+import { RUNTIME_FILES } from "../system/runtime_folder.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../telemetry/log.ts";
 import { parseDurationMs, parseTimeoutMs } from "./duration.ts";
 import { REQUIRE_TOKEN, SOURCE_NAMES, SWITCH } from "./words.ts";
@@ -77,7 +78,7 @@ export const OPTIONS = [
     group: "Service",
     flag: "config-drive",
     unit: "PATH",
-    default: "/run/mdproxy4cs/config-drive",
+    default: RUNTIME_FILES.configDrive,
     help: "the folder that holds a copy of the config drive; empty is none",
     parse: optional(parsePath),
     place: "drive.folder",

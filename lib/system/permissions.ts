@@ -9,7 +9,7 @@
  */
 
 import { RUNTIME_VARIABLES } from "./runtime_environment.ts";
-import { RUNTIME_FILES, RUNTIME_FOLDER } from "./runtime_folder.ts";
+import { ROOT_FOLDER, RUNTIME_FILES, RUNTIME_FOLDER } from "./runtime_folder.ts";
 import { unixSocketRights } from "./runtime_shims.ts";
 
 /** Where an env file, a lease or a log may be read. */
@@ -27,6 +27,7 @@ export const READABLE = [
   "/var/lib/NetworkManager",
   "/var/lib/wicked",
   "/run/NetworkManager/devices",
+  ROOT_FOLDER,
 ] as const;
 
 /** Where a log file may be written. */

@@ -10,6 +10,9 @@ import type { Log } from "../telemetry/log.ts";
 /** Its path. */
 export const RUNTIME_FOLDER = "/run/mdproxy4cs";
 
+/** Where pre-start.sh, as root, puts what only root may read: root writes into nobody else's folder. */
+export const ROOT_FOLDER = "/run/mdproxy4cs-root";
+
 /** What is in it. What is not named here may not be connected to. */
 export const RUNTIME_FILES = Object.freeze({
   /** The private end of the server of requests. */
@@ -21,11 +24,11 @@ export const RUNTIME_FILES = Object.freeze({
   /** What was known of the router. */
   state: `${RUNTIME_FOLDER}/router.json`,
   /** The copy of a config drive. */
-  configDrive: `${RUNTIME_FOLDER}/config-drive`,
+  configDrive: `${ROOT_FOLDER}/config-drive`,
   /** Which password on a drive has been saved. */
   savedPassword: `${RUNTIME_FOLDER}/saved-password`,
   /** Copies of leases that only root may read. */
-  leases: `${RUNTIME_FOLDER}/leases`,
+  leases: `${ROOT_FOLDER}/leases`,
 });
 
 /**
