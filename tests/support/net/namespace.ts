@@ -28,7 +28,11 @@ function tryNamespaces(): string | undefined {
   try {
     const { success, stderr } = new Deno.Command("unshare", { args: [...unshareFlags(), "true"] }).outputSync();
     if (success) return undefined;
+    // A namespace for mounts is made by making its root private; a chroot's may be no mount point of its own.
     const said = new TextDecoder().decode(stderr).trim().split("\n")[0]!.replace(/^unshare: /, "");
+    if (/root filesystem propagation/.test(said)) {
+      return "the root folder is a chroot's and no mount point. To have namespaces: mount --bind DIR DIR before chroot DIR";
+    }
     return `this machine refuses namespaces (${said}). To have them: root with CAP_SYS_ADMIN, as docker run --privileged gives`;
   } catch (error) {
     return `cannot run unshare, of Debian's util-linux: ${(error as Error).message}`;
@@ -57,7 +61,7 @@ async function hold(argv: readonly string[]): Promise<Namespace> {
   const process = startProcess(argv);
   await process.waitForLine(/^ready$/);
   const user = isRoot() ? [] : ["--user", "--preserve-credentials"];
-  const enter = ["nsenter", `--target=${process.pid}`, ...user, "--mount", "--net", "--"];
+  const enter = ["nsenter", `--target=${process.pid}`, ...user, "--mount", "--net", ...CHROOT, "--"];
   return {
     pid: process.pid,
     // Each of these becomes the next, so that the process is the program itself in the end.
@@ -89,6 +93,9 @@ function killMembers(holder: number): void {
     }
   }
 }
+
+/** What is entered has the holder's root, which in a chroot is not that of the mount namespace. */
+const CHROOT = ["--root", "--wd"] as const;
 
 /** Runs the script, and holds the namespace until standard input ends. */
 function holder(script: string, afterwards = ":"): string[] {

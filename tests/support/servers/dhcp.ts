@@ -117,6 +117,7 @@ ${guests.map((at) => `host ${at.name} { hardware ethernet ${at.mac}; fixed-addre
           "interfaces-config": { interfaces: ["eth0"] },
           "lease-database": { type: "memfile", persist: false },
           subnet4: [{
+            id: 1, // must be said since Kea 2.6
             subnet: `${prefixOf(address)}.0/24`,
             "option-data": [{ name: "routers", data: gateway ?? address }],
             reservations: guests.map(({ mac, address }) => ({ "hw-address": mac, "ip-address": address })),
