@@ -12,7 +12,7 @@ import { networkFlags, programFlags, TOP } from "./program.ts";
 import { sha256 } from "./sha256.ts";
 
 /** Where the files that only a build needs are written. */
-export const BUILD_FOLDER = `${TOP}/dist/build`;
+const BUILD_FOLDER = `${TOP}/dist/build`;
 
 /** Where `ensureBundle` writes. */
 const BUNDLE = `${TOP}/dist/mdproxy4cs.js`;
@@ -46,9 +46,7 @@ export async function bundle(folder: string): Promise<string> {
  * @throws {Error} If it cannot be bundled.
  */
 export async function ensureBundle(): Promise<string> {
-  await Deno.mkdir(BUILD_FOLDER, { recursive: true });
-  const folder = await Deno.makeTempDir({ dir: BUILD_FOLDER });
-  const settle = removeIfStopped(folder);
+  const { folder, settle } = await makeBuildFolder();
   try {
     const module = await bundle(folder);
     if (await sha256(module) !== await sha256(BUNDLE).catch(() => undefined)) await Deno.rename(module, BUNDLE);
@@ -82,6 +80,21 @@ DENO_DIR=/nowhere DENO_NO_UPDATE_CHECK=1 exec ${argv.join(" ")} "$@"
   return wrapper;
 }
 
+/**
+ * Makes a new folder for a build, on the file system of `dist`; whoever asked for it removes it, and then calls `settle`.
+ *
+ * @throws {Error} If `dist` cannot be written to.
+ */
+export async function makeBuildFolder(): Promise<{ folder: string; settle: () => void }> {
+  try {
+    await Deno.mkdir(BUILD_FOLDER, { recursive: true });
+    const folder = await Deno.makeTempDir({ dir: BUILD_FOLDER });
+    return { folder, settle: removeIfStopped(folder) };
+  } catch (cause) {
+    throw new Error(`Cannot write to ${TOP}/dist: is this clone, or what was built in it, somebody else's?`, { cause });
+  }
+}
+
 /** Returns what git calls the tree, or `unknown` outside a clone. */
 async function describeCommit(): Promise<string> {
   const args = ["describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"];
@@ -95,7 +108,7 @@ async function describeCommit(): Promise<string> {
 }
 
 /** Runs Deno in the repository. @throws {Error} If it fails; it says itself why. */
-export async function run(command: string, args: string[], env: Record<string, string> = {}): Promise<void> {
+export async function run(command: string, args: string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
   const { success } = await new Deno.Command(command, { args, cwd: TOP, env, stdout: "null" }).spawn().status;
   if (!success) throw new Error(`deno ${args[0]} failed: see its message above`);
 }

@@ -6,26 +6,44 @@
  * @module
  */
 
-import { BUILD_FOLDER, bundle, run } from "./bundle.ts";
-import { removeIfStopped } from "./cleanup.ts";
+import { bundle, makeBuildFolder, run } from "./bundle.ts";
 import { whyNotDeno } from "./deno_version.ts";
+import { checkPlatform, PLATFORMS, TARGETS } from "./elf.ts";
+import type { Platform } from "./elf.ts";
 import { ensureDenort } from "./denort.ts";
 import { BINARY, isNpmOnly, programFlags, TOP } from "./program.ts";
 import { sha256 } from "./sha256.ts";
+
+/** A Deno that compiles. */
+export interface Compiler {
+  readonly deno: string;
+  readonly version: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What is compiled, for whom. */
+export interface CompileOptions {
+  /** A path on the file system of `dist`. */
+  readonly output?: string;
+  /** As Deno names platforms; this machine's if not given. */
+  readonly target?: string;
+  /** For a program of tests; its version is not judged. */
+  readonly compiler?: Compiler;
+}
 
 /**
  * Compiles the program for this machine, or for `target`, to `output`, on the file system of `dist`.
  *
  * @throws {Error} If it does not compile.
  */
-export async function compile({ output = BINARY, target }: { output?: string; target?: string } = {}): Promise<void> {
-  await Deno.mkdir(BUILD_FOLDER, { recursive: true });
-  const folder = await Deno.makeTempDir({ dir: BUILD_FOLDER });
-  const settle = removeIfStopped(folder);
+export async function compile({ output = BINARY, target, compiler }: CompileOptions = {}): Promise<void> {
+  const { folder, settle } = await makeBuildFolder();
   try {
-    const compiler = await findCompiler();
-    const why = whyNotDeno(compiler.version);
-    if (why !== undefined) throw new Error(why);
+    if (compiler === undefined) {
+      compiler = await findCompiler();
+      const why = whyNotDeno(compiler.version);
+      if (why !== undefined) throw new Error(why);
+    }
     const module = await bundle(folder);
     const args = [
       "compile",
@@ -43,6 +61,7 @@ export async function compile({ output = BINARY, target }: { output?: string; ta
     console.error(`compiling ${output.slice(TOP.length + 1)} with Deno ${compiler.version}`);
     // The name is embedded, so it is the folder that has to be new.
     await run(compiler.deno, [...args, `--output=${folder}/mdproxy4cs`, module], compiler.env);
+    await checkPlatform(`${folder}/mdproxy4cs`, platformOf(target));
     await Deno.rename(`${folder}/mdproxy4cs`, output);
     await Deno.writeTextFile(stamp, inputs);
   } finally {
@@ -52,12 +71,19 @@ export async function compile({ output = BINARY, target }: { output?: string; ta
 }
 
 /** Finds the Deno that compiles: on the npm-only network only an older one has a runtime for compiled programs. */
-export async function findCompiler(): Promise<{ deno: string; version: string; env: Record<string, string> }> {
+export async function findCompiler(): Promise<Compiler> {
   if (!isNpmOnly()) return { deno: Deno.execPath(), version: Deno.version.deno, env: {} };
   const cache = Deno.env.get("MDPROXY4CS_CACHE");
   if (cache === undefined) throw new Error("MDPROXY4CS_CACHE is not set: run ./dev compile");
   const deno = `${TOP}/tools/npm/deno/node_modules/deno-2.4/deno`;
   return { deno, version: "2.4.2", env: { DENORT_BIN: await ensureDenort(cache) } };
+}
+
+/** The platform that Deno calls `target`; this machine's if there is none. */
+function platformOf(target: string = Deno.build.target): Platform {
+  const platform = PLATFORMS.find((platform) => TARGETS[platform] === target);
+  if (platform === undefined) throw new Error(`There is no release for ${target}`);
+  return platform;
 }
 
 function exists(path: string): Promise<boolean> {

