@@ -9,6 +9,7 @@ import type { Arguments } from "./lib/config/arguments.ts";
 import { parseArguments } from "./lib/config/arguments.ts";
 import type { Config } from "./lib/config/config.ts";
 import { ConfigError } from "./lib/config/config_error.ts";
+import { createConfigDrive } from "./lib/config_drive/config_drive.ts";
 import { formatHelp } from "./lib/config/help.ts";
 import { readConfig } from "./lib/config/read_config.ts";
 import { runDaemon } from "./lib/daemon.ts";
@@ -16,7 +17,7 @@ import { BUILD } from "./lib/system/build_info.ts";
 import { dropLateVariables, findEarlyVariables } from "./lib/system/runtime_environment.ts";
 import { RUNTIME_FILES } from "./lib/system/runtime_folder.ts";
 import { readEnvFile } from "./lib/system/read_env_file.ts";
-import { describeError, escapeControls } from "./lib/telemetry/log.ts";
+import { describeError, escapeControls, SILENT } from "./lib/telemetry/log.ts";
 
 /** What can heal by itself or on the next try. */
 const EXIT_FAILURE = 1;
@@ -50,7 +51,9 @@ async function runCommand({ command, json, operand, timeoutMs }: Arguments, conf
   switch (command) {
     case "discover": {
       const { runDiscover } = await import("./lib/discover/command/run_discover.ts");
-      return await runDiscover(config.discovery, { json, write: print });
+      const drive = createConfigDrive({ ...config.drive, savedPath: undefined, log: SILENT });
+      await drive.load();
+      return await runDiscover(config.discovery, { json, write: print, drive });
     }
     case "status": {
       const { runStatus } = await import("./lib/control/command/run_status.ts");

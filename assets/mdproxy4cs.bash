@@ -14,7 +14,7 @@ _mdproxy4cs() {
     --config-drive) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     --password-service) mapfile -t COMPREPLY < <(compgen -W "yes no" -- "$current") ;;
     --iname) ;;
-    --discovery) mapfile -t COMPREPLY < <(compgen -W "server dhcp networkd dhclient network_manager dhcpcd wicked dns gateway" -- "$current") ;;
+    --discovery) mapfile -t COMPREPLY < <(compgen -W "server dhcp networkd dhclient network_manager dhcpcd wicked dns gateway config_drive" -- "$current") ;;
     --server) ;;
     --allow-server) ;;
     --identity) mapfile -t COMPREPLY < <(compgen -W "pinned any" -- "$current") ;;

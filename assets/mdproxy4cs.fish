@@ -13,7 +13,7 @@ complete -c mdproxy4cs -l admin-listen -x -d 'where to serve /metrics, /healthz,
 complete -c mdproxy4cs -l config-drive -r -F -d 'the folder that holds a copy of the config drive; empty is none'
 complete -c mdproxy4cs -l password-service -a 'yes no' -d 'pass requests for the VM\'s password (DomU_Request) to the router\'s password service'
 complete -c mdproxy4cs -l iname -x -d 'the interface to search on; "auto" takes every Ethernet interface, the default route\'s first'
-complete -c mdproxy4cs -l discovery -x -a 'server dhcp networkd dhclient network_manager dhcpcd wicked dns gateway' -d 'the sources that may name a router, in order of trust'
+complete -c mdproxy4cs -l discovery -x -a 'server dhcp networkd dhclient network_manager dhcpcd wicked dns gateway config_drive' -d 'the sources that may name a router, in order of trust'
 complete -c mdproxy4cs -l server -x -d 'a fixed router address to try first'
 complete -c mdproxy4cs -l allow-server -x -d 'the only addresses a router may have; empty is any'
 complete -c mdproxy4cs -l identity -x -a 'pinned any' -d 'whether a router must know the VM by the instance-id that was seen first, or may by any'

@@ -18,11 +18,13 @@ import type { Resolver, ResolverStatus } from "./discover/router.ts";
 import { createClient } from "./http1/client.ts";
 import { serveProxy } from "./proxy/server/serve_proxy.ts";
 import { BUILD } from "./system/build_info.ts";
+import { openMachine } from "./system/host.ts";
 import { createMemoryRelease } from "./system/memory.ts";
 import { openNotifier, startWatchdog } from "./system/notify.ts";
 import { runIp } from "./system/run_ip.ts";
 import { openRuntimeFolder, RUNTIME_FILES } from "./system/runtime_folder.ts";
 import { ignoreStraySignals, untilStopped } from "./system/signals.ts";
+import { SYSTEM_CLOCK } from "./time/clock.ts";
 import type { Registry } from "./telemetry/metrics.ts";
 import { createRegistry } from "./telemetry/metrics.ts";
 import { openLog } from "./system/open_log.ts";
@@ -61,7 +63,12 @@ export async function runDaemon(config: Config): Promise<number> {
   const client = withConfigDrive(createClient(config.proxy), drive);
   parts.defer(() => client.close());
 
-  const resolver = createResolver(config.discovery, { log, metrics, client });
+  const resolver = createResolver(config.discovery, {
+    log,
+    metrics,
+    client,
+    machine: openMachine({ clock: SYSTEM_CLOCK, metrics, drive }),
+  });
   parts.defer(() => resolver.close());
   declareMetrics(metrics, { resolver, startedAt });
   // Before the address and the port, because the search is the slow part of a boot.

@@ -35,6 +35,9 @@ function formatPlainFlag({ flag, unit, help }: PlainFlag): string {
 
 function formatOption({ flag, unit, bare, default: preset, help }: Option): string {
   const value = bare === undefined ? `=${unit}` : `[=${unit}]`;
-  const facts = preset === "" ? variableOf(flag) : `${variableOf(flag)}, default ${preset}`;
+  const variable = variableOf(flag);
+  // A terminal's width is not ours to say, but a long list of defaults needs a line of its own.
+  const gap = variable.length + preset.length > 100 ? "\n       " : " ";
+  const facts = preset === "" ? variable : `${variable},${gap}default ${preset}`;
   return `  --${flag}${value}\n      ${help}\n      (${facts})\n`;
 }

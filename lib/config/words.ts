@@ -21,6 +21,7 @@ export const SOURCE_NAMES = [
   "wicked",
   "dns",
   "gateway",
+  "config_drive",
 ] as const;
 export type SourceName = typeof SOURCE_NAMES[number];
 

@@ -10,6 +10,7 @@
 import { UpstreamError } from "../http1/client.ts";
 import type { Client } from "../http1/client.ts";
 import type { RequestHead, UpstreamResponse } from "../http1/message.ts";
+import { describeError } from "../telemetry/log.ts";
 import type { Log } from "../telemetry/log.ts";
 import { CONFIG_DRIVE } from "./address.ts";
 import { createDocuments } from "./documents.ts";
@@ -25,6 +26,8 @@ export interface ConfigDrive {
   load(): Promise<void>;
   /** Whether there is a drive that can be used. */
   isPresent(): boolean;
+  /** Why one that is there cannot be used; `undefined` if it can, or there is none. */
+  problem(): string | undefined;
   /**
    * Answers a request for metadata.
    *
@@ -47,6 +50,7 @@ export interface ConfigDriveOptions {
 /** Creates a drive of which nothing has been read. */
 export function createConfigDrive({ folder, savedPath, log }: ConfigDriveOptions): ConfigDrive {
   let documents: Documents | undefined;
+  let problem: string | undefined;
   let password = openDrivePassword(undefined, { savedPath, log });
 
   return {
@@ -58,16 +62,19 @@ export function createConfigDrive({ folder, savedPath, log }: ConfigDriveOptions
         const read = files && await createDocuments(files);
         password = openDrivePassword(files?.password, { savedPath, log, onForget: () => forgetFile(folder) });
         documents = read;
+        problem = undefined;
         if (files !== undefined) log.info("read the config drive", { folder, keys: files.metadata.size });
         else if (wasPresent) log.info("the config drive is gone", { folder });
       } catch (error) {
         documents = undefined;
+        problem = describeError(error);
         password = openDrivePassword(undefined, { savedPath, log });
         log.warn("the config drive cannot be used", { folder, error });
       }
     },
 
     isPresent: () => documents !== undefined,
+    problem: () => problem,
 
     respond(head) {
       if (documents === undefined) throw new UpstreamError("unreachable", "There is no config drive");

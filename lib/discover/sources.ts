@@ -6,6 +6,7 @@
 
 import type { SourceName } from "../config/options.ts";
 import type { Source } from "./source.ts";
+import { configDrive } from "./sources/config_drive.ts";
 import { dhclient } from "./sources/dhclient.ts";
 import { dhcp } from "./sources/dhcp.ts";
 import { dhcpcd } from "./sources/dhcpcd.ts";
@@ -27,4 +28,5 @@ export const SOURCES: Readonly<Record<SourceName, Source>> = {
   wicked,
   dns,
   gateway,
+  config_drive: configDrive,
 };

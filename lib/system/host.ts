@@ -28,6 +28,15 @@ export interface FileContent {
   readonly modifiedAt: number;
 }
 
+/** What is known of a config drive. */
+export interface DriveState {
+  isPresent(): boolean;
+  /** Why one that is there cannot be used; `undefined` if it can, or there is none. */
+  problem(): string | undefined;
+}
+
+const NO_DRIVE: DriveState = Object.freeze({ isPresent: () => false, problem: () => undefined });
+
 /** What discovery sees and does. */
 export interface Machine {
   interfaces(): readonly InterfaceAddress[];
@@ -39,15 +48,23 @@ export interface Machine {
   readFile(path: string): Promise<FileContent | undefined>;
   /** Connects to a name and tells which address accepted. @throws {Error} If none did, or the signal aborts. */
   dial(hostname: string, options: { readonly port: number; readonly signal: AbortSignal }): Promise<string>;
+  readonly drive: DriveState;
 }
 
 /** A lease is a few hundred bytes, a file of many leases some kilobytes: more is something else. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /** The machine this program runs on. */
-export function openMachine({ clock, metrics }: { readonly clock: Clock; readonly metrics: Metrics }): Machine {
+export function openMachine(
+  { clock, metrics, drive = NO_DRIVE }: {
+    readonly clock: Clock;
+    readonly metrics: Metrics;
+    readonly drive?: DriveState | undefined;
+  },
+): Machine {
   const listen = (options: Deno.UdpListenOptions & { transport: "udp" }) => Deno.listenDatagram(options);
   return {
+    drive,
     interfaces: Deno.networkInterfaces,
     runIp,
     exchange: createExchange({ listen, clock, metrics }),

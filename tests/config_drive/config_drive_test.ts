@@ -312,6 +312,9 @@ for (const [what, spoil, kind, says] of DAMAGE) {
     assertEquals([drive.isPresent(), lines.length, await drive.password.take()], [false, 1, "saved_password"]);
     assertMatch(lines[0]!, /the config drive cannot be used/);
     assertMatch(lines[0]!, says);
+    assertMatch(drive.problem()!, says);
+    await load(at);
+    assertEquals([drive.isPresent(), drive.problem()], [true, undefined]);
   });
 }
 

@@ -9,6 +9,8 @@ import { SYSTEM_CLOCK } from "../../time/clock.ts";
 import type { Clock } from "../../time/clock.ts";
 import { createClient } from "../../http1/client.ts";
 import type { Client } from "../../http1/client.ts";
+import { withConfigDrive } from "../../config_drive/config_drive.ts";
+import type { ConfigDrive } from "../../config_drive/config_drive.ts";
 import { createRegistry } from "../../telemetry/metrics.ts";
 import { diagnose } from "./diagnose.ts";
 import { toCause } from "../errors.ts";
@@ -27,6 +29,8 @@ export interface DiscoverOptions {
   /** Whether to write JSON rather than a table. */
   readonly json: boolean;
   readonly write: (text: string) => void;
+  /** What was read of a config drive; none if not given. */
+  readonly drive?: Pick<ConfigDrive, "isPresent" | "problem" | "respond">;
   /** A new one if not given. */
   readonly client?: Client;
   /** The machine's own if not given. */
@@ -44,8 +48,10 @@ const LIMITS = { connectTimeoutMs: 5_000, responseTimeoutMs: 10_000, idleTimeout
  * @returns the exit code: 0 if a router was found, else 1
  */
 export async function runDiscover(config: DiscoveryConfig, options: DiscoverOptions): Promise<number> {
-  const { json, write, clock = SYSTEM_CLOCK, client = createClient(LIMITS) } = options;
-  const machine = options.machine ?? openMachine({ clock, metrics: createRegistry() });
+  const { json, write, drive, clock = SYSTEM_CLOCK } = options;
+  const { client = drive === undefined ? createClient(LIMITS) : withConfigDrive(createClient(LIMITS), drive) } =
+    options;
+  const machine = options.machine ?? openMachine({ clock, metrics: createRegistry(), drive });
   const { sources, timeoutMs } = config;
   /** The lines to print, by what they say. */
   const notes = new Map<string, string>();

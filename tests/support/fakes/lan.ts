@@ -11,7 +11,7 @@ import type { DatagramSocket, Listen } from "../../../lib/dhcp/exchange.ts";
 import { decodeMessage, encodeMessage } from "../../../lib/dhcp/message.ts";
 import { encodeAddress, OPTION, readByte } from "../../../lib/dhcp/options.ts";
 import { MESSAGE_TYPE } from "../../../lib/dhcp/transaction.ts";
-import type { InterfaceAddress, Machine } from "../../../lib/system/host.ts";
+import type { DriveState, InterfaceAddress, Machine } from "../../../lib/system/host.ts";
 import type { Client } from "../../../lib/http1/client.ts";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import { createRegistry } from "../../../lib/telemetry/metrics.ts";
@@ -61,6 +61,8 @@ export interface GuestOptions {
   port68: Error | undefined;
   /** Why nothing can be sent, if nothing can. */
   sendError: Error | undefined;
+  /** What it knows of a config drive. */
+  drive: DriveState;
 }
 
 /** A guest and the machine that discovery sees. */
@@ -159,6 +161,7 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
         dataServer: new Error("failed to lookup address information: Name or service not known"),
         port68: undefined,
         sendError: undefined,
+        drive: { isPresent: () => false, problem: () => undefined },
         ...options,
       };
       const listen: Listen = ({ port }) => {
@@ -249,6 +252,7 @@ function createFakeMachine(
       return { bytes, modifiedAt: Object.keys(guest.files).indexOf(path) };
     },
 
+    drive: guest.drive,
     dial: () =>
       typeof guest.dataServer === "string" ? Promise.resolve(guest.dataServer) : Promise.reject(guest.dataServer),
   };
