@@ -74,6 +74,26 @@ test("createClient keeps connections apart by address", async () => {
   });
 });
 
+test("createClient asks the port it is told to, and keeps connections to each port apart", async () => {
+  await using server = startUpstream(({ write }) => write(ok("x")));
+  const dialled: number[] = [];
+  const client = createClient(LIMITS, ({ port, signal }) => {
+    dialled.push(port);
+    return connectTo(server)({ hostname: ADDRESS, port, signal });
+  });
+  for (const port of [undefined, 8080, 8080, 80]) {
+    await readAll((await client.request(ADDRESS, get("/"), { signal: NEVER, ...(port && { port }) })).body);
+  }
+  client.close();
+  assertEquals(dialled, [80, 8080]);
+  assertEquals(server.heads.map((head) => head.split("\r\n")[1]), [
+    "Host: 10.1.1.1",
+    "Host: 10.1.1.1:8080",
+    "Host: 10.1.1.1:8080",
+    "Host: 10.1.1.1",
+  ]);
+});
+
 test("createClient makes a new connection when asked for a fresh one", async () => {
   await withClient(({ write }) => write(ok("x")), async (client, server) => {
     await ask(client);
