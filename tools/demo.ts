@@ -10,7 +10,7 @@ import { whyNoNamespaces } from "../tests/support/net/namespace.ts";
 import { createGuest, get, getUntilGood, PROXY, startProgram } from "../tests/support/net/program.ts";
 import { sampleMetadata } from "../tests/support/servers/metadata.ts";
 import { GUEST } from "../tests/support/servers/router.ts";
-import { startVirtualRouter } from "../tests/support/servers/virtual_router.ts";
+import { startScriptedRouter } from "../tests/support/servers/scripted_router.ts";
 import { ensureBundle } from "./bundle.ts";
 import { compile } from "./compile.ts";
 import { ensurePackages, takeInstall } from "./packages.ts";
@@ -45,7 +45,7 @@ async function demo(): Promise<void> {
   const host = await network.createHost("router");
   await lan.attach(host, { iface: "eth0", address: "10.1.1.1/24" });
   const start = (address: string) =>
-    startVirtualRouter(host, { address, guests: [{ ...GUEST, metadata: sampleMetadata(GUEST.address) }] });
+    startScriptedRouter(host, { address, guests: [{ ...GUEST, metadata: sampleMetadata(GUEST.address) }] });
   const router = await start("10.1.1.1");
   done("the network and the router are up");
 

@@ -8,8 +8,8 @@ import { formatStatus } from "../../lib/control/format_status.ts";
 import type { StatusDocument } from "../../lib/control/status.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
-import { startUpstream } from "../support/fakes/upstream.ts";
-import type { Script } from "../support/fakes/upstream.ts";
+import { startScriptedServer } from "../support/servers/scripted_server.ts";
+import type { Script } from "../support/servers/scripted_server.ts";
 import { test } from "../support/test.ts";
 
 const ROUTER = {
@@ -284,7 +284,7 @@ async function get(
   path: string,
   { script, isAsked = false }: { readonly script: Script; readonly isAsked?: boolean },
 ) {
-  await using server = startUpstream(script);
+  await using server = startScriptedServer(script);
   const listen = { hostname: "127.0.0.1", port: isAsked ? 1 : server.port };
   if (isAsked) at.start(documentOf("ready", `127.0.0.1:${server.port}`));
   const pieces: Uint8Array[] = [];

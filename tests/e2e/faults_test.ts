@@ -2,11 +2,15 @@ import { assert, assertEquals } from "@std/assert";
 import type { Host } from "../support/net/network.ts";
 import type { Process } from "../support/net/process.ts";
 import type { Answer } from "../support/net/program.ts";
-import { startScript } from "../support/net/script.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { createScene } from "../support/scene.ts";
+import { sampleMetadata } from "../support/servers/metadata.ts";
+import { GUEST } from "../support/servers/router.ts";
+import { setMode, startScriptedRouter } from "../support/servers/scripted_router.ts";
 
-//   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router (dnsmasq, a web server that fails on demand)
+//   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router that fails on demand
+
+const METADATA = { ...sampleMetadata(GUEST.address), fine: "fine" };
 
 /** Deadlines short enough for a test, and in the same order as the real ones. */
 const DEADLINES = [
@@ -44,8 +48,8 @@ const CONDITIONS: Readonly<
   Record<string, { readonly strike: Strike; readonly heal: Strike; readonly outcome: Outcome }>
 > = {
   "nobody listens": {
-    strike: (_, web) => web.stop(),
-    heal: async (host) => await startWeb(host),
+    strike: (_, router) => setMode(router, "refuse"),
+    heal: (_, router) => setMode(router, "serve"),
     outcome: BAD_ROUTER,
   },
   "its answers are lost on the way": {
@@ -59,21 +63,21 @@ const CONDITIONS: Readonly<
     outcome: BAD_ROUTER,
   },
   "it is stopped in its tracks": {
-    strike: (_, web) => web.kill("SIGSTOP"),
-    heal: (_, web) => web.kill("SIGCONT"),
+    strike: (_, router) => router.kill("SIGSTOP"),
+    heal: (_, router) => router.kill("SIGCONT"),
     outcome: BAD_ROUTER,
   },
 };
 
-type Strike = (router: Host, web: Process) => unknown;
+type Strike = (host: Host, router: Process) => unknown;
 
 networkTest(
   "whatever a router does wrong, the client gets an empty error or a visibly cut body, in time, and the next is served",
-  { programs: ["dnsmasq"] },
+  {},
   async (context) => {
     await using scene = await createScene({ router: "none", args: "none" });
-    const { host } = await scene.startRouter({ web: "none" });
-    let web = await startWeb(host);
+    const host = await scene.addHost("router", "10.1.1.1");
+    const router = await startScriptedRouter(host, { address: "10.1.1.1", guests: [{ ...GUEST, metadata: METADATA }] });
     const program = await scene.startProgram(DEADLINES);
     assertEquals((await scene.get("/latest/fine")).body, "fine");
 
@@ -101,18 +105,12 @@ networkTest(
     }
     for (const [what, { strike, heal, outcome }] of Object.entries(CONDITIONS)) {
       await context.step(what, async () => {
-        await strike(host, web);
+        await strike(host, router);
         judge(what, await scene.get("/latest/fine"), outcome);
-        web = (await heal(host, web) as Process | undefined) ?? web;
+        await heal(host, router);
         await isServedAgain();
       });
     }
     console.log(["  what the router does                 what the client gets      after", ...table, ""].join("\n"));
   },
 );
-
-async function startWeb(host: Host): Promise<Process> {
-  const web = startScript(host, "../e2e/faults_router.ts");
-  await web.waitForLine(/^serving$/);
-  return web;
-}

@@ -6,7 +6,7 @@ import { networkTest } from "../support/net/network_test.ts";
 import type { Process } from "../support/net/process.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
-import { setMode, startVirtualRouter } from "../support/servers/virtual_router.ts";
+import { setMode, startScriptedRouter } from "../support/servers/scripted_router.ts";
 
 //   guest 10.1.1.50 ---- loopback ---- 10.1.1.1 virtual router (a stand-in of this project)
 //
@@ -33,7 +33,7 @@ async function createStage(args: readonly string[] = []): Promise<Stage> {
   const host = await network.createHost("router");
   await lan.attach(host, { iface: "eth0", address: "10.1.1.1/24" });
   const guests = [{ ...GUEST, metadata: sampleMetadata(GUEST.address) }];
-  const router = await startVirtualRouter(host, { address: "10.1.1.1", guests });
+  const router = await startScriptedRouter(host, { address: "10.1.1.1", guests });
   const program = await startProgram(guest, args);
   const resources = stack.move();
   return {
@@ -122,7 +122,7 @@ networkTest("on loopback a router that moves is found again", NEEDS, async () =>
   await stage.router.stop();
   const other = await stage.network.createHost("other");
   await (await stage.network.createSegment()).attach(other, { iface: "eth0", address: "10.1.1.2/24" });
-  await startVirtualRouter(other, {
+  await startScriptedRouter(other, {
     address: "10.1.1.2",
     guests: [{ ...GUEST, metadata: sampleMetadata(GUEST.address) }],
   });

@@ -5,7 +5,7 @@ import { createScene, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import type { Metadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
-import { startVirtualRouter } from "../support/servers/virtual_router.ts";
+import { startScriptedRouter } from "../support/servers/scripted_router.ts";
 
 //   guest 10.1.1.50 ---- lan ---- 10.1.1.1 router, until it fails
 //                         |
@@ -20,7 +20,7 @@ const FATES: readonly {
   { fate: "a host refuses port 80", strike: () => Promise.resolve() },
   {
     fate: "a host accepts and never answers",
-    strike: (old) => startVirtualRouter(old, { address: "10.1.1.1", guests: [], modes: ["hang", "silence"] }),
+    strike: (old) => startScriptedRouter(old, { address: "10.1.1.1", guests: [], modes: ["hang", "silence"] }),
   },
 ];
 

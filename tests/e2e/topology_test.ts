@@ -4,13 +4,13 @@ import { createScene, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import type { Metadata } from "../support/servers/metadata.ts";
 import { GUEST, startRouter } from "../support/servers/router.ts";
-import { startVirtualRouter } from "../support/servers/virtual_router.ts";
+import { startScriptedRouter } from "../support/servers/scripted_router.ts";
 
-const INSTANCE_ID = "/latest/meta-data/instance-id";
+const VM_ID = "/latest/meta-data/vm-id";
 
 /** The metadata of the usual guest as a certain router tells it. */
 function toldBy(router: string): Metadata {
-  return { ...sampleMetadata(GUEST.address), "instance-id": `i-told-by-${router}` };
+  return { ...sampleMetadata(GUEST.address), "vm-id": `told-by-${router}` };
 }
 
 networkTest("the right one of two DHCP servers is used from the first request on", SERVERS, async () => {
@@ -21,8 +21,8 @@ networkTest("the right one of two DHCP servers is used from the first request on
   await scene.startRouter({ metadata: { [GUEST.address]: toldBy("router") } });
 
   const program = await scene.startProgram();
-  const { status, body } = await scene.get(INSTANCE_ID);
-  assertEquals([status, body], [200, "i-told-by-router"]);
+  const { status, body } = await scene.get(VM_ID);
+  assertEquals([status, body], [200, "told-by-router"]);
   assertMatch(program.lines.join("\n"), /10\.1\.1\.9/, "the server that is no router is not named in the log");
 });
 
@@ -32,7 +32,7 @@ networkTest("a rogue DHCP server that answers first loses where it has no metada
   //                         ------- 10.1.1.66 rogue (DHCP, an error page for everything)
   await using scene = await createScene({ router: "none", args: "none" });
   const host = await scene.addHost("rogue", "10.1.1.66");
-  const rogue = await startVirtualRouter(host, {
+  const rogue = await startScriptedRouter(host, {
     address: "10.1.1.66",
     guests: [{ ...GUEST, metadata: {} }],
   });
@@ -40,7 +40,7 @@ networkTest("a rogue DHCP server that answers first loses where it has no metada
   await scene.startProgram();
   await rogue.waitForLine(/said DHCP/);
   await scene.startRouter({ metadata: { [GUEST.address]: toldBy("router") } });
-  assertEquals((await scene.getUntilGood(INSTANCE_ID)).body, "i-told-by-router");
+  assertEquals((await scene.getUntilGood(VM_ID)).body, "told-by-router");
 });
 
 networkTest("--allow-server keeps out a rogue that answers first and has metadata", SERVERS, async () => {
@@ -49,7 +49,7 @@ networkTest("--allow-server keeps out a rogue that answers first and has metadat
   //                         ------- 10.1.1.66 rogue (DHCP, metadata of its own making)
   await using scene = await createScene({ router: "none", args: "none" });
   const host = await scene.addHost("rogue", "10.1.1.66");
-  const rogue = await startVirtualRouter(host, {
+  const rogue = await startScriptedRouter(host, {
     address: "10.1.1.66",
     guests: [{ ...GUEST, metadata: toldBy("rogue") }],
   });
@@ -57,7 +57,7 @@ networkTest("--allow-server keeps out a rogue that answers first and has metadat
   await scene.startProgram(["--allow-server", "10.1.1.0/29"]);
   await rogue.waitForLine(/said DHCP/);
   await scene.startRouter({ metadata: { [GUEST.address]: toldBy("router") } });
-  assertEquals((await scene.getUntilGood(INSTANCE_ID)).body, "i-told-by-router");
+  assertEquals((await scene.getUntilGood(VM_ID)).body, "told-by-router");
   assert(!rogue.lines.some((line) => line.includes("GET")), "the rogue was asked for metadata");
 });
 
@@ -75,7 +75,7 @@ networkTest("a router that is not the gateway is found on a shared network", SER
     metadata: { [GUEST.address]: toldBy("router") },
   });
   await scene.startProgram();
-  assertEquals((await scene.get(INSTANCE_ID)).body, "i-told-by-router");
+  assertEquals((await scene.get(VM_ID)).body, "told-by-router");
 });
 
 networkTest("the redundant partner takes over the address without a failed request", SERVERS, async () => {
@@ -86,11 +86,11 @@ networkTest("the redundant partner takes over the address without a failed reque
   const metadata = (name: string) => ({ [GUEST.address]: toldBy(name) });
   const master = await scene.startRouter({ name: "master", metadata: metadata("master") });
   const program = await scene.startProgram(["--cache-ttl", "0", "--stale-if-error", "0"]);
-  assertEquals((await scene.get(INSTANCE_ID)).body, "i-told-by-master");
+  assertEquals((await scene.get(VM_ID)).body, "told-by-master");
 
   // The master dies with a request in its hands; the backup comes up as keepalived brings it up, announcing itself.
   master.web.kill("SIGSTOP");
-  const inFlight = scene.get(INSTANCE_ID);
+  const inFlight = scene.get(VM_ID);
   await master.host.ip("link set eth0 down");
   const backup = await scene.startRouter({
     name: "backup",
@@ -107,11 +107,11 @@ networkTest("the redundant partner takes over the address without a failed reque
   await backup.host.run(["curl", "--silent", "--max-time", "5", `http://${GUEST.address}:9/`]);
 
   const { status, body, elapsedMs } = await inFlight;
-  assertEquals([status, body], [200, "i-told-by-backup"], program.lines.join("\n"));
+  assertEquals([status, body], [200, "told-by-backup"], program.lines.join("\n"));
   console.log(`the request in flight was answered by the backup after ${elapsedMs} ms`);
   for (let i = 0; i < 20; i++) {
-    const { status, body } = await scene.get(INSTANCE_ID);
-    assertEquals([status, body], [200, "i-told-by-backup"]);
+    const { status, body } = await scene.get(VM_ID);
+    assertEquals([status, body], [200, "told-by-backup"]);
   }
 });
 
@@ -138,12 +138,12 @@ networkTest(
 
     const told = async (args: readonly string[]) => {
       await using _program = await scene.startProgram(args);
-      return (await scene.getUntilGood(INSTANCE_ID)).body;
+      return (await scene.getUntilGood(VM_ID)).body;
     };
-    assertEquals(await told([]), "i-told-by-a");
-    assertEquals(await told(["--iname", "eth1"]), "i-told-by-b");
-    assertEquals(await told(["--iname", "auto"]), "i-told-by-b");
+    assertEquals(await told([]), "told-by-a");
+    assertEquals(await told(["--iname", "eth1"]), "told-by-b");
+    assertEquals(await told(["--iname", "auto"]), "told-by-b");
     await routerB.stop();
-    assertEquals(await told(["--iname", "auto"]), "i-told-by-a");
+    assertEquals(await told(["--iname", "auto"]), "told-by-a");
   },
 );

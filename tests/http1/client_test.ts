@@ -3,8 +3,8 @@ import { createClient, UpstreamError } from "../../lib/http1/client.ts";
 import type { Client, ClientLimits, Connect } from "../../lib/http1/client.ts";
 import type { RequestHead, ResponseBody } from "../../lib/http1/message.ts";
 import { latin1 } from "../support/latin1.ts";
-import { ok, startUpstream } from "../support/fakes/upstream.ts";
-import type { Script, ScriptedServer } from "../support/fakes/upstream.ts";
+import { ok, startScriptedServer } from "../support/servers/scripted_server.ts";
+import type { Script, ScriptedServer } from "../support/servers/scripted_server.ts";
 import { test } from "../support/test.ts";
 
 const LIMITS: ClientLimits = {
@@ -27,7 +27,7 @@ async function withClient(
   run: (client: Client, server: ScriptedServer) => Promise<void>,
   limits: Partial<ClientLimits> = {},
 ): Promise<void> {
-  await using server = startUpstream(script);
+  await using server = startScriptedServer(script);
   const client = createClient({ ...LIMITS, ...limits }, connectTo(server));
   try {
     await run(client, server);
@@ -75,7 +75,7 @@ test("createClient keeps connections apart by address", async () => {
 });
 
 test("createClient asks the port it is told to, and keeps connections to each port apart", async () => {
-  await using server = startUpstream(({ write }) => write(ok("x")));
+  await using server = startScriptedServer(({ write }) => write(ok("x")));
   const dialled: number[] = [];
   const client = createClient(LIMITS, ({ port, signal }) => {
     dialled.push(port);

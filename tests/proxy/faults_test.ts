@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Connect } from "../../lib/http1/client.ts";
 import { latin1 } from "../support/latin1.ts";
-import { ok, startUpstream } from "../support/fakes/upstream.ts";
-import type { Heard, Script } from "../support/fakes/upstream.ts";
+import { ok, startScriptedServer } from "../support/servers/scripted_server.ts";
+import type { Heard, Script } from "../support/servers/scripted_server.ts";
 import { format, startProxy } from "../support/fakes/upstream_proxy.ts";
 import type { ProxyOptions } from "../support/fakes/upstream_proxy.ts";
 import { test } from "../support/test.ts";
@@ -132,7 +132,7 @@ test("proxy gives the client an empty 504 when a router does not accept in time"
 });
 
 test("proxy asks another router that is found while the first refuses, is silent, or does not accept", async () => {
-  await using other = startUpstream(({ write }) => write(ok("from the other")));
+  await using other = startScriptedServer(({ write }) => write(ok("from the other")));
   const faults: Readonly<Record<string, Connect>> = {
     refuses: () => Promise.reject(new Deno.errors.ConnectionRefused("Connection refused")),
     silent: ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { latin1 } from "../support/latin1.ts";
-import { ok } from "../support/fakes/upstream.ts";
+import { ok } from "../support/servers/scripted_server.ts";
 import { format, header, startProxy } from "../support/fakes/upstream_proxy.ts";
 import { test } from "../support/test.ts";
 

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import type { Connect } from "../../lib/http1/client.ts";
 import { composeRequest, createChance } from "../e2e/fuzz_requests.ts";
 import { fromLatin1, latin1 } from "../support/latin1.ts";
-import { ok } from "../support/fakes/upstream.ts";
+import { ok } from "../support/servers/scripted_server.ts";
 import { startProxy } from "../support/fakes/upstream_proxy.ts";
 import { test } from "../support/test.ts";
 

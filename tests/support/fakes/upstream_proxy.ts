@@ -12,8 +12,8 @@ import { createLog } from "../../../lib/telemetry/log.ts";
 import { createRegistry } from "../../../lib/telemetry/metrics.ts";
 import { createExchange } from "../net/http.ts";
 import type { Exchange, RawResponse } from "../net/http.ts";
-import { startUpstream } from "./upstream.ts";
-import type { Script, ScriptedServer } from "./upstream.ts";
+import { startScriptedServer } from "../servers/scripted_server.ts";
+import type { Script, ScriptedServer } from "../servers/scripted_server.ts";
 import { createFakeUpstream } from "./upstream_fakes.ts";
 import type { FakeUpstream } from "./upstream_fakes.ts";
 
@@ -78,7 +78,7 @@ const CONFIG: ProxyConfig = {
 /** Starts a scripted router and a proxy in front of it. */
 export async function startProxy(script: Script, options: ProxyOptions = {}): Promise<RunningProxy> {
   const config = { ...CONFIG, ...options.config };
-  const router = startUpstream(script);
+  const router = startScriptedServer(script);
   const servers: Readonly<Record<string, ScriptedServer>> = { [ROUTER]: router, ...options.others };
   const connect: Connect = options.connect ??
     (({ hostname, signal }) => Deno.connect({ hostname: "127.0.0.1", port: servers[hostname]!.port, signal }));

@@ -1,5 +1,5 @@
 /**
- * The DHCP side of the virtual router: answers the guests it knows, as dnsmasq does there (RFC 2131 section 4.3).
+ * The DHCP side of the scripted router: answers the guests it knows, as dnsmasq does there (RFC 2131 section 4.3).
  *
  * @module
  */

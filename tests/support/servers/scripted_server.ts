@@ -1,5 +1,6 @@
 /**
- * A router's web server on loopback that does what a test tells it to, byte by byte, and notes what it was sent.
+ * A web server that does what a test tells it to, byte by byte, and notes what it was sent: on loopback for unit tests, and port 80 of
+ * the scripted router.
  *
  * @module
  */
@@ -11,6 +12,8 @@ export interface Heard {
   /** The request's head, up to and with the empty line; a character is a byte. */
   readonly head: string;
   readonly path: string;
+  /** The address that the connection comes from. */
+  readonly remote: string;
   /** How many requests this connection has carried, with this one. */
   readonly count: number;
   /** Writes bytes, or text, of which a character is a byte. */
@@ -35,9 +38,21 @@ export interface ScriptedServer extends AsyncDisposable {
   untilOpen(count: number): Promise<void>;
 }
 
-/** Starts a scripted server on a free port of loopback. */
-export function startUpstream(script: Script): ScriptedServer {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+/** What is different from the usual. */
+export interface ScriptedOptions {
+  /** Where to listen (default: a free port of loopback). */
+  readonly hostname?: string;
+  readonly port?: number;
+  /** A request that begins like this has its connection reset. */
+  readonly resets?: RegExp;
+  /** Called with what a connection brought behind its last head: a body, or half a request. */
+  readonly onRest?: (text: string) => void;
+}
+
+/** Starts a scripted server. */
+export function startScriptedServer(script: Script, options: ScriptedOptions = {}): ScriptedServer {
+  const { hostname = "127.0.0.1", port = 0, resets, onRest } = options;
+  const listener = Deno.listen({ hostname, port });
   const connections = new Set<Deno.Conn>();
   const heads: string[] = [];
   const served: Promise<void>[] = [];
@@ -63,9 +78,11 @@ export function startUpstream(script: Script): ScriptedServer {
     let over = false;
     // Read all the time, so that the other side's closing is noticed whatever the script is waiting for.
     const reading = (async () => {
-      const buffer = new Uint8Array(4096);
+      // To close a connection with something unread in it is to reset it: little is read at once where that is wanted.
+      const buffer = new Uint8Array(resets === undefined ? 4_096 : 64);
       for (let length; (length = await connection.read(buffer).catch(() => null)) !== null; wake()) {
         heard += latin1(buffer.subarray(0, length));
+        if (resets?.test(heard)) break;
       }
       over = true;
       end();
@@ -77,7 +94,10 @@ export function startUpstream(script: Script): ScriptedServer {
         while ((end = heard.indexOf("\r\n\r\n")) < 0 && !over) {
           await new Promise<void>((resolve) => wake = resolve);
         }
-        if (end < 0) break;
+        if (end < 0) {
+          if (heard !== "") onRest?.(heard);
+          break;
+        }
         const head = heard.slice(0, end + 4);
         heard = heard.slice(end + 4);
         heads.push(head);
@@ -85,7 +105,9 @@ export function startUpstream(script: Script): ScriptedServer {
           const bytes = typeof data === "string" ? fromLatin1(data) : data;
           for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
         };
-        if (await script({ head, path: head.split(" ")[1] ?? "", count: ++count, write, closed }) === "close") break;
+        const path = head.split(" ")[1] ?? "";
+        const remote = (connection.remoteAddr as Deno.NetAddr).hostname;
+        if (await script({ head, path, remote, count: ++count, write, closed }) === "close") break;
       }
     } catch {
       // The other side has closed while it was written to; the test sees to what that means.
@@ -104,7 +126,7 @@ export function startUpstream(script: Script): ScriptedServer {
   })();
 
   return {
-    port: listener.addr.port,
+    port: (listener.addr as Deno.NetAddr).port,
     heads,
     get accepted() {
       return accepted;

@@ -1,0 +1,47 @@
+/**
+ * Ways for a web server to go wrong, by the path of the request that brings them about.
+ *
+ * @module
+ */
+
+import type { Heard } from "./scripted_server.ts";
+
+/** What is done after the request's head was read; then the connection is closed. */
+export type Fault = (heard: Heard, times: number) => Promise<unknown>;
+
+/** A request that begins like this has its connection reset. */
+export const RESETS = /^\w+ \/latest\/reset /;
+
+/** By path. `times` is how often it was asked for, with this time. */
+export const FAULTS: Readonly<Record<string, Fault>> = {
+  "/latest/close": () => Promise.resolve(),
+  "/latest/hang": ({ closed }) => closed,
+  "/latest/half-a-head": ({ write }) => write("HTTP/1.1 200 OK\r\nContent-Len"),
+  "/latest/half-a-head-then-nothing": ({ write, closed }) => write("HTTP/1.1 200 OK\r\nContent-Len").then(() => closed),
+  "/latest/garbage": ({ write }) => write("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no HTTP at all\r\n\r\n"),
+  "/latest/huge-head": ({ write }) => write(`HTTP/1.1 200 OK\r\nX-Huge: ${"x".repeat(1024 * 1024)}\r\n\r\n`),
+  "/latest/cut-short": ({ write }) => write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this"),
+  "/latest/cut-short-chunk": ({ write }) =>
+    write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\nonly this"),
+  "/latest/broken-chunk": ({ write }) =>
+    write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nonly this\r\n0\r\n\r\n"),
+  "/latest/stalled": ({ write, closed }) =>
+    write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this").then(() => closed),
+  "/latest/two-lengths": ({ write }) =>
+    write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 9\r\n\r\nonly this"),
+  "/latest/too-long": ({ write }) =>
+    write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine and then some more than was said"),
+  "/latest/drip": async ({ write }) => {
+    await write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nf");
+    for (const byte of "ine") await pause(1_000).then(() => write(byte));
+  },
+  "/latest/busy-for-a-moment": ({ write }, times) =>
+    write(times <= 2 ? BUSY : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"),
+  "/latest/always-busy": ({ write }) => write(BUSY),
+};
+
+const BUSY = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 10\r\n\r\n<h1>no</h1>";
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
