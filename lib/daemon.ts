@@ -23,6 +23,7 @@ import { createMemoryRelease } from "./system/memory.ts";
 import { openNotifier, startWatchdog } from "./system/notify.ts";
 import { runIp } from "./system/run_ip.ts";
 import { openRuntimeFolder, RUNTIME_FILES } from "./system/runtime_folder.ts";
+import { openStateFile } from "./system/state_file.ts";
 import { ignoreStraySignals, untilStopped } from "./system/signals.ts";
 import { SYSTEM_CLOCK } from "./time/clock.ts";
 import type { Registry } from "./telemetry/metrics.ts";
@@ -68,6 +69,7 @@ export async function runDaemon(config: Config): Promise<number> {
     metrics,
     client,
     machine: openMachine({ clock: SYSTEM_CLOCK, metrics, drive }),
+    memory: runtimeFolder === undefined ? undefined : openStateFile(RUNTIME_FILES.state, log),
   });
   parts.defer(() => resolver.close());
   declareMetrics(metrics, { resolver, startedAt });

@@ -74,6 +74,8 @@ export interface ExchangeOptions {
 export interface Reply {
   /** Its identifier (option 54). */
   readonly server: string;
+  /** The address it came from; `undefined` if the socket does not tell. */
+  readonly sender?: string | undefined;
   /** The address it offers to this machine; `undefined` if it offers none. */
   readonly offered: string | undefined;
   readonly client: ClientInterface;
@@ -135,7 +137,12 @@ export function createExchange(
       received.increment({ outcome: isLate ? "late" : verdict.outcome });
       if (signal.aborted || verdict.outcome === "ignored") return;
       if (verdict.outcome === "accepted") {
-        return onReply({ server: verdict.serverIdentifier, offered: verdict.offered, client: client! });
+        return onReply({
+          server: verdict.serverIdentifier,
+          sender: senderOf(from),
+          offered: verdict.offered,
+          client: client!,
+        });
       }
       options.onDisbelieved?.({ sender: senderOf(from), reason: verdict.outcome, detail: verdict.detail, client });
     };

@@ -1,43 +1,24 @@
 /**
  * The addresses that sources named in one search, and which of them prove to be a router.
  *
- * Knows who may be a router, who is better than whom, and how often to ask; leaves the question itself to `validate.ts` and
- * the end of the race to `search.ts`.
+ * Knows who may be a router and how often to ask; leaves the proof to `validate.ts`, who is better than whom to `rank.ts`,
+ * how many there may be to `admission.ts`, and the end of the race to `search.ts`.
  *
  * @module
  */
 
-import { contains, isUsableRouter } from "../ipv4/ipv4.ts";
 import type { DiscoveryConfig } from "../config/config.ts";
-import type { SourceName } from "../config/options.ts";
-import type { Clock } from "../time/clock.ts";
+import { kindOf } from "../config_drive/address.ts";
+import { contains, isUsableRouter } from "../ipv4/ipv4.ts";
 import { jitter } from "../time/backoff.ts";
+import type { Clock } from "../time/clock.ts";
+import { withTimeout } from "../time/with_timeout.ts";
+import { createAdmission } from "./admission.ts";
+import type { Candidate, Proposal } from "./candidate.ts";
 import { ValidationError } from "./errors.ts";
 import type { Network } from "./network.ts";
+import { compareCandidates, isRemembered } from "./rank.ts";
 import type { Validate } from "./validate.ts";
-import { withTimeout } from "../time/with_timeout.ts";
-
-/** Who named a candidate. */
-export interface Proposal {
-  readonly source: SourceName;
-  readonly iface: string | undefined;
-  /** Whether it did so in an earlier search. */
-  readonly isRemembered?: boolean;
-}
-
-/** An address that may be the router's. */
-export interface Candidate {
-  readonly address: string;
-  /** Whether it lies in a network that the machine is attached to. */
-  readonly isOnLink: boolean;
-  /** Everyone who named it, the most trusted first. */
-  readonly proposals: readonly Proposal[];
-  readonly state: "undecided" | "valid" | "invalid" | "refused";
-  /** When it came to its state, in milliseconds since the search began. */
-  readonly elapsedMs: number;
-  /** Why it is invalid or refused. */
-  readonly failure?: unknown;
-}
 
 /** The candidates of one search. */
 export interface Candidates {
@@ -49,6 +30,10 @@ export interface Candidates {
   list(): readonly Candidate[];
   /** The best of those that are valid. */
   best(): Candidate | undefined;
+  /** The best of those that would be valid if they had the right identity. */
+  bestForeign(): Candidate | undefined;
+  /** The only one that is still being asked, and has been for so long: most likely a slow router. */
+  prospect(sinceMs: number): Candidate | undefined;
   /** Whether somebody better than this one has not been decided on. */
   hasBetterPending(leader: Candidate): boolean;
   /** Whether it is on an interface that is not the best one: somebody better may not have been named yet. */
@@ -59,111 +44,180 @@ export interface Candidates {
 export interface CandidatesOptions {
   readonly config: Pick<DiscoveryConfig, "sources" | "allowServer">;
   readonly network: Pick<Network, "isOnLink" | "isOwn" | "interfaceRank">;
+  /** The default gateways, as far as they are known. */
+  readonly gateways: () => ReadonlySet<string>;
   readonly validate: Validate;
   readonly clock: Clock;
+  /** The instance-id that a router has to serve; any if not given. */
+  readonly identity: string | undefined;
   /** Ends every validation. */
   readonly signal: AbortSignal;
-  /** How long the first validation of each may take. */
+  /** How long a validation may take. */
   readonly patienceMs: number;
   /** How often each is validated again. */
   readonly retryMs: number;
-  /** Called when a candidate turns out valid or invalid. */
-  readonly onDecided: () => void;
+  /** Called when a candidate was added, or decided on. */
+  readonly onChange: () => void;
   /** Called with what has to end before the search has left nothing behind. Never rejects. */
   readonly onTask: (task: Promise<void>) => void;
 }
 
-/** How long each validation but the first may take. */
-const VALIDATION_MS = 1_500;
+/**
+ * How long a validation has to keep silent for a second one beside it: a router that hung when it was asked may have come
+ * to life since, and one that a thousand guests ask at once must not be asked by each of them all the time.
+ */
+const OVERLAP_MS = 4_500;
 /** How old a validation must be for another to be worth it. */
 const FRESH_MS = 250;
-/** More than a network has, fewer than a hostile one could name. */
-const MAX_CANDIDATES = 16;
+/** How many of those that are refused are remembered, to be reported. */
+const MAX_REFUSED = 16;
 
 /** A candidate as it is worked on. */
-type Entry = { -readonly [K in keyof Candidate]: Candidate[K] } & { triedAt: number };
+interface Entry extends Candidate {
+  proposals: readonly Proposal[];
+  state: Candidate["state"];
+  identity: string | undefined;
+  isConnected: boolean;
+  elapsedMs: number;
+  failure?: unknown;
+  askedAt: number;
+  triedAt: number;
+  readonly isRejected: boolean;
+  /** Ends what is done for it. */
+  readonly stop: AbortController;
+}
 
 /** Creates an empty field. */
 export function createCandidates(options: CandidatesOptions): Candidates {
-  const { config, network, validate, clock, signal, onDecided } = options;
+  const { config, network, validate, clock, signal, onChange } = options;
   const startedAt = clock.now();
   const field = new Map<string, Entry>();
+  const admission = createAdmission<Entry>(clock.now);
+  const refused = () => [...field.values()].filter(({ state }) => state === "refused");
 
-  /** Lower is better. */
   const priority = ({ source }: Proposal): number => config.sources.indexOf(source);
-  const interfaceRank = ({ proposals: [proposal] }: Candidate): number => network.interfaceRank(proposal!.iface);
-  /** Lower is better: on-link before off-link, then in the order of the interfaces, then in that of trust. */
-  const compare = (a: Candidate, b: Candidate): number =>
-    Number(b.isOnLink) - Number(a.isOnLink) || interfaceRank(a) - interfaceRank(b) ||
-    priority(a.proposals[0]!) - priority(b.proposals[0]!);
+  const compare = (a: Candidate, b: Candidate) =>
+    compareCandidates(a, b, { priority, gateways: options.gateways(), interfaceRank: network.interfaceRank });
+  const bestOf = (state: Candidate["state"]) =>
+    [...field.values()].filter((entry) => entry.state === state).sort(compare)[0];
 
   const whyRefused = (address: string): ValidationError | undefined => {
+    if (kindOf(address) === "drive") return undefined;
     if (!isUsableRouter(address)) return new ValidationError("unusable", "is no address that a router can have");
-    if (network.isOwn(address)) return new ValidationError("unusable", "is this machine's own address");
+    if (network.isOwn(address)) return new ValidationError("own_address", "is this machine's own address");
     const isAllowed = config.allowServer.length === 0 || config.allowServer.some((range) => contains(range, address));
     return isAllowed ? undefined : new ValidationError("not_allowed", "is outside of --allow-server");
   };
 
-  async function attempt(entry: Entry, limitMs: number): Promise<void> {
+  async function attempt(entry: Entry): Promise<void> {
     entry.triedAt = clock.now();
-    let failure: unknown;
-    try {
-      await withTimeout(limitMs, { clock, signal }, (signal) => validate(entry.address, signal));
-    } catch (error) {
-      failure = error;
-    }
+    const { signal } = entry.stop;
+    const outcome: Pick<Entry, "state" | "identity" | "failure"> = await withTimeout(
+      options.patienceMs,
+      { clock, signal },
+      (signal) => validate(entry.address, signal, () => void (entry.isConnected = true)),
+    ).then(judge, (failure) => ({ state: "invalid", identity: undefined, failure }));
     if (signal.aborted || entry.state === "valid") return;
-    const state = failure === undefined ? "valid" : "invalid";
-    if (state !== entry.state) entry.elapsedMs = clock.now() - startedAt;
-    Object.assign(entry, { state, failure });
-    onDecided();
+    if (outcome.state !== entry.state) entry.elapsedMs = clock.now() - startedAt;
+    Object.assign(entry, outcome);
+    onChange();
   }
 
-  /**
-   * Validates until it succeeds or the search is over. The first attempt is patient: a router that a thousand guests ask
-   * at once is slow, and to give up on it would have it begin anew. The others are short: one that hung when it was first
-   * asked may have come to life since.
-   */
+  function judge(identity: string): Pick<Entry, "state" | "identity" | "failure"> {
+    if (options.identity === undefined || identity === options.identity) {
+      return { state: "valid", identity, failure: undefined };
+    }
+    const message = `serves the metadata of ${identity}, this machine's is ${options.identity}`;
+    return { state: "foreign", identity, failure: new ValidationError("other_identity", message) };
+  }
+
+  /** Validates until it succeeds or the search is over: one attempt after the other, and beside one that hangs another. */
   async function revalidate(entry: Entry): Promise<void> {
-    const patient = attempt(entry, options.patienceMs);
-    const pause = () => clock.sleep(jitter(options.retryMs, clock), signal);
-    await pause();
-    while (!signal.aborted && entry.state !== "valid") await Promise.all([attempt(entry, VALIDATION_MS), pause()]);
-    await patient;
+    const { signal } = entry.stop;
+    const attempts: Promise<void>[] = [];
+    do {
+      const current = attempt(entry);
+      attempts.push(current);
+      await Promise.race([
+        current.then(() => entry.state === "valid" ? undefined : clock.sleep(jitter(options.retryMs, clock), signal)),
+        clock.sleep(OVERLAP_MS * (1 + clock.random() / 5), signal),
+      ]);
+    } while (!signal.aborted && entry.state !== "valid");
+    entry.stop.abort();
+    await Promise.all(attempts);
   }
 
   function addProposal(entry: Entry, proposal: Proposal): void {
     const others = entry.proposals.filter(({ source, isRemembered }) => source !== proposal.source || !isRemembered);
     if (others.some(({ source }) => source === proposal.source)) return;
+    const wasRemembered = isRemembered(entry);
     entry.proposals = [...others, proposal].sort((a, b) => priority(a) - priority(b));
-    const isOpen = entry.state === "undecided" || entry.state === "invalid";
-    if (isOpen && clock.now() - entry.triedAt > FRESH_MS) options.onTask(attempt(entry, VALIDATION_MS));
+    // One that is only slow need not be asked twice; one that nobody had named may have hung, and come up now.
+    const isWorthIt = entry.state === "invalid" || entry.state === "foreign" ||
+      (entry.state === "undecided" && wasRemembered);
+    if (isWorthIt && clock.now() - entry.triedAt > FRESH_MS) options.onTask(attempt(entry));
+    onChange();
   }
+
+  function createEntry(address: string, proposal: Proposal): Entry {
+    const failure = whyRefused(address);
+    const now = clock.now();
+    return {
+      address,
+      isOnLink: kindOf(address) === "drive" || network.isOnLink(address),
+      proposals: [proposal],
+      state: failure === undefined ? "undecided" : "refused",
+      identity: undefined,
+      isConnected: false,
+      elapsedMs: now - startedAt,
+      failure,
+      askedAt: now,
+      triedAt: -Infinity,
+      get isRejected() {
+        return this.state === "invalid" || this.state === "foreign";
+      },
+      stop: new AbortController(),
+    };
+  }
+
+  /** Whether there is a place for it; a refused one takes none. */
+  function admit(entry: Entry, proposal: Proposal): boolean {
+    if (entry.state === "refused") return refused().length < MAX_REFUSED;
+    // Who was good until a moment ago is one, and needs no place.
+    if (proposal.isRemembered) return true;
+    const { isAdmitted, evicted } = admission.admit({ ...proposal, address: entry.address }, entry);
+    if (evicted !== undefined) {
+      evicted.stop.abort();
+      field.delete(evicted.address);
+    }
+    return isAdmitted;
+  }
+
+  signal.addEventListener("abort", () => field.forEach(({ stop }) => stop.abort()), { once: true });
 
   return {
     propose(address, proposal) {
       if (signal.aborted) return;
       const known = field.get(address);
       if (known !== undefined) return addProposal(known, proposal);
-      if (field.size >= MAX_CANDIDATES) return;
-      const failure = whyRefused(address);
-      const entry: Entry = {
-        address,
-        isOnLink: network.isOnLink(address),
-        proposals: [proposal],
-        state: failure === undefined ? "undecided" : "refused",
-        elapsedMs: clock.now() - startedAt,
-        failure,
-        triedAt: -Infinity,
-      };
+      const entry = createEntry(address, proposal);
+      if (!admit(entry, proposal)) return;
       field.set(address, entry);
-      if (failure === undefined) options.onTask(revalidate(entry));
+      if (entry.state === "undecided") options.onTask(revalidate(entry));
+      onChange();
     },
 
     list: () => [...field.values()],
-    best: () => [...field.values()].filter(({ state }) => state === "valid").sort(compare)[0],
+    best: () => bestOf("valid"),
+    bestForeign: () => bestOf("foreign"),
+    prospect(sinceMs) {
+      const pending = [...field.values()].filter(({ state }) => state === "undecided");
+      const [only] = pending;
+      const isSlow = pending.length === 1 && only!.isConnected && clock.now() - only!.askedAt >= sinceMs;
+      return isSlow && bestOf("valid") === undefined ? only : undefined;
+    },
     hasBetterPending: (leader) =>
       [...field.values()].some((other) => other.state === "undecided" && compare(other, leader) < 0),
-    isSecondary: (leader) => interfaceRank(leader) > 0,
+    isSecondary: (leader) => network.interfaceRank(leader.proposals[0]!.iface) > 0,
   };
 }

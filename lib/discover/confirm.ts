@@ -1,54 +1,127 @@
 /**
- * Asks a known router whether it is still there, without any request waiting for the answer.
+ * Asks a known router whether it is still there, and still what it proved to be, without any request waiting for it.
  *
  * @module
  */
 
 import type { DiscoveryConfig } from "../config/config.ts";
+import { kindOf } from "../config_drive/address.ts";
+import { withTimeout } from "../time/with_timeout.ts";
+import { ValidationError } from "./errors.ts";
 import { createNetwork } from "./network.ts";
 import type { Router } from "./router.ts";
 import type { SearchDeps } from "./search.ts";
-import { withTimeout } from "../time/with_timeout.ts";
 
 /** How long the router's DHCP server may take: a question, its repeat, and the answer. */
 const DHCP_MS = 1_000;
-/** How long its web server may take. */
-const HTTP_MS = 5_000;
+/** How long its web server may take: nobody waits for it, and a slow one is not a dead one. */
+const HTTP_MS = 15_000;
+/** How long a router that is there takes to say so. */
+const PROBE_MS = 300;
+const EVERYONE = "255.255.255.255";
+
+/** What the router answered. */
+export interface Confirmed {
+  /** The address by which its DHCP server calls itself; `undefined` where only the web server was asked. */
+  readonly server: string | undefined;
+  /** The instance-id that it serves; `undefined` where only the DHCP server was asked. */
+  readonly identity: string | undefined;
+}
+
+/** How to ask. */
+export interface ConfirmOptions extends SearchDeps {
+  /** Whether to ask for what made it a router, and not just whether it is there. */
+  readonly withProof: boolean;
+  readonly signal: AbortSignal;
+}
 
 /**
- * Asks the router's DHCP server, which costs it next to nothing, and only if that is silent its web server.
+ * Asks for the proof; or else the router's DHCP server, which costs it next to nothing, and only if that is silent for the
+ * proof as well.
  *
- * @returns the address by which it calls itself; the router's own where only the web server answered
- * @throws {Error} If neither answers, or the signal aborts.
+ * @throws {Error} If it does not give it, its address has become the machine's own, or the signal aborts.
  */
 export async function confirmRouter(
   router: Router,
   config: DiscoveryConfig,
-  { machine, validate, clock, signal }: SearchDeps & { readonly signal: AbortSignal },
-): Promise<string> {
-  const server = config.sources.includes("dhcp")
-    ? await withTimeout(DHCP_MS, { clock, signal }, askServer).catch(() => undefined)
-    : undefined;
-  if (server !== undefined) return server;
-  await withTimeout(HTTP_MS, { clock, signal }, (signal) => validate(router.address, signal));
-  return router.address;
+  { machine, validate, clock, withProof, signal }: ConfirmOptions,
+): Promise<Confirmed> {
+  if (createNetwork({ ...config, machine, signal }).isOwn(router.address)) {
+    throw new ValidationError("own_address", "has become this machine's own address");
+  }
+  if (!withProof && hasDhcp(router, config)) {
+    const server = await askServer(router, config, { machine, clock, signal });
+    if (server !== undefined) return { server, identity: undefined };
+  }
+  const identity = await withTimeout(HTTP_MS, { clock, signal }, (signal) => validate(router.address, signal));
+  return { server: undefined, identity };
+}
 
-  async function askServer(signal: AbortSignal): Promise<string | undefined> {
+/** Whether its DHCP server may be asked. */
+export function hasDhcp({ address }: Router, { sources }: DiscoveryConfig): boolean {
+  return sources.includes("dhcp") && kindOf(address) === "router";
+}
+
+type AskOptions = Pick<ConfirmOptions, "machine" | "clock" | "signal">;
+
+async function askServer(router: Router, config: DiscoveryConfig, options: AskOptions): Promise<string | undefined> {
+  const answered = new AbortController();
+  let first: string | undefined;
+  await exchange(router, config, {
+    ...options,
+    limitMs: DHCP_MS,
+    servers: [router.address],
+    ended: answered.signal,
+    onServer(server) {
+      first ??= server;
+      answered.abort();
+    },
+  });
+  return first;
+}
+
+/** What is said while a router is probed. */
+export interface ProbeOptions extends AskOptions {
+  /** The router's DHCP server answered. May be called more than once. */
+  readonly onAlive: () => void;
+  /** So did another. */
+  readonly onOther: (server: string) => void;
+}
+
+/**
+ * Asks a router that keeps a request waiting whether it is there at all, and everybody else who else is: two packets.
+ * Resolves when the time for answers is over. Never rejects.
+ */
+export async function probeRouter(router: Router, config: DiscoveryConfig, options: ProbeOptions): Promise<void> {
+  await exchange(router, config, {
+    ...options,
+    limitMs: PROBE_MS,
+    servers: [router.address, EVERYONE],
+    onServer: (server) => server === router.address ? options.onAlive() : options.onOther(server),
+  });
+}
+
+/** Asks servers on the router's interface, until the time is up or somebody has heard enough. */
+async function exchange(
+  router: Router,
+  config: DiscoveryConfig,
+  { machine, clock, signal, limitMs, servers, ended, onServer }: AskOptions & {
+    readonly limitMs: number;
+    readonly servers: readonly string[];
+    readonly ended?: AbortSignal;
+    readonly onServer: (server: string) => void;
+  },
+): Promise<void> {
+  await withTimeout(limitMs, { clock, signal }, async (signal) => {
     const nics = await createNetwork({ ...config, machine, signal }).nics();
     const nearest = nics.filter(({ name }) => name === router.iface);
-    const answered = new AbortController();
-    let server: string | undefined;
     await machine.exchange({
       clients: nearest.length > 0 ? nearest : nics,
       broadcast: false,
-      servers: [router.address],
-      retryMs: DHCP_MS,
-      signal: AbortSignal.any([signal, answered.signal]),
-      onReply(reply) {
-        server ??= reply.server;
-        answered.abort();
-      },
+      servers,
+      retryMs: limitMs,
+      signal: ended === undefined ? signal : AbortSignal.any([signal, ended]),
+      onReply: ({ server }) => onServer(server),
     });
-    return server;
-  }
+  }).catch(() => {}); // Silence and a broken network alike: whoever asked heard nothing.
 }

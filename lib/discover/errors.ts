@@ -149,13 +149,25 @@ function summarize(causes: readonly Cause[]): string {
     .join("; ");
 }
 
+/**
+ * Joins what a search under way has learned with what the one before it did: the newer word of each source, unless that is
+ * only that it has not spoken yet.
+ */
+export function mergeCauses(newer: readonly Cause[], older: readonly Cause[]): readonly Cause[] {
+  const isTelling = ({ kind }: Cause) => kind !== "unfinished";
+  const told = newer.map((cause) =>
+    isTelling(cause) ? cause : older.find(({ source }) => source === cause.source) ?? cause
+  );
+  return [...told, ...older.filter(({ source }) => !newer.some((cause) => cause.source === source))];
+}
+
 /** Makes an error the cause of a source's failure. */
 export function toCause(source: SourceName, error: unknown): Cause {
-  return { source, kind: kindOf(error), message: describeError(error) };
+  return { source, kind: causeKindOf(error), message: describeError(error) };
 }
 
 /** The kind of an error: its own `kind`, or what the class of an error without one stands for. */
-export function kindOf(error: unknown): CauseKind {
+export function causeKindOf(error: unknown): CauseKind {
   if (!(error instanceof Error)) return "unexpected";
   if ("kind" in error && isCauseKind(error.kind)) return error.kind;
   if (error.name === "CommandError") return "command";

@@ -8,8 +8,9 @@ import type { SourceName } from "../config/options.ts";
 import { describeError } from "../telemetry/log.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { kindOf } from "../config_drive/address.ts";
 import { SourceError } from "./errors.ts";
-import type { DiscoveryError } from "./errors.ts";
+import type { Cause, DiscoveryError } from "./errors.ts";
 import type { SearchReport } from "./report.ts";
 import type { Router } from "./router.ts";
 
@@ -21,14 +22,24 @@ export interface EventLog {
   substitute(iname: string, instead: { readonly using: string; readonly reason: string }): void;
   /** A search is over. */
   searched(report: SearchReport): void;
-  found(router: Router, was: { before: Router | undefined; wasTrusted: boolean; outageMs: number }): void;
+  found(
+    router: Router,
+    was: { before: Router | undefined; identity: string | undefined; wasTrusted: boolean; outageMs: number },
+  ): void;
   failed(error: DiscoveryError, was: { failures: number; keeping: Router | undefined }): void;
   suspected(router: Router, error: unknown): void;
   /** A router that was suspect for its silence has answered. */
   answered(router: Router, was: { outageMs: number }): void;
+  /** A router keeps requests waiting, and lives. */
+  slow(router: Router): void;
   /** A router's DHCP server gave another address than the router's. */
   renamed(router: Router, server: string): void;
+  /** What was remembered over a restart cannot be used. */
+  forgot(reason: string): void;
 }
+
+/** What an operator can do about a router of another identity. */
+const ACCEPT = "a reload (SIGHUP) or a restart, if it is right";
 
 /** What was said once is not said again; a program that runs for years forgets it now and then. */
 const MAX_SAID = 256;
@@ -44,6 +55,23 @@ export function createEventLog({ log, metrics }: { readonly log: Log; readonly m
     said.add(key);
     say();
   };
+
+  /** Somebody serves metadata, but not those of the router; or there is no router, and not those that are wanted. */
+  const sayOfOtherIdentity = (
+    other: { readonly address: string; readonly source: SourceName; readonly identity: string },
+    { router, cause }: { readonly router: Router | undefined; readonly cause: Cause | undefined },
+  ) =>
+    once(
+      `${other.address} ${other.identity} ${router?.identity}`,
+      () =>
+        router === undefined
+          ? log.warn("refusing a router of another identity", { ...other, reason: cause?.message, accept: ACCEPT })
+          : log.warn("another router serves another identity", {
+            ...other,
+            router: router.address,
+            routerIdentity: router.identity,
+          }),
+    );
 
   return {
     trouble(source, error) {
@@ -61,24 +89,29 @@ export function createEventLog({ log, metrics }: { readonly log: Log; readonly m
     searched({ router, elapsedMs, sources, candidates }) {
       durations.observe(elapsedMs / 1_000, { outcome: router === undefined ? "failed" : "found" });
       for (const { source, outcome } of sources) attempts.increment({ source, outcome });
-      if (router === undefined) return;
-      for (const { address, source, verdict, cause } of candidates) {
-        if (address === router.address) continue;
-        const reason = cause?.message ?? `${router.address} is preferred`;
-        once(`${address} ${verdict}`, () => log.info("ignoring a candidate", { address, source, reason }));
+      for (const { address, source, verdict, identity, cause } of candidates) {
+        if (address === router?.address) continue;
+        if (identity !== undefined && identity !== router?.identity) {
+          sayOfOtherIdentity({ address, source, identity }, { router, cause });
+        } else if (router !== undefined) {
+          const reason = cause?.message ?? `${router.address} is preferred`;
+          once(`${address} ${verdict}`, () => log.info("ignoring a candidate", { address, source, reason }));
+        }
       }
     },
 
-    found(router, { before, wasTrusted, outageMs }) {
-      const fields = {
-        address: router.address,
-        source: router.source,
-        iface: router.iface,
-        searchMs: Math.round(router.elapsedMs),
-      };
+    found(router, { before, identity: identityBefore, wasTrusted, outageMs }) {
+      const { address, source, iface, identity, elapsedMs } = router;
+      const fields = { address, source, iface, searchMs: Math.round(elapsedMs) };
+      if (identityBefore !== undefined && identityBefore !== identity) {
+        log.warn("the router serves another identity than before", { ...fields, identity, before: identityBefore });
+      }
       if (before === undefined) log.info("found the router", fields);
-      else if (before.address !== router.address) log.warn("the router moved", { ...fields, from: before.address });
-      else if (!wasTrusted) log.info("the router is back", { ...fields, outageMs: Math.round(outageMs) });
+      else if (before.address === address) {
+        if (!wasTrusted) log.info("the router is back", { ...fields, outageMs: Math.round(outageMs) });
+      } else if (kindOf(address) === "drive") {
+        log.warn("no router, serving the config drive", { ...fields, from: before.address });
+      } else log.warn("the router moved", { ...fields, from: before.address });
     },
 
     failed(error, { failures, keeping }) {
@@ -89,7 +122,9 @@ export function createEventLog({ log, metrics }: { readonly log: Log; readonly m
 
     suspected: ({ address }, error) => log.warn("the router is suspect", { address, error }),
     answered: ({ address }, { outageMs }) =>
-      log.info("the router is slow, and answers", { address, outageMs: Math.round(outageMs) }),
+      log.info("the router is back", { address, outageMs: Math.round(outageMs) }),
+    slow: ({ address }) => log.info("the router is slow to answer", { address }),
     renamed: ({ address }, server) => log.info("the router names another server", { address, server }),
+    forgot: (reason) => log.warn("ignoring what was known before the restart", { reason }),
   };
 }

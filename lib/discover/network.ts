@@ -202,6 +202,7 @@ export function createNetwork(options: NetworkOptions): Network {
     interfaceRank: (iface) => Math.max(0, searched.findIndex(({ name }) => name === iface)),
     whyOther: (iface) => reasons.get(iface ?? ""),
     isOnLink: (address) => addresses().some((own) => contains(rangeOf(own), address)),
+    // One on `lo` is the machine's own as well: a server behind a balancer has the balancer's there.
     isOwn: (address) => machine.interfaces().some((own) => own.address === address),
   };
 }

@@ -5,7 +5,7 @@
  */
 
 import type { SourceName } from "../config/options.ts";
-import type { Candidate } from "./candidates.ts";
+import type { Candidate } from "./candidate.ts";
 import { toCause } from "./errors.ts";
 import type { Cause } from "./errors.ts";
 import type { Router } from "./router.ts";
@@ -27,6 +27,8 @@ export interface CandidateReport {
   readonly address: string;
   readonly iface: string | undefined;
   readonly isOnLink: boolean;
+  /** The instance-id that it serves, if it does. */
+  readonly identity: string | undefined;
   readonly verdict: "router" | "outranked" | "invalid" | "refused" | "undecided";
   /** When the verdict fell, in milliseconds since the search began. */
   readonly elapsedMs: number;
@@ -49,6 +51,15 @@ export interface Asked {
   readonly failure?: unknown;
 }
 
+/** What a state comes to for one that was not chosen. */
+const VERDICTS: Readonly<Record<Candidate["state"], CandidateReport["verdict"]>> = {
+  undecided: "undecided",
+  valid: "outranked",
+  foreign: "refused",
+  invalid: "invalid",
+  refused: "refused",
+};
+
 /** Reports on every candidate, the chosen one included. */
 export function reportCandidates(candidates: readonly Candidate[], chosen: Candidate | undefined): CandidateReport[] {
   return candidates.flatMap((candidate) =>
@@ -57,9 +68,10 @@ export function reportCandidates(candidates: readonly Candidate[], chosen: Candi
       address: candidate.address,
       iface,
       isOnLink: candidate.isOnLink,
-      verdict: candidate === chosen ? "router" : candidate.state === "valid" ? "outranked" : candidate.state,
+      identity: candidate.identity,
+      verdict: candidate === chosen ? "router" : VERDICTS[candidate.state],
       elapsedMs: candidate.elapsedMs,
-      cause: explain(candidate, source),
+      cause: candidate === chosen ? undefined : explain(candidate, source),
     }))
   );
 }
@@ -81,13 +93,22 @@ export function reportSources(
 }
 
 /** Why a candidate is no router; `undefined` if it is one. */
-function explain({ address, state, failure }: Candidate, source: SourceName): Cause | undefined {
-  if (state === "valid") return undefined;
-  if (state === "undecided") return { source, kind: "timeout", message: `${address} does not answer` };
-  const { kind, message } = toCause(source, failure);
-  return {
-    source,
-    kind,
-    message: state === "refused" ? `${address} ${message}` : `${address} serves no metadata: ${message}`,
-  };
+function explain({ address, state, isConnected, failure }: Candidate, source: SourceName): Cause | undefined {
+  switch (state) {
+    case "valid":
+      return undefined;
+    case "undecided":
+      return isConnected
+        ? { source, kind: "response_timeout", message: `${address} accepts connections and does not answer` }
+        : { source, kind: "timeout", message: `${address} does not answer` };
+    case "invalid": {
+      const { kind, message } = toCause(source, failure);
+      return { source, kind, message: `${address} serves no metadata: ${message}` };
+    }
+    case "foreign":
+    case "refused": {
+      const { kind, message } = toCause(source, failure);
+      return { source, kind, message: `${address} ${message}` };
+    }
+  }
 }

@@ -1,31 +1,37 @@
 /**
- * Finds the router, remembers it, and finds it again.
+ * Finds the router, remembers it, doubts it, and finds it again.
  *
- * Knows when to search, whom to tell, and what is worth a line in the log; leaves how to search to `search.ts`. One loop
- * does everything in turn, so that there is never more than one search:
+ * Knows when to search and whom to tell; leaves how to search to `search.ts`, whose metadata is wanted to `identity.ts`,
+ * what speaks against a router to `doubt.ts`, and what is worth a line in the log to `event_log.ts`. One loop does
+ * everything in turn, so that there is never more than one search:
  *
  * ```
- *   searching --found--> ready --confirm fails, or report()--> suspect --found--> ready
- *       \___rests, longer each time___/                            \___rests___/
+ *   searching --found--> ready --report(), or a confirmation fails--> suspect --found, or it answers--> ready
+ *       \___rests, longer each time___/                                   \___rests___/
  * ```
  *
  * @module
  */
 
 import type { DiscoveryConfig } from "../config/config.ts";
+import { kindOf } from "../config_drive/address.ts";
+import type { Client } from "../http1/client.ts";
+import { openMachine } from "../system/host.ts";
+import type { Machine } from "../system/host.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import { jitter } from "../time/backoff.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
-import type { Client } from "../http1/client.ts";
-import type { Log } from "../telemetry/log.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
-import { confirmRouter } from "./confirm.ts";
-import { DiscoveryError, kindOf } from "./errors.ts";
+import { MIN_INTERVAL_MS, restMs, retryMs, searchMs } from "./backoff.ts";
+import { confirmRouter, hasDhcp, probeRouter } from "./confirm.ts";
+import { createDoubts, doubtOf } from "./doubt.ts";
+import { causeKindOf, DiscoveryError, mergeCauses, toCause, ValidationError } from "./errors.ts";
 import type { Cause } from "./errors.ts";
 import { createEventLog } from "./event_log.ts";
-import { openMachine } from "../system/host.ts";
-import type { Machine } from "../system/host.ts";
-import { MIN_INTERVAL_MS, restMs, retryMs, searchMs } from "./backoff.ts";
+import { createIdentity } from "./identity.ts";
+import { formatRemembered, parseRemembered } from "./remembered.ts";
+import type { Remembered, RouterMemory } from "./remembered.ts";
 import type { SearchReport } from "./report.ts";
 import type { Resolver, ResolverStatus, Router } from "./router.ts";
 import { startSearch } from "./search.ts";
@@ -38,18 +44,30 @@ export interface ResolverDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly client: Pick<Client, "request">;
+  /** What outlives a restart; nothing if not given. */
+  readonly memory?: RouterMemory | undefined;
   /** The machine's own if not given. */
   readonly clock?: Clock;
   /** This one if not given. */
   readonly machine?: Machine;
 }
 
+/** Every how many confirmations the router is asked for its proof: each of them instead of a DHCP question. */
+const PROOF_EVERY = 3;
+/** For how long a router that was seen to be slow is not asked again whether it is there. */
+const TOLERANCE_MS = 60_000;
+/** Why a search is ended that nobody waits for any more. */
+const UNATTENDED = Symbol();
+
 /** Creates a resolver that does nothing until it is started. */
 export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Resolver {
-  const { metrics, clock = SYSTEM_CLOCK, machine = openMachine({ clock, metrics }) } = deps;
-  const search = { machine, clock, validate: createValidate(deps.client) };
+  const { metrics, memory, clock = SYSTEM_CLOCK, machine = openMachine({ clock, metrics }) } = deps;
+  const tools = { machine, clock, validate: createValidate(deps.client) };
   const events = createEventLog(deps);
   const waiters = createWaiters();
+  const doubts = createDoubts(clock.now);
+  const remembered = recall(memory, config, { onIgnored: events.forgot });
+  const identity = createIdentity(config.identity, remembered?.identity);
   const listeners: ((status: ResolverStatus) => void)[] = [];
 
   const stop = new AbortController();
@@ -62,13 +80,23 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 
   let router: Router | undefined;
   let isTrusted = false;
-  /** Whether a router that is not trusted was only slow to answer. */
-  let isSilence = false;
   let wantsSearch = true;
+  /** Why the router is not trusted, or is being asked whether it is there. */
+  let suspicion: { readonly cause: Cause; readonly error: unknown; readonly isSilence: boolean } | undefined;
+  let isProbing = false;
+  let isSlow = false;
+  let tolerantUntil = -Infinity;
+
   let confirmedAt: number | undefined;
+  let confirmations = 0;
+  let confirmDueAt = Infinity;
+  let proofDueAt = Infinity;
+
   let lastFailure: ResolverStatus["lastFailure"];
   let lastCauses: readonly Cause[] = [];
   let lastSearchBegan = -Infinity;
+  /** Whether the last search found nobody but one of another identity. */
+  let isForeignOnly = false;
   let failures = 0;
   let lostAt = 0;
 
@@ -88,30 +116,33 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
       if (wantsSearch) await seek();
+      else if (isProbing) await probe(router!);
       else await keep(router!);
     }
   }
 
   async function seek(): Promise<void> {
     await clock.sleep(lastSearchBegan + MIN_INTERVAL_MS - clock.now(), stop.signal);
-    if (stop.signal.aborted) return;
+    if (stop.signal.aborted || !wantsSearch) return;
     const before = lastSearchBegan;
     lastSearchBegan = clock.now();
-    seeking = new AbortController();
-    const isAwaited = waiters.size > 0 || failures === 0;
+    const ended = seeking = new AbortController();
+    const wanted = identity.wanted();
+    const isAwaited = waiters.size > 0 || failures === 0 || (isForeignOnly && wanted?.mayChange === true);
     current = startSearch(config, {
       timeoutMs: searchMs(config.timeoutMs, { isAwaited }),
       retryMs: isTrusted ? retryMs(0) : retryMs(clock.now() - lostAt),
-      signal: seeking.signal,
-      // One that is only being refreshed has no head start: the question is whether there is a better one.
-      known: isTrusted ? undefined : router,
+      signal: ended.signal,
+      known: router ?? remembered,
+      isRefresh: isTrusted,
+      identity: wanted && { ...wanted, mayChange: wanted.mayChange && isAwaited },
       onTrouble: events.trouble,
       onSubstitute: (using, reason) => events.substitute(config.iname, { using, reason }),
-    }, search);
+    }, tools);
     const report = await current.done;
-    const wasEnded = seeking.signal.aborted;
     current = seeking = undefined;
     if (stop.signal.aborted) return;
+    const wasEnded = ended.signal.aborted && ended.signal.reason !== UNATTENDED;
     // One that was cut short to begin anew does not count.
     if (wasEnded) lastSearchBegan = before;
     events.searched(report);
@@ -120,40 +151,74 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   }
 
   function accept(found: Router): void {
-    events.found(found, { before: router, wasTrusted: isTrusted, outageMs: clock.now() - lostAt });
+    events.found(found, {
+      before: router,
+      identity: (router ?? remembered)?.identity,
+      wasTrusted: isTrusted,
+      outageMs: clock.now() - lostAt,
+    });
+    const isSame = router !== undefined && formatRemembered(router) === formatRemembered(found);
+    if (!isSame) memory?.write(formatRemembered(found));
+    identity.adopt(found.identity);
     router = found;
-    isTrusted = true;
-    wantsSearch = false;
     failures = 0;
+    isForeignOnly = false;
+    confirmations = 0;
     confirmedAt = found.since;
-    waiters.serve(found);
+    proofDueAt = Infinity;
+    planConfirmation();
+    trust(found);
+  }
+
+  /** Gives the router to everyone who waits for one. */
+  function trust(trusted: Router): void {
+    isTrusted = true;
+    isProbing = false;
+    wantsSearch = false;
+    suspicion = undefined;
+    waiters.serve(trusted);
     tell();
   }
 
   async function fail(report: SearchReport): Promise<void> {
     lastCauses = report.sources.flatMap(({ cause }) => cause ?? []);
-    const error = new DiscoveryError(lastCauses);
+    isForeignOnly = report.candidates.some(({ cause }) => cause?.kind === "other_identity");
+    const error = explain();
     lastFailure = Object.freeze({ at: clock.date(), message: error.message });
     failures += 1;
     events.failed(error, { failures, keeping: isTrusted ? router : undefined });
     // A refresh that found nobody leaves everything as it was.
     wantsSearch = !isTrusted;
     tell();
-    if (!isTrusted && waiters.size === 0) {
+    if (!isTrusted && waiters.size === 0 && !(isForeignOnly && identity.wanted()?.mayChange)) {
       await clock.sleep(restMs({ failures, elapsedMs: clock.now() - lostAt }, clock), interrupt.signal);
     }
   }
 
+  const planConfirmation = () => {
+    const { confirmIntervalMs } = config;
+    confirmDueAt = confirmIntervalMs === 0 ? Infinity : clock.now() + jitter(confirmIntervalMs, clock);
+  };
+
   /** Watches over a router that is trusted, until something happens or it is time to ask after it. */
   async function keep(kept: Router): Promise<void> {
     const { signal } = interrupt;
-    const { confirmIntervalMs } = config;
-    await clock.sleep(confirmIntervalMs === 0 ? Infinity : jitter(confirmIntervalMs, clock), signal);
-    if (signal.aborted || confirmIntervalMs === 0) return;
+    await clock.sleep(Math.min(confirmDueAt, proofDueAt) - clock.now(), signal);
+    if (signal.aborted) return;
+    const isProofDue = proofDueAt <= clock.now();
+    confirmations += 1;
+    planConfirmation();
+    if (!isProofDue && kindOf(kept.address) === "drive" && config.sources.indexOf(kept.source) > 0) {
+      // A router goes before a drive, and tells nobody that it has come.
+      wantsSearch = true;
+      return;
+    }
     try {
-      const server = await confirmRouter(kept, config, { ...search, signal });
+      const withProof = isProofDue || confirmations % PROOF_EVERY === 0;
+      const { server, identity } = await confirmRouter(kept, config, { ...tools, withProof, signal });
       confirmedAt = clock.date();
-      if (server === kept.address || kept.source !== "dhcp") return;
+      if (identity !== undefined) recognize(kept, identity);
+      if (server === undefined || server === kept.address || kept.source !== "dhcp") return;
       events.renamed(kept, server);
       wantsSearch = true;
     } catch (error) {
@@ -161,11 +226,58 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     }
   }
 
+  /** A router gave its proof: compares whose metadata it has. */
+  function recognize(kept: Router, id: string): void {
+    proofDueAt = Infinity;
+    doubts.prove();
+    if (id === kept.identity) return;
+    if (config.identity === "pinned") {
+      const message = `serves the metadata of ${id}, this machine's is ${kept.identity}`;
+      return suspect(kept, new ValidationError("other_identity", message));
+    }
+    accept(Object.freeze({ ...kept, identity: id, since: clock.date() }));
+  }
+
+  /** Asks a router that keeps a request waiting whether it is there at all. */
+  async function probe(kept: Router): Promise<void> {
+    const { signal } = interrupt;
+    const others = new Set<string>();
+    if (hasDhcp(kept, config)) {
+      await probeRouter(kept, config, {
+        ...tools,
+        signal,
+        onAlive: () => seeAlive(kept),
+        onOther: (server) => others.add(server),
+      });
+    }
+    if (stop.signal.aborted || kept !== router || !isTrusted) return;
+    if (isProbing) suspect(kept, suspicion?.error);
+    // It lives and is slow, and another answers too: that may be its successor.
+    else if (others.size > 0) wantsSearch = true;
+  }
+
+  /** A router that was silent has answered: it is slow, and in force. */
+  function seeAlive(kept: Router): void {
+    if (kept !== router || suspicion?.isSilence !== true) return;
+    tolerantUntil = clock.now() + TOLERANCE_MS;
+    if (!isTrusted) events.answered(kept, { outageMs: clock.now() - lostAt });
+    else if (!isSlow) events.slow(kept);
+    isSlow = true;
+    if (isProbing) proofDueAt = Math.min(proofDueAt, doubts.dueAt("weak") ?? Infinity);
+    const wasSearching = !isTrusted;
+    trust(kept);
+    if (!wasSearching) return;
+    seeking?.abort();
+    awaken();
+  }
+
   function suspect(suspected: Router, error: unknown): void {
     if (suspected !== router || !isTrusted) return;
     events.suspected(suspected, error);
+    suspicion = suspicionOf(suspected, error);
     isTrusted = false;
-    isSilence = ["response_timeout", "connect_timeout"].includes(kindOf(error));
+    isProbing = false;
+    isSlow = false;
     wantsSearch = true;
     failures = 0;
     lostAt = clock.now();
@@ -175,10 +287,24 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     tell();
   }
 
-  const explain = (signal: AbortSignal) =>
-    new DiscoveryError(current?.report().sources.flatMap(({ cause }) => cause ?? []) ?? lastCauses, {
-      cause: signal.reason,
-    });
+  /** What is known of why there is no router: a caller who gives up gets all of it. */
+  const explain = (signal?: AbortSignal) => {
+    const causes = current?.report().sources.flatMap(({ cause }) => cause ?? []) ?? [];
+    const searched = mergeCauses(causes, lastCauses);
+    const known = suspicion === undefined || searched.some(({ message }) => message.includes(router!.address))
+      ? []
+      : [suspicion.cause];
+    return new DiscoveryError([...known, ...searched], signal === undefined ? {} : { cause: signal.reason });
+  };
+
+  /** Ends a long search when the last of those who waited for it has left. */
+  async function endUnattended(): Promise<void> {
+    if (seeking === undefined || failures === 0) return;
+    const ended = seeking;
+    const quietMs = searchMs(config.timeoutMs, { isAwaited: false });
+    await clock.sleep(lastSearchBegan + quietMs - clock.now(), ended.signal);
+    if (ended === seeking && waiters.size === 0) ended.abort(UNATTENDED);
+  }
 
   return {
     start() {
@@ -187,25 +313,42 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     },
 
     router(signal) {
-      if (isTrusted) return router!;
-      const waiting = waiters.wait(signal, () => explain(signal));
-      awaken();
+      if (isTrusted && !isProbing) return router!;
+      const waiting = waiters.wait(signal, () => {
+        if (waiters.size === 0) void endUnattended();
+        return explain(signal);
+      });
+      if (!isTrusted) awaken();
       return waiting;
     },
 
-    report: suspect,
+    report(reported, error, { isPending = false } = {}) {
+      if (reported !== router || !isTrusted) return;
+      if (!isPending || current !== undefined) return suspect(reported, error);
+      if (isProbing || clock.now() < tolerantUntil) return;
+      suspicion = suspicionOf(reported, error);
+      isProbing = true;
+      awaken();
+    },
 
-    observe(observed, { status }) {
-      if (observed !== router || isTrusted || !isSilence || status >= 500) return;
-      events.answered(observed, { outageMs: clock.now() - lostAt });
-      isTrusted = true;
-      wantsSearch = false;
-      seeking?.abort();
-      waiters.serve(observed);
-      tell();
+    observe(observed, response) {
+      if (observed !== router) return;
+      const doubt = doubtOf(response);
+      if (doubt === undefined || doubt === "weak") seeAlive(observed);
+      if (doubt === undefined || !isTrusted) return;
+      const dueAt = doubts.dueAt(doubt);
+      if (dueAt === undefined || dueAt >= proofDueAt) return;
+      proofDueAt = dueAt;
+      if (current === undefined) awaken();
+    },
+
+    prospect() {
+      const address = isTrusted ? undefined : current?.prospect();
+      return address === undefined ? undefined : { address };
     },
 
     refresh() {
+      identity.allowChange();
       wantsSearch = true;
       awaken();
     },
@@ -221,4 +364,28 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       await upkeep;
     },
   };
+}
+
+function suspicionOf(router: Router, error: unknown): { cause: Cause; error: unknown; isSilence: boolean } {
+  const { kind, message } = toCause(router.source, error);
+  const isSilence = ["response_timeout", "connect_timeout"].includes(causeKindOf(error));
+  return { cause: { source: router.source, kind, message: `${router.address} ${message}` }, error, isSilence };
+}
+
+/** Reads what is remembered of an earlier run, if that can be the router's. */
+function recall(
+  memory: RouterMemory | undefined,
+  { sources }: DiscoveryConfig,
+  { onIgnored }: { readonly onIgnored: (reason: string) => void },
+): Remembered | undefined {
+  const text = memory?.read();
+  if (text === undefined) return undefined;
+  try {
+    const remembered = parseRemembered(text);
+    if (sources.includes(remembered.source)) return remembered;
+    onIgnored(`--discovery does not name ${remembered.source} any more`);
+  } catch (error) {
+    onIgnored((error as Error).message);
+  }
+  return undefined;
 }

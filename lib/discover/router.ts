@@ -8,12 +8,14 @@ import type { SourceName } from "../config/options.ts";
 
 /** A virtual router that was seen to serve metadata. Every validation makes a new object: compare by identity. */
 export interface Router {
-  /** Dotted-quad IPv4 address; metadata is on port 80 (FIELD: CloudStack's virtual router). */
+  /** Dotted-quad IPv4 address, metadata on port 80; or what stands for a config drive. */
   readonly address: string;
   /** Which source named it. */
   readonly source: SourceName;
   /** Which interface it was found on, where the source knows. */
   readonly iface: string | undefined;
+  /** The instance-id that it served: whose metadata it has. */
+  readonly identity: string;
   /** When it was validated, in milliseconds since 1970. */
   readonly since: number;
   /** How long the search took that found it. */
@@ -53,10 +55,16 @@ export interface Resolver {
    */
   router(signal: AbortSignal): Router | Promise<Router>;
   /**
-   * Says that a router failed a request (or keeps it waiting suspiciously long). It is suspect from then on: a search
-   * starts unless one runs already, and `router()` waits for it. Ignored for a router no longer in force.
+   * Says that a router failed a request. It is suspect from then on: a search starts unless one runs already, and
+   * `router()` waits for it. Where the request is still pending the router itself is asked first whether it is there, and
+   * one that is merely slow stays in force. Ignored for a router no longer in force.
    */
-  report(router: Router, error: unknown): void;
+  report(router: Router, error: unknown, options?: { readonly isPending?: boolean }): void;
+  /**
+   * The only candidate of the search under way, if it accepted a connection and takes long to answer: it may be asked
+   * already, if nobody is given its answer before it proved itself.
+   */
+  prospect(): { readonly address: string } | undefined;
   /**
    * Says that the head of a response came. A router that was suspect for its silence alone is trusted again; one whose
    * answer is no longer that of a router that knows this guest is asked for the proof at once.

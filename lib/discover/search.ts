@@ -11,14 +11,17 @@ import type { DiscoveryConfig } from "../config/config.ts";
 import type { SourceName } from "../config/options.ts";
 import type { Clock } from "../time/clock.ts";
 import { jitter } from "../time/backoff.ts";
+import { kindOf } from "../config_drive/address.ts";
 import { createCandidates } from "./candidates.ts";
-import type { Candidate } from "./candidates.ts";
+import type { Candidate } from "./candidate.ts";
 import { SourceError } from "./errors.ts";
 import type { Machine } from "../system/host.ts";
 import { createNetwork } from "./network.ts";
+import { isRemembered } from "./rank.ts";
 import { reportCandidates, reportSources } from "./report.ts";
 import type { Asked, SearchReport } from "./report.ts";
 import type { Router } from "./router.ts";
+import type { NamedBy } from "./source.ts";
 import { SOURCES } from "./sources.ts";
 import type { Validate } from "./validate.ts";
 
@@ -29,6 +32,14 @@ export interface SearchDeps {
   readonly clock: Clock;
 }
 
+/** Whose metadata is wanted. */
+export interface WantedIdentity {
+  /** The instance-id that proved the last router. */
+  readonly id: string;
+  /** Whether one of another identity may be taken, if this one is not found in the whole search. */
+  readonly mayChange: boolean;
+}
+
 /** How one search is done. */
 export interface SearchOptions {
   readonly timeoutMs: number;
@@ -37,7 +48,11 @@ export interface SearchOptions {
   /** Ends the search early. */
   readonly signal: AbortSignal;
   /** A router that was good until a moment ago: it is validated first of all. */
-  readonly known?: Router | undefined;
+  readonly known?: Pick<Router, "address" | "source" | "iface"> | undefined;
+  /** Whether that one is not in doubt: the question is whether there is a better one. */
+  readonly isRefresh?: boolean;
+  /** Any if not given. */
+  readonly identity?: WantedIdentity | undefined;
   /** Ask every source at once and hear them all out, for people who want to see what each has to say. */
   readonly isThorough?: boolean;
   /** Called when a source breaks, or has to do without something. */
@@ -52,52 +67,93 @@ export interface Search {
   readonly done: Promise<SearchReport>;
   /** What has come of it so far. */
   report(): SearchReport;
+  /** The address of the only candidate left, if it accepted a connection and takes long to answer. */
+  prospect(): string | undefined;
 }
 
 /** The sources that start at once: what the operator said, and what answers within milliseconds. */
 const EARLY: readonly SourceName[] = ["server", "dhcp"];
 /** How long those have for themselves. */
 const STAGGER_MS = 300;
-/** How long a better candidate that is being validated may hold up one that was. */
-const GRACE_MS = 100;
-/** The same where everyone is heard out. */
-const THOROUGH_GRACE_MS = 1_000;
+/** How long a candidate that proved itself may be held up by others, from its proof on: see `decideAt`. */
+const HOLD_MS = { thorough: 1_000, drive: 1_000, unnamed: STAGGER_MS, pending: 100 };
+/** How long from when somebody was first named, where nobody is known: others may be named, or prove themselves, too. */
+const COLD_MS = { unnamed: 75, pending: 175 };
+/** When an answer that has not come is called slow. */
+const PROSPECT_MS = 1_000;
 
 /** Starts a search. */
 export function startSearch(config: DiscoveryConfig, options: SearchOptions, deps: SearchDeps): Search {
   const { clock, machine, validate } = deps;
-  const { known, timeoutMs, retryMs, isThorough = false, onTrouble = () => {}, onSubstitute = () => {} } = options;
+  const { known, identity, timeoutMs, retryMs, isRefresh = false, isThorough = false } = options;
+  const { onTrouble = () => {}, onSubstitute = () => {} } = options;
   const startedAt = clock.now();
   const over = new AbortController();
   const { signal } = over;
   const asked = new Map<SourceName, Asked>();
   const tasks: Promise<void>[] = [];
   const network = createNetwork({ ...config, machine, signal, onSubstitute });
+  /** Whether the search has had all its time. */
+  let isComplete = false;
+  /** When somebody was first named. */
+  let namedAt: number | undefined;
+  /** When somebody first proved to be a router. */
+  let provenAt: number | undefined;
+  /** The default gateways; `undefined` until somebody needs to know. */
+  let gateways: ReadonlySet<string> | undefined;
   const candidates = createCandidates({
     config,
     network,
+    gateways: () => gateways ?? NO_GATEWAYS,
     validate,
     clock,
+    identity: identity?.id,
     signal,
     patienceMs: timeoutMs,
     retryMs,
-    onDecided: decide,
+    onChange: decide,
     onTask: (task) => tasks.push(task),
   });
 
-  /** Ends the race when there is a winner, or soon after if a better candidate is about to prove itself. */
+  /** Ends the race when there is a winner and nobody is worth waiting for. */
   function decide(): void {
+    namedAt ??= clock.now();
     const leader = candidates.best();
-    if (leader === undefined) return;
-    if (isThorough) tasks.push(endAfter(THOROUGH_GRACE_MS));
-    else if (candidates.isSecondary(leader)) tasks.push(endAfter(STAGGER_MS));
-    else if (candidates.hasBetterPending(leader)) tasks.push(endAfter(GRACE_MS));
+    if (signal.aborted || leader === undefined) return;
+    provenAt ??= clock.now();
+    const restMs = decideAt(leader, { namedAt, provenAt }) - clock.now();
+    if (restMs > 0) tasks.push(clock.sleep(restMs, signal).then(decide));
     else over.abort();
   }
 
-  async function endAfter(ms: number): Promise<void> {
-    await clock.sleep(ms, signal);
-    over.abort();
+  /** Until when a leader has to wait for somebody better. */
+  function decideAt(leader: Candidate, at: { readonly namedAt: number; readonly provenAt: number }): number {
+    if (isThorough) return at.provenAt + HOLD_MS.thorough;
+    // Without a router a drive serves; where both are, the order is the operator's.
+    if (kindOf(leader.address) === "drive" && hasSourceBefore(leader)) return at.provenAt + HOLD_MS.drive;
+    if (candidates.isSecondary(leader) || (isRefresh && isRemembered(leader))) return at.provenAt + HOLD_MS.unnamed;
+    const isPending = candidates.hasBetterPending(leader);
+    if (known !== undefined) return isPending ? at.provenAt + HOLD_MS.pending : at.provenAt;
+    // Of two routers at a start not the faster one is to win, but the same one every time.
+    const areMany = candidates.list().filter(({ state }) => state === "valid").length > 1;
+    if (areMany) learnGateways();
+    return at.namedAt + (isPending || (areMany && gateways === undefined) ? COLD_MS.pending : COLD_MS.unnamed);
+  }
+
+  function hasSourceBefore({ proposals: [proposal] }: Candidate): boolean {
+    return config.sources.indexOf(proposal!.source) > 0;
+  }
+
+  let isLearning = false;
+  function learnGateways(): void {
+    if (isLearning) return;
+    isLearning = true;
+    tasks.push(
+      network.gateways().catch(() => []).then((routes) => {
+        gateways = new Set(routes.map(({ gateway }) => gateway));
+        decide();
+      }),
+    );
   }
 
   /** Asks a source again and again; calls back when it has answered for the first time. */
@@ -119,7 +175,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
         known: known?.address,
         retryMs,
         signal,
-        propose: (address, iface) => candidates.propose(address, { source, iface }),
+        propose: (address, by) => candidates.propose(address, { source, ...toNamed(by) }),
         note: (trouble) => onTrouble(source, trouble),
       });
       return { state: "returned" };
@@ -145,7 +201,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
   }
 
   function report(): SearchReport {
-    const chosen = candidates.best();
+    const chosen = choose();
     const rows = reportCandidates(candidates.list(), chosen);
     const elapsedMs = clock.now() - startedAt;
     return {
@@ -156,9 +212,14 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     };
   }
 
-  function toRouter({ address, proposals }: Candidate, elapsedMs: number): Router {
+  /** The best one; one of another identity only when the right one was looked for all the time there was. */
+  function choose(): Candidate | undefined {
+    return candidates.best() ?? (identity?.mayChange && isComplete ? candidates.bestForeign() : undefined);
+  }
+
+  function toRouter({ address, proposals, identity }: Candidate, elapsedMs: number): Router {
     const { source, iface } = proposals[0]!;
-    return Object.freeze({ address, source, iface, since: clock.date(), elapsedMs });
+    return Object.freeze({ address, source, iface, identity: identity!, since: clock.date(), elapsedMs });
   }
 
   async function run(): Promise<SearchReport> {
@@ -169,7 +230,9 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
       candidates.propose(known.address, { source: known.source, iface: known.iface, isRemembered: true });
     }
     tasks.push(pollAll());
-    await endAfter(timeoutMs);
+    await clock.sleep(timeoutMs, signal);
+    isComplete = !signal.aborted;
+    over.abort();
     options.signal.removeEventListener("abort", end);
     // No task is added once the race is over, and none rejects.
     await Promise.all(tasks);
@@ -180,5 +243,11 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     return found;
   }
 
-  return { done: run(), report };
+  return { done: run(), report, prospect: () => candidates.prospect(PROSPECT_MS)?.address };
+}
+
+const NO_GATEWAYS: ReadonlySet<string> = new Set();
+
+function toNamed(by: string | NamedBy | undefined): NamedBy & { readonly iface: string | undefined } {
+  return typeof by === "string" ? { iface: by } : { iface: undefined, ...by };
 }

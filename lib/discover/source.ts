@@ -8,6 +8,13 @@ import type { SourceError } from "./errors.ts";
 import type { Machine } from "../system/host.ts";
 import type { Network } from "./network.ts";
 
+/** How a source came to name an address. */
+export interface NamedBy {
+  readonly iface?: string | undefined;
+  /** The sender of the message that names it, where there is one: a server that names others has fewer places. */
+  readonly from?: string | undefined;
+}
+
 /** What a source is given when it is asked. */
 export interface Ask {
   readonly machine: Machine;
@@ -20,8 +27,8 @@ export interface Ask {
   readonly retryMs: number;
   /** Ends the search. */
   readonly signal: AbortSignal;
-  /** Names a possible router. It is validated by whoever asks. */
-  propose(address: string, iface?: string): void;
+  /** Names a possible router. It is validated by whoever asks. An interface may be given alone. */
+  propose(address: string, by?: string | NamedBy): void;
   /** Says what the source has to do without. */
   note(trouble: SourceError): void;
 }

@@ -10,12 +10,12 @@ import { ValidationError } from "./errors.ts";
 import type { ValidationErrorKind } from "./errors.ts";
 
 /**
- * Checks that the address serves metadata.
+ * Checks that the address serves metadata; calls back when it accepted a connection.
  *
  * @returns the instance-id: whose metadata it serves
  * @throws {Error} With a `kind`, if it does not.
  */
-export type Validate = (address: string, signal: AbortSignal) => Promise<string>;
+export type Validate = (address: string, signal: AbortSignal, onConnected?: () => void) => Promise<string>;
 
 /** What a router is asked for, and proves itself with. */
 export const PROOF = "/latest/meta-data/instance-id";
@@ -31,10 +31,10 @@ const MAX_QUOTED = 40;
  * that a router which is still coming up answers 200 with nothing; portals and appliances answer 200 with a page, or `OK`.
  */
 export function createValidate(client: Pick<Client, "request">): Validate {
-  return async (address, signal) => {
+  return async (address, signal, onConnected = () => {}) => {
     const request = { method: "GET", target: PROOF, headers: [["Accept", "*/*"]] } as const;
     // A kept connection would only prove that the router lived when it was made.
-    const response = await client.request(address, request, { signal, fresh: true });
+    const response = await client.request(address, request, { signal, fresh: true, onSent: onConnected });
     if (response.status === 200) return parseInstanceId(await readText(response.body));
     response.body.cancel();
     throw new ValidationError(kindOfStatus(response.status), `${PROOF} has ${describeStatus(response)}`);

@@ -61,7 +61,7 @@ test("startSearch finds the router by live DHCP before any other source is asked
   assertEquals(report.router?.iface, "eth0");
   assertEquals(report.sources.map(({ source }) => source), ["dhcp"]);
   assertEquals(scene.lan.seen, { inform: 1, discover: 1, request: 1 });
-  assert(report.elapsedMs < 20, `${report.elapsedMs} ms`);
+  assert(report.elapsedMs < 80, `${report.elapsedMs} ms`);
 });
 
 const LONELY: readonly (readonly [source: string, guest: Partial<GuestOptions>, config?: Partial<DiscoveryConfig>])[] =
@@ -234,7 +234,14 @@ test("startSearch goes on with DHCPINFORM alone when port 68 cannot be had, and 
 test("startSearch validates a router that was good a moment ago before anything else", async () => {
   const scene = createScene();
   scene.lan.add({ address: "10.1.1.1", dhcp: false });
-  const known: Router = { address: "10.1.1.1", source: "gateway", iface: "eth0", since: 0, elapsedMs: 0 };
+  const known: Router = {
+    address: "10.1.1.1",
+    source: "gateway",
+    iface: "eth0",
+    identity: "i-2-50-VM",
+    since: 0,
+    elapsedMs: 0,
+  };
   const report = await search(scene, {}, { known });
   assertEquals([report.router?.source, report.router?.iface], ["gateway", "eth0"]);
   assert(report.router !== known, "it is a new router");
@@ -244,7 +251,14 @@ test("startSearch validates a router that was good a moment ago before anything 
 test("startSearch validates a known router again as soon as a source names it", async () => {
   const scene = createScene();
   const router = scene.lan.add({ address: "10.1.1.1", dhcp: false, web: "hangs" });
-  const known: Router = { address: "10.1.1.1", source: "dhcp", iface: "eth0", since: 0, elapsedMs: 0 };
+  const known: Router = {
+    address: "10.1.1.1",
+    source: "dhcp",
+    iface: "eth0",
+    identity: "i-2-50-VM",
+    since: 0,
+    elapsedMs: 0,
+  };
   scene.clock.schedule(350, () => Object.assign(router, { dhcp: true, web: { status: 200, body: "i-2-50-VM" } }));
   const report = await search(scene, {}, { known });
   assert(report.router !== undefined);
@@ -255,7 +269,14 @@ test("startSearch asks a router that was good a moment ago by its address too", 
   const scene = createScene();
   scene.lan.add({ address: "10.1.1.1", web: "refuses", serverId: "10.1.1.2" });
   scene.lan.add({ address: "10.1.1.2", dhcp: false });
-  const known: Router = { address: "10.1.1.1", source: "dhcp", iface: "eth0", since: 0, elapsedMs: 0 };
+  const known: Router = {
+    address: "10.1.1.1",
+    source: "dhcp",
+    iface: "eth0",
+    identity: "i-2-50-VM",
+    since: 0,
+    elapsedMs: 0,
+  };
   const report = await search(scene, {}, { known });
   assertEquals(report.router?.address, "10.1.1.2");
   assertEquals(scene.lan.seen.inform, 2);

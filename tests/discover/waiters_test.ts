@@ -3,7 +3,14 @@ import type { Router } from "../../lib/discover/router.ts";
 import { createWaiters } from "../../lib/discover/waiters.ts";
 import { test } from "../support/test.ts";
 
-const ROUTER: Router = { address: "10.1.1.1", source: "dhcp", iface: "eth0", since: 0, elapsedMs: 0 };
+const ROUTER: Router = {
+  address: "10.1.1.1",
+  source: "dhcp",
+  iface: "eth0",
+  identity: "i-2-50-VM",
+  since: 0,
+  elapsedMs: 0,
+};
 const explain = () => new Error("no router");
 
 /** A signal that knows how many listen to it. */

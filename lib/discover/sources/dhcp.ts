@@ -31,9 +31,9 @@ export const dhcp: Source = async (ask) => {
     retryMs,
     signal,
     isCurrent,
-    onReply({ server, offered: address, client }) {
+    onReply({ server, sender, offered: address, client }) {
       hasReply = true;
-      propose(server, client.name);
+      propose(server, { iface: client.name, from: sender });
       if (address === undefined || address === client.address || offered.has(address)) return;
       offered.add(address);
       note(new SourceError("other_address", otherAddress({ server, address, client })));

@@ -27,8 +27,16 @@ export interface Observed {
 export interface Upstream<R extends Router = Router> {
   /** The router in force, at once where it is known and trusted; else whoever the search under way finds. */
   router(signal: AbortSignal): R | Promise<R>;
-  /** Says that a router failed, or keeps a request waiting suspiciously long: it is to be looked for again. */
-  report(router: R, error: unknown): void;
+  /**
+   * Says that a router failed: it is to be looked for again. `isPending` says that the request still waits: whether the
+   * router is there is to be asked of it first.
+   */
+  report(router: R, error: unknown, options?: { readonly isPending?: boolean }): void;
+  /**
+   * The only candidate while none has proved itself, if it accepts connections and takes long to answer. It may be asked
+   * already; its answer is to be held back until `router()` gives the same address.
+   */
+  prospect?(): { readonly address: string } | undefined;
   /**
    * Says that the head of a response came. It proves that the router answers, which ends a suspicion that rests on its
    * silence, and may hint that it serves no metadata any more. Costs nothing while all is well.

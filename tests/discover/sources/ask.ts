@@ -30,7 +30,10 @@ export async function ask(
     known: undefined,
     retryMs: 1_000,
     signal: over.signal,
-    propose: (address, iface) => void said.push(iface === undefined ? address : `${address} ${iface}`),
+    propose(address, by) {
+      const iface = typeof by === "string" ? by : by?.iface;
+      said.push(iface === undefined ? address : `${address} ${iface}`);
+    },
     note: ({ message }) => void said.push(message),
   });
   asked.catch(() => {});

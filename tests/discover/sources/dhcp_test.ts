@@ -67,7 +67,7 @@ async function hear(feed: (options: ExchangeOptions) => unknown, options: Partia
     known: undefined,
     retryMs: 1_000,
     signal,
-    propose: (address, iface) => void said.push(`${address} ${iface}`),
+    propose: (address, by) => void said.push(`${address} ${typeof by === "string" ? by : by?.iface}`),
     note: ({ kind, message }) => void said.push(`${kind}: ${message}`),
     ...options,
     machine: {

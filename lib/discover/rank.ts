@@ -1,0 +1,57 @@
+/**
+ * Who is the better of two candidates. Pure, and a total order: of the same candidates the same one wins at every start.
+ *
+ * | what counts, in this order | the better one |
+ * |---|---|
+ * | the operator's word | the address of `--server` |
+ * | kind | a router, or a config drive that `--discovery` names before it |
+ * | interface | that of the better one, which under `--iname auto` is the default route's |
+ * | on-link | one in a network that the machine is attached to |
+ * | gateway | the default gateway |
+ * | source | the one that `--discovery` names first |
+ * | address | the lower one |
+ *
+ * @module
+ */
+
+import { kindOf } from "../config_drive/address.ts";
+import { parseIPv4 } from "../ipv4/ipv4.ts";
+import type { Candidate, Proposal } from "./candidate.ts";
+
+/** What candidates are compared by besides themselves. */
+export interface RankContext {
+  /** The place of a proposal's source among the sources; lower is better. */
+  readonly priority: (proposal: Proposal) => number;
+  /** The place of an interface; lower is better. */
+  readonly interfaceRank: (iface: string | undefined) => number;
+  readonly gateways: ReadonlySet<string>;
+}
+
+/** What is compared of a candidate. */
+export type Ranked = Pick<Candidate, "address" | "isOnLink" | "proposals">;
+
+/** Compares two candidates: negative if the first is better. */
+export function compareCandidates(a: Ranked, b: Ranked, context: RankContext): number {
+  const { priority, interfaceRank, gateways } = context;
+  const prefer = (is: (candidate: Ranked) => boolean) => Number(is(b)) - Number(is(a));
+  const lower = (rank: (candidate: Ranked) => number) => rank(a) - rank(b);
+  const bySource = () => lower(({ proposals }) => priority(proposals[0]!));
+  return prefer(isOperators) ||
+    (kindOf(a.address) === kindOf(b.address) ? 0 : bySource()) ||
+    lower(({ proposals }) => interfaceRank(proposals[0]!.iface)) ||
+    prefer(({ isOnLink }) => isOnLink) ||
+    prefer(({ address, proposals }) => gateways.has(address) || proposals.some(({ source }) => source === "gateway")) ||
+    // One that is only remembered is as good as before; the question is whether there is a better one.
+    prefer((candidate) => !isRemembered(candidate)) ||
+    bySource() ||
+    lower(({ address }) => parseIPv4(address) ?? 0);
+}
+
+/** Whether only an earlier search named it. */
+export function isRemembered({ proposals }: Pick<Candidate, "proposals">): boolean {
+  return proposals.every((proposal) => proposal.isRemembered === true);
+}
+
+function isOperators({ proposals }: Ranked): boolean {
+  return proposals.some(({ source }) => source === "server");
+}
