@@ -2,7 +2,7 @@
  * What is remembered of a router over a restart: one small JSON document.
  *
  * ```
- *   {"version":1,"address":"10.1.1.1","source":"dhcp","interface":"eth0","identity":"i-2-10-VM"}
+ *   {"version":1,"iname":"eth0","address":"10.1.1.1","source":"dhcp","interface":"eth0","identity":"i-2-10-VM"}
  * ```
  *
  * Pure. Whoever is remembered is only the first candidate: it has to prove itself like any other.
@@ -18,7 +18,10 @@ import type { Router } from "./router.ts";
 import { parseInstanceId } from "./validate.ts";
 
 /** A router of an earlier run. */
-export type Remembered = Pick<Router, "address" | "source" | "iface" | "identity">;
+export interface Remembered extends Pick<Router, "address" | "source" | "iface" | "identity"> {
+  /** Where it was searched for: `--iname`. */
+  readonly iname: string;
+}
 
 /** Where a router is remembered. Neither may reject or throw: without a memory the program does without. */
 export interface RouterMemory {
@@ -30,8 +33,8 @@ export interface RouterMemory {
 const VERSION = 1;
 
 /** Formats what is to be remembered. */
-export function formatRemembered({ address, source, iface, identity }: Remembered): string {
-  return JSON.stringify({ version: VERSION, address, source, interface: iface ?? null, identity }) + "\n";
+export function formatRemembered({ iname, address, source, iface, identity }: Remembered): string {
+  return JSON.stringify({ version: VERSION, iname, address, source, interface: iface ?? null, identity }) + "\n";
 }
 
 /**
@@ -40,13 +43,13 @@ export function formatRemembered({ address, source, iface, identity }: Remembere
  * @throws {TypeError} If it is not what this program writes.
  */
 export function parseRemembered(text: string): Remembered {
-  const { version, address, source, interface: iface, identity } = parseObject(text);
+  const { version, iname, address, source, interface: iface, identity } = parseObject(text);
   if (version !== VERSION) throw new TypeError("it has another version");
   if (typeof address !== "string" || !isPossible(address)) throw new TypeError("it names no address of a router");
   if (!isSource(source)) throw new TypeError("it names no source");
-  if (iface !== null && !isInterface(iface)) throw new TypeError("it names no interface");
+  if (!isInterface(iname) || (iface !== null && !isInterface(iface))) throw new TypeError("it names no interface");
   if (typeof identity !== "string" || !isIdentity(identity)) throw new TypeError("it holds no instance-id");
-  return Object.freeze({ address, source, iface: iface ?? undefined, identity });
+  return Object.freeze({ iname, address, source, iface: iface ?? undefined, identity });
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {
@@ -68,9 +71,9 @@ function isSource(source: unknown): source is SourceName {
   return SOURCE_NAMES.some((name) => name === source);
 }
 
-/** The kernel's rule for names of interfaces (dev_valid_name). */
+/** The kernel's rule for names of interfaces, alternative ones included (dev_valid_name). */
 function isInterface(name: unknown): name is string {
-  return typeof name === "string" && /^[^\s/]{1,15}$/.test(name);
+  return typeof name === "string" && /^[^\s/]{1,127}$/.test(name);
 }
 
 function isIdentity(identity: string): boolean {

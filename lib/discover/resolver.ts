@@ -78,6 +78,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   let current: Search | undefined;
   let upkeep: Promise<void> | undefined;
 
+  /** What was written to the memory last. */
+  let written = remembered && formatRemembered(remembered);
   let router: Router | undefined;
   let isTrusted = false;
   let wantsSearch = true;
@@ -157,8 +159,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       wasTrusted: isTrusted,
       outageMs: clock.now() - lostAt,
     });
-    const isSame = router !== undefined && formatRemembered(router) === formatRemembered(found);
-    if (!isSame) memory?.write(formatRemembered(found));
+    remember(found);
     identity.adopt(found.identity);
     router = found;
     failures = 0;
@@ -168,6 +169,12 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     proofDueAt = Infinity;
     planConfirmation();
     trust(found);
+  }
+
+  function remember(found: Router): void {
+    const text = formatRemembered({ iname: config.iname, ...found });
+    if (text !== written) memory?.write(text);
+    written = text;
   }
 
   /** Gives the router to everyone who waits for one. */
@@ -375,15 +382,20 @@ function suspicionOf(router: Router, error: unknown): { cause: Cause; error: unk
 /** Reads what is remembered of an earlier run, if that can be the router's. */
 function recall(
   memory: RouterMemory | undefined,
-  { sources }: DiscoveryConfig,
+  { sources, iname }: DiscoveryConfig,
   { onIgnored }: { readonly onIgnored: (reason: string) => void },
 ): Remembered | undefined {
   const text = memory?.read();
   if (text === undefined) return undefined;
   try {
     const remembered = parseRemembered(text);
-    if (sources.includes(remembered.source)) return remembered;
-    onIgnored(`--discovery does not name ${remembered.source} any more`);
+    const why = remembered.iname !== iname
+      ? `--iname was ${remembered.iname}`
+      : sources.includes(remembered.source)
+      ? undefined
+      : `--discovery does not name ${remembered.source} any more`;
+    if (why === undefined) return remembered;
+    onIgnored(why);
   } catch (error) {
     onIgnored((error as Error).message);
   }

@@ -8,7 +8,7 @@ import { startScriptedRouter } from "../support/servers/scripted_router.ts";
 
 const VM_ID = "/latest/meta-data/vm-id";
 
-/** The metadata of the usual guest as a certain router tells it. */
+/** The metadata of the usual guest as a certain router tells it: the same guest, whoever tells it. */
 function toldBy(router: string): Metadata {
   return { ...sampleMetadata(GUEST.address), "vm-id": `told-by-${router}` };
 }
