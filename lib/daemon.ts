@@ -7,6 +7,7 @@
  */
 
 import { ensureAddress } from "./address/ensure_address.ts";
+import { keepAddress } from "./address/keep_address.ts";
 import { createAdminHandler } from "./admin/admin.ts";
 import type { Config } from "./config/config.ts";
 import { CONFIG_DRIVE } from "./config_drive/address.ts";
@@ -21,7 +22,7 @@ import { BUILD } from "./system/build_info.ts";
 import { openMachine } from "./system/host.ts";
 import { createMemoryRelease } from "./system/memory.ts";
 import { openNotifier, startWatchdog } from "./system/notify.ts";
-import { runIp } from "./system/run_ip.ts";
+import { monitorIp, runIp } from "./system/run_ip.ts";
 import { openRuntimeFolder, RUNTIME_FILES } from "./system/runtime_folder.ts";
 import { openStateFile } from "./system/state_file.ts";
 import { ignoreStraySignals, untilStopped } from "./system/signals.ts";
@@ -29,6 +30,7 @@ import { SYSTEM_CLOCK } from "./time/clock.ts";
 import type { Registry } from "./telemetry/metrics.ts";
 import { createRegistry } from "./telemetry/metrics.ts";
 import { openLog } from "./system/open_log.ts";
+import { SYSTEM_CLOCK } from "./time/clock.ts";
 
 /** How long requests in flight may take to finish when the program is told to stop. */
 const STOP_GRACE_MS = 5_000;
@@ -80,6 +82,14 @@ export async function runDaemon(config: Config): Promise<number> {
   if (await ensureAddress(hostname, { interfaces: Deno.networkInterfaces, runIp }) === "added") {
     log.info("added the listen address", { address: hostname, interface: "lo" });
   }
+  const keeper = keepAddress(hostname, {
+    interfaces: Deno.networkInterfaces,
+    runIp,
+    monitorIp,
+    clock: SYSTEM_CLOCK,
+    log,
+  });
+  parts.defer(() => keeper.close());
   const releaseMemory = createMemoryRelease();
   const proxy = await serveProxy(config.proxy, {
     upstream: resolver,
@@ -120,7 +130,7 @@ export async function runDaemon(config: Config): Promise<number> {
   if (config.admin.listen !== undefined) {
     const handler = createAdminHandler({
       metrics: () => metrics.render(),
-      ready: () => resolver.status().state === "ready",
+      ready: () => resolver.status().state === "ready" && keeper.isPresent(),
       status: describe,
     });
     const admin = Deno.serve({ ...config.admin.listen, handler, onListen() {} });
@@ -138,10 +148,12 @@ export async function runDaemon(config: Config): Promise<number> {
   notifier.notify("READY=1", `STATUS=${summarize(resolver.status())}`);
   resolver.onChange((status) => notifier.notify(`STATUS=${summarize(status)}`));
 
-  const signal = await stopped;
-  log.info("stopping", { signal });
+  const end = await Promise.race([stopped, keeper.lost]);
+  if (end instanceof Error) log.error("stopping without the listen address", { error: end });
+  else log.info("stopping", { signal: end });
   notifier.notify("STOPPING=1", "STATUS=Finishing the requests in flight");
-  return 0;
+  // The unit adds the address before it starts the program again.
+  return end instanceof Error ? 1 : 0;
 }
 
 /** Says in a sentence what an operator wants to read behind "Status:" in `systemctl status`. */

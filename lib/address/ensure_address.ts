@@ -39,7 +39,7 @@ export async function ensureAddress(
   system: { readonly interfaces: () => readonly InterfaceAddress[]; readonly runIp: RunIp },
 ): Promise<"present" | "added"> {
   if (!isLinkLocal(address)) return "present";
-  const holder = () => system.interfaces().find((entry) => entry.address === address)?.name;
+  const holder = () => holderOf(address, system.interfaces());
 
   const found = holder();
   if (found === "lo") return "present";
@@ -59,6 +59,11 @@ export async function ensureAddress(
     throw explain(address, error);
   }
   return "added";
+}
+
+/** The device that has the address, whatever label the address has there. */
+export function holderOf(address: string, interfaces: readonly InterfaceAddress[]): string | undefined {
+  return interfaces.find((entry) => entry.address === address)?.name.split(":")[0];
 }
 
 function explain(address: string, cause: unknown): unknown {

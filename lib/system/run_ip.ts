@@ -30,13 +30,19 @@ export class CommandError extends Error {
 /** Runs `ip` with the arguments and gives what it printed. */
 export type RunIp = (args: readonly string[], options?: { readonly signal?: AbortSignal }) => Promise<string>;
 
+/** Runs `ip` until the signal aborts, and calls back whenever it has printed something. */
+export type MonitorIp = (
+  args: readonly string[],
+  options: { readonly signal: AbortSignal; readonly onChange: () => void },
+) => Promise<void>;
+
 /**
  * Runs `ip` from the first of its usual places that has one, with an empty environment.
  *
  * @throws {CommandError} If no `ip` is installed, or it exits with a failure.
  */
 export const runIp: RunIp = async (args, { signal } = {}) => {
-  const output = await start(args, signal);
+  const output = await atFirstPlace(args, (path) => command(path, { args, signal }).output());
   if (output.success) return new TextDecoder().decode(output.stdout);
   const argv = ["ip", ...args];
   const stderr = new TextDecoder().decode(output.stderr).trim();
@@ -48,15 +54,39 @@ export const runIp: RunIp = async (args, { signal } = {}) => {
   });
 };
 
-async function start(args: readonly string[], signal: AbortSignal | undefined): Promise<Deno.CommandOutput> {
+/**
+ * Runs `ip`, as in `ip monitor`, for as long as it is wanted. It ends with the signal, or by itself.
+ *
+ * @throws {CommandError} If no `ip` is installed.
+ */
+export const monitorIp: MonitorIp = async (args, { signal, onChange }) => {
+  const child = await atFirstPlace(args, (path) => command(path, { args, signal, stderr: "null" }).spawn());
+  for await (const _ of child.stdout) onChange();
+  await child.status;
+};
+
+function command(
+  path: string,
+  { args, signal, stderr = "piped" }: {
+    readonly args: readonly string[];
+    readonly signal: AbortSignal | undefined;
+    readonly stderr?: "piped" | "null";
+  },
+): Deno.Command {
+  return new Deno.Command(path, {
+    args: [...args],
+    clearEnv: true,
+    stdin: "null",
+    stdout: "piped",
+    stderr,
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+async function atFirstPlace<T>(args: readonly string[], run: (path: string) => T | Promise<T>): Promise<T> {
   for (const path of IP_COMMANDS) {
     try {
-      return await new Deno.Command(path, {
-        args: [...args],
-        clearEnv: true,
-        stdin: "null",
-        ...(signal === undefined ? {} : { signal }),
-      }).output();
+      return await run(path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }

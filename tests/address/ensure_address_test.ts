@@ -35,6 +35,7 @@ test("ensureAddress adds a link-local address that is nowhere", async () => {
 test("ensureAddress leaves alone what is there, and what is not link-local", async () => {
   const system = machine([{ name: "lo", address: ADDRESS }]);
   assertEquals(await ensureAddress(ADDRESS, system), "present");
+  assertEquals(await ensureAddress(ADDRESS, machine([{ name: "lo:0", address: ADDRESS }])), "present");
   assertEquals(await ensureAddress("127.0.0.1", system), "present");
   assertEquals(await ensureAddress("::1", system), "present");
   assertEquals(system.commands, []);

@@ -1,0 +1,83 @@
+/**
+ * Keeps the listen address where it was ensured once: whatever manages the network may take it away at any time, and then
+ * nobody can connect although the program lives.
+ *
+ * Knows when to look again; leaves looking and adding to `ensure_address.ts`, and what is to become of a program without
+ * its address to the caller.
+ *
+ * @module
+ */
+
+import type { MonitorIp, RunIp } from "../system/run_ip.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Clock } from "../time/clock.ts";
+import { ensureAddress, holderOf } from "./ensure_address.ts";
+import type { InterfaceAddress } from "./ensure_address.ts";
+import { isLinkLocal } from "../ipv4/ipv4.ts";
+
+/** What the keeper works with. */
+export interface KeeperSystem {
+  readonly interfaces: () => readonly InterfaceAddress[];
+  readonly runIp: RunIp;
+  readonly monitorIp: MonitorIp;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Whoever looks after the address. */
+export interface AddressKeeper {
+  /** Whether the address is there now. */
+  isPresent(): boolean;
+  /** Resolves with the reason when the address is gone and cannot be added again. */
+  readonly lost: Promise<Error>;
+  close(): Promise<void>;
+}
+
+/** How soon after a change to look: changes come in bursts. */
+const SETTLE_MS = 100;
+/** How long to wait before changes are listened to again, and how often to look where they cannot be. */
+const RESTART_MS = 5_000;
+
+/** Looks after a link-local address on `lo`; any other is taken to exist. */
+export function keepAddress(address: string, system: KeeperSystem): AddressKeeper {
+  const { interfaces, runIp, monitorIp, clock, log } = system;
+  const stop = new AbortController();
+  const { promise: lost, resolve: lose } = Promise.withResolvers<Error>();
+  const isPresent = () => !isLinkLocal(address) || holderOf(address, interfaces()) === "lo";
+  /** The look that is to come, if there is one. */
+  let looking: Promise<void> | undefined;
+
+  async function look(): Promise<void> {
+    await clock.sleep(SETTLE_MS, stop.signal);
+    looking = undefined;
+    if (stop.signal.aborted || isPresent()) return;
+    log.warn("the listen address is gone", { address });
+    try {
+      await ensureAddress(address, { interfaces, runIp });
+      log.warn("added the listen address again", { address, interface: "lo" });
+    } catch (error) {
+      lose(error as Error);
+    }
+  }
+
+  async function listen(): Promise<void> {
+    while (!stop.signal.aborted) {
+      await monitorIp(["monitor", "address"], { signal: stop.signal, onChange: () => looking ??= look() })
+        .catch((error) => log.debug("cannot listen to changes of addresses", { error }));
+      // Whatever changed while nobody listened.
+      looking ??= look();
+      await clock.sleep(RESTART_MS, stop.signal);
+    }
+    await looking;
+  }
+
+  const done = isLinkLocal(address) ? listen() : Promise.resolve();
+  return {
+    isPresent,
+    lost,
+    async close() {
+      stop.abort();
+      await done;
+    },
+  };
+}
