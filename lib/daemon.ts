@@ -30,7 +30,6 @@ import { SYSTEM_CLOCK } from "./time/clock.ts";
 import type { Registry } from "./telemetry/metrics.ts";
 import { createRegistry } from "./telemetry/metrics.ts";
 import { openLog } from "./system/open_log.ts";
-import { SYSTEM_CLOCK } from "./time/clock.ts";
 
 /** How long requests in flight may take to finish when the program is told to stop. */
 const STOP_GRACE_MS = 5_000;

@@ -104,3 +104,65 @@ networkTest("pre-start.sh without the right to change the network fails with a s
   assertStringIncludes(stderr, "mdproxy4cs: cannot add 169.254.169.254 to lo: ");
   assert(/not permitted/.test(stderr), stderr);
 });
+
+networkTest(
+  "pre-start.sh copies the leases that only root may read, for the program's group",
+  { root: true },
+  async () => {
+    await using network = await createNetwork();
+    const host = await network.createHost("vm");
+    const files = [
+      "NetworkManager/dhclient-5f6a-eth0.lease",
+      "NetworkManager/internal-5f6a-eth0.lease",
+      "dhcpcd/eth0.lease",
+      "wicked/lease-eth0-dhcp-ipv4.xml",
+    ];
+    for (const file of files) await host.write(`/var/lib/${file}`, file);
+    await host.write("/var/lib/NetworkManager/secret_key", "not to be copied");
+    await host.must([
+      "sh",
+      "-ec",
+      `
+    chmod 640 /var/lib/dhcpcd/eth0.lease; touch -d @1700000000 /var/lib/dhcpcd/eth0.lease
+    chmod 700 /var/lib/NetworkManager; ln -s /etc/shadow /var/lib/dhcpcd/eth1.lease
+    install -d -o 4321 -g 4322 -m 700 /run/mdproxy4cs`,
+    ]);
+    for (let time = 0; time < 2; time++) await host.must([PRE_START]);
+    const { stdout } = await host.run([
+      "sh",
+      "-c",
+      "cd /run/mdproxy4cs-root && find . -printf '%P %u %G %m\n' | LC_ALL=C sort",
+    ]);
+    assertEquals(
+      stdout.trim().split("\n").toSorted(),
+      [
+        "leases root 4322 750",
+        "leases/dhclient root 4322 750",
+        "leases/dhclient/dhclient-5f6a-eth0.lease root 4322 640",
+        "leases/dhcpcd root 4322 750",
+        "leases/dhcpcd/eth0.lease root 4322 640",
+        "leases/network_manager root 4322 750",
+        "leases/network_manager/internal-5f6a-eth0.lease root 4322 640",
+        "leases/wicked root 4322 750",
+        "leases/wicked/lease-eth0-dhcp-ipv4.xml root 4322 640",
+        "root 4322 750",
+      ].toSorted(),
+    );
+    assertEquals(
+      await host.must(["stat", "-c", "%Y", "/run/mdproxy4cs-root/leases/dhcpcd/eth0.lease"]),
+      "1700000000\n",
+    );
+    assertEquals(
+      await host.must(["cat", "/run/mdproxy4cs-root/leases/network_manager/internal-5f6a-eth0.lease"]),
+      files[1],
+    );
+  },
+);
+
+networkTest("pre-start.sh copies no lease where no unit has made the program's folder", { root: true }, async () => {
+  await using network = await createNetwork();
+  const host = await network.createHost("vm");
+  await host.write("/var/lib/dhcpcd/eth0.lease", "a lease");
+  await host.must([PRE_START]);
+  assertEquals((await host.run(["ls", "/run/mdproxy4cs-root/leases"])).code, 2);
+});

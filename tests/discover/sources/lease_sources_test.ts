@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { LEASE_SOURCES } from "../../../lib/discover/lease_sources.ts";
 import { SOURCES } from "../../../lib/discover/sources.ts";
 import { READABLE } from "../../../lib/system/permissions.ts";
-import { RUNTIME_FOLDER } from "../../../lib/system/runtime_folder.ts";
+import { ROOT_FOLDER, RUNTIME_FILES } from "../../../lib/system/runtime_folder.ts";
 import { readHex } from "../../dhcp/read_hex.ts";
 import { test } from "../../support/test.ts";
 import { ask, dhclientLease, TWO_NICS } from "./ask.ts";
@@ -126,7 +126,7 @@ test("dhclient reads what lies elsewhere although one folder may not be read", a
 });
 
 test("every folder that a source reads is one that the program may read", () => {
-  const mayRead = (folder: string) => [...READABLE, RUNTIME_FOLDER].some((root) => `${folder}/`.startsWith(`${root}/`));
+  const mayRead = (folder: string) => [...READABLE, ROOT_FOLDER].some((root) => `${folder}/`.startsWith(`${root}/`));
   for (const folder of LEASE_SOURCES.flatMap(({ folders }) => folders)) {
     assertEquals([folder, mayRead(folder)], [folder, true]);
   }
