@@ -104,9 +104,9 @@ const COPIES = [
 ] as const;
 for (const [source, name, content, original] of COPIES) {
   test(`${source} reads what root left in the runtime folder, and is silent on what is root's alone`, async () => {
-    const copies = { [`/run/mdproxy4cs-root/leases/${source}`]: "", [original]: DENIED };
+    const copies = { [`${RUNTIME_FILES.leases}/${source}`]: "", [original]: DENIED };
     assertEquals(await ask(source, { files: copies }), []);
-    const files = { ...copies, [`/run/mdproxy4cs-root/leases/${source}/${name}`]: content };
+    const files = { ...copies, [`${RUNTIME_FILES.leases}/${source}/${name}`]: content };
     assertEquals(await ask(source, { files }), ["10.1.1.1 eth0"]);
   });
 
