@@ -100,7 +100,7 @@ export function parseList(text: string): string[] {
  * @throws {TypeError} If it is not an address with a port, or the address leaves the machine.
  */
 export function parseListenAddress(text: string): ListenAddress {
-  const [, bracketed, bare, portText] = /^(?:\[([^\]]+)\]|([^:\[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const [, bracketed, bare, portText] = /^(?:\[([^\]]+)\]|([^:\[\]]*)):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(portText);
   if (portText === undefined || port > 65_535) {
     throw new TypeError("must be an address and a port, such as 169.254.169.254:39724");

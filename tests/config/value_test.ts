@@ -81,14 +81,24 @@ test("parseListenAddress accepts link-local and loopback", () => {
 
 test("parseListenAddress refuses addresses that leave the VM, and says why", () => {
   for (
-    const text of ["0.0.0.0:39724", "10.1.1.7:39724", "[::]:39724", "169.255.0.1:1", "example.com:80", "169.254.1:80"]
+    const text of [
+      "0.0.0.0:39724",
+      "10.1.1.7:39724",
+      "[::]:39724",
+      "169.255.0.1:1",
+      "example.com:80",
+      "169.254.1:80",
+      ":39724",
+    ]
   ) {
     assertThrows(() => parseListenAddress(text), TypeError, "must not leave the VM", text);
   }
 });
 
 test("parseListenAddress refuses what has no usable port", () => {
-  for (const text of ["", "169.254.169.254", "127.0.0.1:", "127.0.0.1:70000", ":39724", "a:b:1", "127.0.0.1:x"]) {
+  for (
+    const text of ["", "169.254.169.254", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:http", "a:b:1", "127.0.0.1:x"]
+  ) {
     assertThrows(() => parseListenAddress(text), TypeError, "an address and a port", text);
   }
   assertThrows(() => parseListenAddress("169.254.169.254:80"), TypeError, "must not use port 80");

@@ -1,2 +1,6 @@
 #!/bin/bash
-ip addr show dev lo | grep -q 169.254.169.254 || ip addr add 169.254.169.254/32 dev lo
+
+# add ip 169.254.169.254 to loopback interface
+ip addr show dev lo | grep -q 'inet 169.254.169.254/32' || {
+  ip addr add 169.254.169.254/32 dev lo
+}

@@ -1,0 +1,170 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { READ_EARLY, READ_LATE } from "../../lib/system/runtime_environment.ts";
+import { binary } from "../support/binary.ts";
+import type { Host } from "../support/net/network.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { runCommand } from "../support/net/process.ts";
+import { createScene, SERVERS } from "../support/scene.ts";
+import { test } from "../support/test.ts";
+
+/** Lays empty folders, of this host only, over the machine's own. */
+async function ownFolders(guest: Host, ...paths: string[]): Promise<void> {
+  for (const path of paths) await guest.must(["mount", "-t", "tmpfs", "tmpfs", path]);
+}
+
+const NOTHING = { guest: "unplugged", router: "none", args: "none" } as const;
+
+test("mdproxy4cs shows control characters of a refused configuration as text", async () => {
+  const { code, stderr } = await runCommand([binary(), "--iname", "\x1b[2J\nforged\u202e"]);
+  assertEquals(code, 78);
+  assertEquals(
+    stderr,
+    'mdproxy4cs: error: --iname: "\\u001b[2J\\u000aforged\\u202e" must be an interface name such as eth0, or "auto"\n',
+  );
+});
+
+for (const value of ["no", "0", "off", "false", "yes", "optional"]) {
+  networkTest(`--require-token=${value} is read as MDPROXY4CS_REQUIRE_TOKEN=${value} is`, SERVERS, async () => {
+    const asFlag = { args: [`--require-token=${value}`] };
+    const asVariable = { args: [], env: { MDPROXY4CS_REQUIRE_TOKEN: value } };
+    for (const options of [asFlag, asVariable]) {
+      await using scene = await createScene(options);
+      assertEquals((await scene.get("/latest/meta-data/vm-id")).status, value === "yes" ? 401 : 200);
+    }
+  });
+}
+
+/** What a configuration can be that no restart mends, and what is said of it. */
+const REFUSED: readonly (readonly [what: string, args: readonly string[], says: RegExp])[] = [
+  [
+    "a FIFO as env file",
+    ["--env-file", "/etc/default/fifo"],
+    /cannot read "\/etc\/default\/fifo": it is not a regular file/,
+  ],
+  ["a folder as env file", ["--env-file", "/etc/default"], /cannot read "\/etc\/default": it is not a regular file/],
+  ["a device as env file", ["--env-file", "/etc/default/zero"], /it is not a regular file/],
+  ["an env file of 2 MB", ["--env-file", "/etc/default/large"], /it is larger than 1 MiB/],
+  ["an env file in /tmp", ["--env-file", "/tmp/file"], /the program may only read in \/etc\/default/],
+  [
+    "a value of an env file",
+    ["--env-file", "/etc/default/wrong"],
+    /MDPROXY4CS_CACHE_TTL in \/etc\/default\/wrong: "soon" must be/,
+  ],
+];
+
+networkTest(
+  "mdproxy4cs refuses what it cannot read or use as configuration with 78, and does not hang",
+  {},
+  async () => {
+    await using scene = await createScene(NOTHING);
+    const { guest } = scene;
+    await ownFolders(guest, "/etc/default");
+    await guest.must([
+      ...["sh", "-ec"],
+      "cd /etc/default; mkfifo fifo; mknod zero c 1 5 || ln -s /dev/zero zero; truncate -s 2M large; echo MDPROXY4CS_CACHE_TTL=soon > wrong",
+    ]);
+    for (const [what, args, says] of REFUSED) {
+      const { code, stdout, stderr } = await guest.run([binary(), ...args]);
+      assertEquals([what, code, stdout], [what, 78, ""]);
+      assertMatch(stderr, says);
+      assert(!/deno compile|--allow-/.test(stderr), stderr);
+    }
+  },
+);
+
+/** Where a log cannot be, and the reason that is given. */
+const NO_LOG: readonly (readonly [path: string, reason: RegExp])[] = [
+  ["/var/log/fifo", /it is not a regular file/],
+  ["/var/log", /it is not a regular file/],
+  ["/var/log/null", /it is not a regular file/],
+  ["/var/log/none/x.log", /No such file/],
+  ["/etc/x.log", /the program may not write there/],
+  ["/tmp/x.log", /the program may not write there/],
+  ["x.log", /the program may not write there/],
+];
+
+networkTest(
+  "mdproxy4cs logs to standard output where it cannot log to a file, and says where it could",
+  {},
+  async () => {
+    await using scene = await createScene(NOTHING);
+    const { guest } = scene;
+    await ownFolders(guest, "/var/log");
+    await guest.must(["sh", "-ec", "cd /var/log; mkfifo fifo; mknod null c 1 3 || ln -s /dev/null null"]);
+    for (const [path, reason] of NO_LOG) {
+      await using program = await scene.startProgram(["--log-file", path]);
+      const [line = ""] = program.lines.filter((line) => line.includes("logging to standard output instead"));
+      assertMatch(line, reason);
+      assertStringIncludes(
+        line,
+        "a log may be in /var/log, /var/vcap/sys/log, /var/vcap/data/sys/log, under the unit in",
+      );
+      assert(!/deno compile|--allow-/.test(line), line);
+    }
+  },
+);
+
+networkTest("mdproxy4cs as root writes to no file that a link in /tmp points to", {}, async () => {
+  await using scene = await createScene(NOTHING);
+  const { guest, network } = scene;
+  const target = `${network.folder}/target`;
+  await Deno.writeTextFile(target, "untouched\n");
+  await guest.must(["ln", "-s", target, `${network.folder}/link.log`]);
+  await scene.startProgram(["--log-file", `${network.folder}/link.log`]);
+  assertEquals(await Deno.readTextFile(target), "untouched\n");
+});
+
+networkTest("mdproxy4cs logs to files in and below /var/log, as version 1 did", {}, async () => {
+  await using scene = await createScene(NOTHING);
+  const { guest } = scene;
+  await ownFolders(guest, "/var/log");
+  await guest.must(["mkdir", "/var/log/mdproxy4cs"]);
+  for (const path of ["/var/log/mdproxy4cs.log", "/var/log/mdproxy4cs/mdproxy4cs.log"]) {
+    await using program = guest.start([binary(), "--log-level=trace", "--log-file", path]);
+    const log = guest.start(["tail", "-n", "+1", "-F", path]);
+    await log.waitForLine(/ listening /);
+    await program.stop();
+    assertEquals(program.lines, []);
+  }
+});
+
+networkTest("mdproxy4cs outlives the signals that mean nothing to it", SERVERS, async () => {
+  await using scene = await createScene();
+  for (
+    const signal of ["SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGPIPE"] as const
+  ) {
+    scene.program.kill(signal);
+    assertEquals([signal, (await scene.get("/latest/meta-data/vm-id")).status], [signal, 200]);
+  }
+  assertEquals((await scene.program.stop()).code, 0);
+});
+
+networkTest("mdproxy4cs takes a duration as long as ten years for what it is", SERVERS, async () => {
+  const long = ["connect", "response", "idle", "request", "transfer", "discovery"].map((name) =>
+    `--${name}-timeout=87600h`
+  );
+  await using scene = await createScene({ args: [...long, "--confirm-interval=87600h", "--cache-ttl=87600h"] });
+  assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
+  assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
+});
+
+networkTest("mdproxy4cs takes from its environment what would move or change its servers", SERVERS, async () => {
+  for (const address of ["tcp:127.0.0.1:45671", "duplicate,tcp:127.0.0.1:45671"]) {
+    const late = Object.fromEntries(READ_LATE.map((name) => [name, "1"]));
+    await using scene = await createScene({ env: { ...late, DENO_SERVE_ADDRESS: address } });
+    assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
+    const sockets = await scene.guest.must(["ss", "-Htln"]);
+    assert(!sockets.includes(":45671"), sockets);
+  }
+});
+
+networkTest("mdproxy4cs does not serve where its runtime was told otherwise behind its back", {}, async () => {
+  await using scene = await createScene(NOTHING);
+  for (const name of Object.keys(READ_EARLY)) {
+    const { code, stderr } = await scene.guest.run([binary()], { env: { [name]: "1" } });
+    // What a runtime obeys may end it before the program can refuse it.
+    assert(code !== 0, name);
+    if (code === 78) assertStringIncludes(stderr, `mdproxy4cs: error: the environment sets ${name}, which `);
+  }
+  assertEquals((await scene.guest.run([binary()], { env: { RUST_LOG: "trace" } })).code, 78);
+});
