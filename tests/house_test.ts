@@ -7,6 +7,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { filePath } from "../tools/file_path.ts";
+import { SOURCE_NAMES } from "../lib/config/options.ts";
+import { READABLE } from "../lib/system/permissions.ts";
 import { test } from "./support/test.ts";
 
 const TOP = filePath("..", import.meta.url);
@@ -93,6 +95,28 @@ test("lib: only the edges touch the runtime; types of it may pass", () => {
   });
   assertEquals(touched, []);
 });
+
+test("lib/discover/sources: every folder that a source reads may be read", () => {
+  const folders = sources.filter(({ path }) => path.startsWith("lib/discover/sources/")).flatMap(({ path, code }) =>
+    [...code.matchAll(/["`](\/(?:etc|run|var)\/[^"`$]*)/g)].map(([, folder]) => `${path}: ${folder}`)
+  );
+  const forgotten = folders.filter((line) => !READABLE.some((readable) => line.split(": ")[1]!.startsWith(readable)));
+  assertEquals(forgotten, [], "name these folders in lib/system/permissions.ts");
+});
+
+test("README.md: every source is named where it says how the router is found", async () => {
+  const readme = await Deno.readTextFile(`${TOP}/README.md`);
+  const [, section = ""] = /^## How the router is found$(.*?)^## /ms.exec(readme) ?? [];
+  const words = section.toLowerCase().replace(/[^a-z]/g, "");
+  assertEquals(SOURCE_NAMES.filter((name) => !words.includes((WORDS[name] ?? name).replace(/[^a-z]/g, ""))), []);
+});
+
+/** What the README calls a source whose name is no word of its own. */
+const WORDS: Readonly<Record<string, string>> = {
+  server: "--server",
+  dns: "data-server",
+  config_drive: "config drive",
+};
 
 async function readSources(): Promise<Source[]> {
   const found: Source[] = [];

@@ -10,6 +10,7 @@ import type { Connect } from "../../../lib/http1/client.ts";
 import { serveProxy } from "../../../lib/proxy/server/serve_proxy.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { createRegistry } from "../../../lib/telemetry/metrics.ts";
+import { proxyConfig } from "./config.ts";
 import { createExchange } from "../net/http.ts";
 import type { Exchange, RawResponse } from "../net/http.ts";
 import { startScriptedServer } from "../servers/scripted_server.ts";
@@ -55,29 +56,9 @@ export interface ProxyOptions {
 /** The address of the router that is known from the start. */
 export const ROUTER = "10.1.1.1";
 
-const CONFIG: ProxyConfig = {
-  listen: { hostname: "127.0.0.1", port: 0 },
-  connectTimeoutMs: 5_000,
-  responseTimeoutMs: 5_000,
-  idleTimeoutMs: 30_000,
-  requestTimeoutMs: 10_000,
-  transferTimeoutMs: 60_000,
-  maxRequests: 64,
-  maxUrlBytes: 1_000,
-  maxHeaderBytes: 8_192,
-  cacheTtlMs: 0,
-  cacheBytes: 100_000,
-  staleIfErrorMs: 0,
-  allowHosts: [],
-  allowClients: [],
-  requireToken: "no",
-  maxConnections: 512,
-  passwordService: false,
-};
-
 /** Starts a scripted router and a proxy in front of it. */
 export async function startProxy(script: Script, options: ProxyOptions = {}): Promise<RunningProxy> {
-  const config = { ...CONFIG, ...options.config };
+  const config = proxyConfig(options.config);
   const router = startScriptedServer(script);
   const servers: Readonly<Record<string, ScriptedServer>> = { [ROUTER]: router, ...options.others };
   const connect: Connect = options.connect ??
