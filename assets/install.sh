@@ -34,6 +34,7 @@ files() {
 0755 mdproxy4cs                 usr/bin/mdproxy4cs
 0755 assets/pre-start.sh        usr/share/mdproxy4cs/pre-start.sh
 0644 assets/mdproxy4cs.service  usr/share/mdproxy4cs/mdproxy4cs.service
+0644 assets/mdproxy4cs-wait-ready.service  usr/lib/systemd/system/mdproxy4cs-wait-ready.service
 0644 assets/default             etc/default/mdproxy4cs
 0644 assets/mdproxy4cs.8        usr/share/man/man8/mdproxy4cs.8
 0644 assets/mdproxy4cs.bash     usr/share/bash-completion/completions/mdproxy4cs

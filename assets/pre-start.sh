@@ -80,7 +80,91 @@ copy_files() {
   done
 }
 
-pace
-reserve_port
-copy_leases
-add_address
+# What root gives to the program lies in a folder of root's, which the program's group may read: in a folder of the
+# program's own, root would follow whatever link it finds there.
+shared=/run/mdproxy4cs-root
+
+# Makes that folder, and says in $group who may read it: the user that systemd runs the program as, for as long as it runs.
+ensure_shared() {
+  group=$(stat -c %g /run/mdproxy4cs/. 2>/dev/null) || group=0
+  [ -d "$shared" ] || mkdir -m 0750 "$shared" || return 1
+  chown "0:$group" "$shared"
+}
+
+# Copies what is on a config drive to where the program may read it, and lets the drive go: CloudStack replaces it. Where
+# there is none, or it is of no use, there is no copy either.
+copy_config_drive() {
+  ensure_shared || return 1
+  copy=$shared/config-drive
+  rm -rf "$copy.new"
+  device=$(find_config_drive)
+  if [ -n "$device" ]; then
+    mkdir -p "$copy.new" "$shared/drive"
+    # In a mount namespace of its own, which takes the mount with it however this ends.
+    timeout 20 unshare --mount --propagation private "$0" copy-from "$device" "$copy.new" || rm -rf "$copy.new"
+  fi
+  rm -rf "$copy"
+  if [ -d "$copy.new" ]; then mv -T "$copy.new" "$copy"; fi
+}
+
+# Names the device that bears the label of a config drive.
+find_config_drive() {
+  if [ -e /run/udev/control ]; then
+    # A CD drive may have been seen a moment ago, and not what is in it.
+    if has_drive_without_label; then udevadm settle --timeout=3 2>/dev/null || :; fi
+    for label in config-2 CONFIG-2; do
+      if [ -b "/dev/disk/by-label/$label" ]; then readlink -f "/dev/disk/by-label/$label" && return; fi
+    done
+    return
+  fi
+  for label in config-2 CONFIG-2; do
+    if blkid -c /dev/null -l -o device -t "LABEL=$label" 2>/dev/null; then return; fi
+  done
+}
+
+has_drive_without_label() {
+  [ -e /sys/class/block/sr0 ] && [ ! -e /dev/disk/by-label/config-2 ] && [ ! -e /dev/disk/by-label/CONFIG-2 ]
+}
+
+# copy_from DEVICE TARGET: what the program reads of a drive, and no more of it than it would take.
+copy_from() {
+  drive=$shared/drive target=$2 files=0
+  group=$(stat -c %g "$shared")
+  if ! error=$(mount -o ro,nosuid,nodev,noexec "$1" "$drive" 2>&1); then
+    say "cannot mount the config drive $1: $error"
+    return 1
+  fi
+  if [ ! -d "$drive/cloudstack" ] || [ -L "$drive/cloudstack" ]; then
+    say "the config drive $1 holds no folder cloudstack: this network offers no user-data on it"
+    return 1
+  fi
+  cd "$drive/cloudstack"
+  for file in metadata/*.txt userdata/user_data.txt password/vm_password.txt; do
+    if [ ! -f "$file" ] || [ -L "$file" ] || [ -L "${file%/*}" ]; then continue; fi
+    files=$((files + 1))
+    if [ "$files" -gt 64 ] || [ "$(stat -c %s "$file")" -gt 1048576 ]; then
+      say "the config drive $1 holds more than is taken: at most 64 files of at most 1 MiB"
+      return 1
+    fi
+    if ! error=$(install -D -p -m 0640 -g "$group" "$file" "$target/$file" 2>&1); then
+      say "cannot read the config drive $1: $error"
+      return 1
+    fi
+  done
+  find "$target" -type d -exec chmod 0750 {} + -exec chgrp "$group" {} +
+}
+
+case ${1:-start} in
+  start)
+    pace
+    reserve_port
+    copy_leases
+    copy_config_drive || :
+    add_address
+    ;;
+  reload)
+    copy_leases
+    copy_config_drive || :
+    ;;
+  copy-from) copy_from "$2" "$3" ;;
+esac

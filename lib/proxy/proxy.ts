@@ -28,7 +28,7 @@ import { createPasswordService, readPasswordRequest } from "./password_service.t
 import type { PasswordServiceOptions } from "./password_service.ts";
 import { declareProxyMetrics } from "./proxy_metrics.ts";
 import { emptyResponse } from "./server/respond.ts";
-import { answerTokenRequest, createTokens } from "./request/tokens.ts";
+import { answerTokenRequest, createTokens } from "./tokens/tokens.ts";
 import { Traffic } from "./server/in_flight.ts";
 import { ClientGoneError } from "./upstream/upstream.ts";
 import type { Router, Upstream } from "./upstream/upstream.ts";

@@ -14,6 +14,7 @@ const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** What an installation puts into an image, with its mode. */
 const INSTALLED = [
   "644 etc/default/mdproxy4cs",
+  "644 usr/lib/systemd/system/mdproxy4cs-wait-ready.service",
   "644 usr/share/bash-completion/completions/mdproxy4cs",
   "644 usr/share/fish/vendor_completions.d/mdproxy4cs.fish",
   "644 usr/share/man/man8/mdproxy4cs.8",

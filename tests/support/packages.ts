@@ -29,6 +29,8 @@ export const PACKAGES = {
   "shellcheck": "shellcheck",
   "xz": "xz-utils",
   "dpkg-deb": "dpkg",
+  "mke2fs": "e2fsprogs",
+  "losetup": "mount",
 } as const;
 
 /** What only single commands need: not worth its size to everybody. */

@@ -17,7 +17,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { RequestBy } from "./client_request.ts";
+import type { RequestBy } from "../request/client_request.ts";
 import { hmacSha256 } from "./sha256.ts";
 import { emptyResponse } from "../server/respond.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { createTokens, parseTokenTtlSec } from "../../../lib/proxy/request/tokens.ts";
+import { createTokens, parseTokenTtlSec } from "../../../lib/proxy/tokens/tokens.ts";
 import { test } from "../../support/test.ts";
 
 for (

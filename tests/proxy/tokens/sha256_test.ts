@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { hmacSha256, sha256 } from "../../../lib/proxy/request/sha256.ts";
+import { hmacSha256, sha256 } from "../../../lib/proxy/tokens/sha256.ts";
 import { test } from "../../support/test.ts";
 
 const digest = async (bytes: Uint8Array<ArrayBuffer>) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
