@@ -113,9 +113,9 @@ export function createProxy<R extends Router>(
     if (typeof asked === "number") return emptyResponse(asked);
     if (traffic.inFlight >= config.maxRequests) return emptyResponse(STATUS_CODE.ServiceUnavailable);
     if (asked.method === "PUT" && readPasswordRequest(asked.headers) === undefined) {
-      return config.requireToken !== "no"
-        ? answerTokenRequest(asked, tokens)
-        : emptyResponse(STATUS_CODE.MethodNotAllowed);
+      if (config.requireToken === "no") return emptyResponse(STATUS_CODE.MethodNotAllowed);
+      const issued = answerTokenRequest(asked, tokens);
+      return typeof issued === "number" ? emptyResponse(issued) : issued;
     }
     if (!isAuthorized(asked.token)) return emptyResponse(STATUS_CODE.Unauthorized);
     return asked.method === "PUT" ? emptyResponse(STATUS_CODE.MethodNotAllowed) : asked;

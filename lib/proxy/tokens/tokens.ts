@@ -19,7 +19,6 @@
 import { STATUS_CODE } from "@std/http/status";
 import type { RequestBy } from "../request/client_request.ts";
 import { hmacSha256 } from "./sha256.ts";
-import { emptyResponse } from "../server/respond.ts";
 
 /** Where a token is asked for. */
 const TOKEN_PATH = "/latest/api/token";
@@ -43,11 +42,11 @@ export function parseTokenTtlSec(text: string | undefined): number | undefined {
   return seconds >= 1 && seconds <= MAX_TTL_SEC ? seconds : undefined;
 }
 
-/** Answers a PUT with a token, if that is what it asks for. */
-export function answerTokenRequest({ target, headers }: RequestBy<"PUT">, tokens: Tokens): Response {
-  if (target !== TOKEN_PATH) return emptyResponse(STATUS_CODE.MethodNotAllowed);
+/** Answers a PUT with a token, if that is what it asks for, or says with which status to refuse it. */
+export function answerTokenRequest({ target, headers }: RequestBy<"PUT">, tokens: Tokens): Response | number {
+  if (target !== TOKEN_PATH) return STATUS_CODE.MethodNotAllowed;
   const ttlSec = parseTokenTtlSec(headers.find(([name]) => name === TTL_HEADER)?.[1]);
-  if (ttlSec === undefined) return emptyResponse(STATUS_CODE.BadRequest);
+  if (ttlSec === undefined) return STATUS_CODE.BadRequest;
   return new Response(tokens.issue(ttlSec), {
     headers: { "content-type": "text/plain", "cache-control": "no-store", [TTL_HEADER]: String(ttlSec) },
   });
