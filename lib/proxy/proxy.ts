@@ -19,7 +19,7 @@ import { readClientRequest } from "./request/client_request.ts";
 import type { ClientRequest } from "./request/client_request.ts";
 import { createDelivery, pathOf } from "./server/responder.ts";
 import type { RequestInfo } from "./server/responder.ts";
-import { createFlights } from "./cache/singleflight.ts";
+import { createSingleflight } from "./cache/singleflight.ts";
 import { createForwarder } from "./upstream/forward.ts";
 import type { Activity } from "./server/front.ts";
 import { createHostCheck } from "./request/hosts.ts";
@@ -88,7 +88,7 @@ export function createProxy<R extends Router>(
   const delivery = createDelivery({ ...config, traffic, deadlines, counts, log, now });
   const answer = createAnswers(config, {
     cache: createCache(config, now),
-    flights: createFlights(),
+    singleflight: createSingleflight(),
     forward: createForwarder({
       upstream,
       client,

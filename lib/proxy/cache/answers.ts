@@ -1,5 +1,5 @@
 /**
- * Decides where an answer comes from: the cache, another request's errand, the router, or, while no router can be
+ * Decides where an answer comes from: the cache, another request under way, the router, or, while no router can be
  * reached, the last good copy.
  *
  * @module
@@ -11,15 +11,15 @@ import type { Log } from "../../telemetry/log.ts";
 import type { Cache, KeptAnswer } from "./cache.ts";
 import { isCacheable } from "./cache.ts";
 import type { RequestBy } from "../request/client_request.ts";
-import type { Flights } from "./singleflight.ts";
-import type { Errand, ForwardLimits } from "../upstream/forward.ts";
+import type { Forward } from "../upstream/forward.ts";
 import { forRouter } from "../request/header_policy.ts";
 import type { CacheOutcome } from "../proxy_metrics.ts";
-import type { Answer } from "../upstream/to_answer.ts";
+import type { RouterResponse } from "../upstream/router_response.ts";
 import { isAway } from "../upstream/upstream.ts";
+import type { Singleflight } from "./singleflight.ts";
 
 /** An answer, and where it came from. */
-export interface Reply extends Pick<Answer, "status" | "body"> {
+export interface Reply extends Pick<RouterResponse, "status" | "body"> {
   readonly headers: readonly Header[];
   /** The router that gave it, if it was given now. */
   readonly address: string | undefined;
@@ -35,15 +35,15 @@ export type WatchClient = (onGone: (reason: unknown) => void) => () => void;
 /** What answering needs. */
 export interface AnswerDependencies {
   readonly cache: Cache;
-  readonly flights: Flights;
-  readonly forward: (head: RequestHead, limits: ForwardLimits) => Errand;
+  readonly singleflight: Singleflight<RouterResponse>;
+  readonly forward: Forward;
   readonly log: Log;
 }
 
 /** The limits of answering. */
 export interface AnswerLimits {
   readonly requestTimeoutMs: number;
-  /** 0 turns off the sharing of errands too: then each request reaches the router. */
+  /** 0 turns off the sharing of requests too: then each reaches the router. */
   readonly cacheTtlMs: number;
 }
 
@@ -53,11 +53,11 @@ const STALE_PATIENCE_MS = 1_000;
 /**
  * Creates the function that answers.
  *
- * It answers at once from the cache, and else returns a promise, which rejects as an `Errand` does.
+ * It answers at once from the cache, and else returns a promise, which rejects as `Forward` says.
  */
 export function createAnswers(
   { requestTimeoutMs, cacheTtlMs }: AnswerLimits,
-  { cache, flights, forward, log }: AnswerDependencies,
+  { cache, singleflight, forward, log }: AnswerDependencies,
 ): (question: Question, watchClient: WatchClient) => Reply | Promise<Reply> {
   let standingIn = false;
 
@@ -67,20 +67,20 @@ export function createAnswers(
     return fromCache(kept, question, "stale");
   };
 
-  const send = (question: Question, kept: KeptAnswer | undefined): Errand => {
-    const { method, target, headers } = question;
+  const send = ({ method, target, headers }: Question, kept: KeptAnswer | undefined) => (signal: AbortSignal) => {
     // Once it is known that old copies must do, nobody waits for a search that others wait for already.
     const patienceMs = kept === undefined ? Infinity : standingIn ? 0 : STALE_PATIENCE_MS;
-    return forward({ method, target, headers: forRouter(headers) }, { timeoutMs: requestTimeoutMs, patienceMs });
+    const head: RequestHead = { method, target, headers: forRouter(headers) };
+    return forward(head, { signal, timeoutMs: requestTimeoutMs, patienceMs });
   };
 
-  const hear = (answer: Answer, from: CacheOutcome): Reply => {
-    if (standingIn) log.info("the router answers again", { router: answer.address });
+  const hear = (response: RouterResponse, from: CacheOutcome): Reply => {
+    if (standingIn) log.info("the router answers again", { router: response.address });
     standingIn = false;
-    return { ...answer, from };
+    return { ...response, from };
   };
 
-  const keep = (key: string | undefined, { method }: Question, { status, headers, body }: Answer) => {
+  const keep = (key: string | undefined, { method }: Question, { status, headers, body }: RouterResponse) => {
     if (key === undefined || method !== "GET" || status !== STATUS_CODE.OK || !(body instanceof Uint8Array)) return;
     cache.put(key, { headers, body });
   };
@@ -94,18 +94,20 @@ export function createAnswers(
     },
   ): Promise<Reply> => {
     const sharedKey = cacheTtlMs > 0 && question.method === "GET" ? key : undefined;
-    const joined = sharedKey === undefined ? undefined : flights.join(sharedKey);
-    let errand: Errand<Answer | undefined> | undefined = joined;
-    const endWatch = watchClient((reason) => errand?.cancel(reason));
+    const client = new AbortController();
+    const endWatch = watchClient((reason) => client.abort(reason));
     try {
-      const shared = joined && await joined.answer;
-      if (shared !== undefined) return hear(shared, "collapsed");
+      const joined = sharedKey === undefined ? undefined : singleflight.join(sharedKey, client.signal);
+      const shared = joined && await joined;
+      // Of a stream only one can have it.
+      if (shared !== undefined && isWhole(shared)) return hear(shared, "collapsed");
 
-      const own = send(question, kept);
-      errand = sharedKey === undefined || joined !== undefined ? own : flights.start(sharedKey, own);
-      const answer = await own.answer;
-      keep(key, question, answer);
-      return hear(answer, key === undefined ? "bypass" : "miss");
+      const request = send(question, kept);
+      const response = await (sharedKey === undefined || joined !== undefined
+        ? request(client.signal)
+        : singleflight.start(sharedKey, client.signal, request));
+      keep(key, question, response);
+      return hear(response, key === undefined ? "bypass" : "miss");
     } catch (error) {
       if (kept === undefined || !isAway(error)) throw error;
       return standIn(kept, question, error);
@@ -124,4 +126,8 @@ export function createAnswers(
 function fromCache(kept: KeptAnswer, { method }: Question, from: "hit" | "stale"): Reply {
   const body = method === "HEAD" ? undefined : kept.body;
   return { status: STATUS_CODE.OK, headers: kept.headers(), body, address: undefined, from };
+}
+
+function isWhole({ body }: RouterResponse): boolean {
+  return body === undefined || body instanceof Uint8Array;
 }

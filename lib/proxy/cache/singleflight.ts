@@ -1,61 +1,70 @@
 /**
- * Lets requests for the same thing at the same time share one errand to the router.
+ * Lets callers that want the same thing at the same time share one piece of work.
+ *
+ * Each waits under its own signal. Whoever leaves leaves the work to the others; when the last one has left it is ended.
  *
  * @module
  */
 
-import type { Errand } from "../upstream/forward.ts";
-import type { Answer } from "../upstream/to_answer.ts";
-
-/** The errands under way. Whoever shares one and cancels it leaves it to the others; the last one to do so ends it. */
-export interface Flights {
-  /** Joins the errand for a key, if there is one. Without an answer if that is a stream: only one can have it. */
-  join(key: string): Errand<Answer | undefined> | undefined;
-  /** Makes an errand the one for a key. */
-  start(key: string, errand: Errand): Errand;
+/** The work under way, by key. */
+export interface Singleflight<T> {
+  /**
+   * Waits for the work under way for a key; `undefined` if there is none.
+   *
+   * @throws the signal's reason, if it aborts first
+   */
+  join(key: string, signal: AbortSignal): Promise<T> | undefined;
+  /**
+   * Starts the work for a key, and waits for it.
+   *
+   * @param work is told by its signal that nobody waits any more
+   * @throws the signal's reason, if it aborts first
+   */
+  start(key: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
 }
 
-interface Flight {
-  readonly errand: Errand;
+interface Flight<T> {
+  readonly result: Promise<T>;
+  readonly unattended: AbortController;
   waiting: number;
 }
 
-/** Creates an empty set of flights. */
-export function createFlights(): Flights {
-  const flights = new Map<string, Flight>();
+/** Creates what shares work. */
+export function createSingleflight<T>(): Singleflight<T> {
+  const flights = new Map<string, Flight<T>>();
 
-  const land = (key: string, flight: Flight) => {
+  const forget = (key: string, flight: Flight<T>) => {
     if (flights.get(key) === flight) flights.delete(key);
   };
 
-  const board = (key: string, flight: Flight): Errand => {
+  const wait = (key: string, flight: Flight<T>, signal: AbortSignal): Promise<T> => {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
     flight.waiting++;
-    return {
-      answer: flight.errand.answer,
-      cancel(reason) {
-        if (--flight.waiting > 0) return;
-        land(key, flight);
-        flight.errand.cancel(reason);
-      },
+    const leave = () => {
+      reject(signal.reason);
+      if (--flight.waiting > 0) return;
+      forget(key, flight);
+      flight.unattended.abort(signal.reason);
     };
+    if (signal.aborted) leave();
+    else signal.addEventListener("abort", leave);
+    const stay = () => signal.removeEventListener("abort", leave);
+    flight.result.then((value) => (stay(), resolve(value)), (error) => (stay(), reject(error)));
+    return promise;
   };
 
   return {
-    join(key) {
+    join(key, signal) {
       const flight = flights.get(key);
-      if (flight === undefined) return undefined;
-      const { answer, cancel } = board(key, flight);
-      return { answer: answer.then((answer) => isWhole(answer) ? answer : undefined), cancel };
+      return flight && wait(key, flight, signal);
     },
-    start(key, errand) {
-      const flight: Flight = { errand, waiting: 0 };
+    start(key, signal, work) {
+      const unattended = new AbortController();
+      const flight: Flight<T> = { result: work(unattended.signal), unattended, waiting: 0 };
       flights.set(key, flight);
-      errand.answer.then(() => land(key, flight), () => land(key, flight));
-      return board(key, flight);
+      const end = () => forget(key, flight);
+      flight.result.then(end, end);
+      return wait(key, flight, signal);
     },
   };
-}
-
-function isWhole({ body }: Answer): boolean {
-  return body === undefined || body instanceof Uint8Array;
 }

@@ -12,6 +12,7 @@ import type { Reply } from "../cache/answers.ts";
 import { asExactBody } from "./exact_body.ts";
 import { localLocation } from "../request/header_policy.ts";
 import { StoppingError } from "./in_flight.ts";
+import { statusOfFailure } from "../upstream/policy.ts";
 import { ClientGoneError, NoRouterError } from "../upstream/upstream.ts";
 
 /** nginx's number for a client that went away before its answer; nobody sees it but the log and the metrics. */
@@ -32,14 +33,7 @@ export function statusOf(error: unknown): number {
   if (error instanceof NoRouterError || error instanceof StoppingError) return STATUS_CODE.ServiceUnavailable;
   if (error instanceof ClientGoneError) return CLIENT_GONE;
   if (!(error instanceof UpstreamError)) return STATUS_CODE.InternalServerError;
-  switch (error.kind) {
-    case "connect_timeout":
-    case "response_timeout":
-    case "idle_timeout":
-      return STATUS_CODE.GatewayTimeout;
-    default:
-      return STATUS_CODE.BadGateway;
-  }
+  return statusOfFailure(error.kind);
 }
 
 /**

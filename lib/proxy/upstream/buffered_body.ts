@@ -25,18 +25,18 @@ const LATE = Symbol();
  * @returns the bytes; or, of a body that is large or slow, all of it as a body again
  * @throws {UpstreamError} If it is cut short or malformed.
  */
-export function collect(
+export function bufferBody(
   body: ResponseBody,
   deadlines: Deadlines,
-): Collected | Promise<Collected> {
+): BufferedBody | Promise<BufferedBody> {
   if (body.length !== undefined && body.length > MAX_BYTES) return body;
-  return body.takeWhole() ?? collectPieces(body, deadlines);
+  return body.takeWhole() ?? bufferPieces(body, deadlines);
 }
 
 /** A body that was taken whole, or one that is still to be read. */
-export type Collected = Uint8Array<ArrayBuffer> | ResponseBody;
+export type BufferedBody = Uint8Array<ArrayBuffer> | ResponseBody;
 
-async function collectPieces(body: ResponseBody, deadlines: Deadlines): Promise<Collected> {
+async function bufferPieces(body: ResponseBody, deadlines: Deadlines): Promise<BufferedBody> {
   const { promise: late, resolve } = Promise.withResolvers<typeof LATE>();
   const deadline = deadlines.set(PATIENCE_MS, () => resolve(LATE));
   try {

@@ -1,40 +1,32 @@
 /**
- * Brings a request to the router and its answer back, wherever the router is by now.
+ * Brings a request to the router and its response back, wherever the router is by now: a loop over attempts.
  *
  * | what happens | what is done |
  * |---|---|
- * | the router fails before its answer is in hand | report it; ask again whoever the search finds |
- * | it keeps silent | report it, but go on waiting; ask another as soon as one is found |
+ * | an attempt fails | report it; ask whoever is found, the same router again if that is worth it (`policy.ts`) |
+ * | a router keeps silent | report it, and go on waiting; ask another beside it (a hedge) as soon as one is found |
  * | it answers 502 or 503 | ask again for a few seconds: its web server is restarting |
+ * | the deadline comes | the last error of a router is the outcome: the deadline is the moment, not the reason |
  *
- * Only GET and HEAD come here and nothing was sent to the client yet, so asking twice is harmless. Everything happens
- * within one deadline. Knows nothing of clients, caches or how a router is found.
+ * Only GET and HEAD come here and nothing was sent to the client yet, so asking twice is harmless. Knows nothing of
+ * clients, caches or how a router is found.
  *
  * @module
  */
 
-import { STATUS_CODE } from "@std/http/status";
-import type { Timer } from "../../time/clock.ts";
-import type { Deadlines } from "../../time/deadlines.ts";
 import type { Client } from "../../http1/client.ts";
 import { UpstreamError } from "../../http1/error.ts";
-import type { RequestHead, UpstreamResponse } from "../../http1/message.ts";
-import { toAnswer } from "./to_answer.ts";
-import type { Answer } from "./to_answer.ts";
-import { isTransient, NoRouterError } from "./upstream.ts";
+import type { RequestHead } from "../../http1/message.ts";
+import type { Timer } from "../../time/clock.ts";
+import type { Deadlines } from "../../time/deadlines.ts";
+import { Attempt } from "./attempt.ts";
+import { createHedgeDelay } from "./hedge_delay.ts";
+import type { HedgeDelay } from "./hedge_delay.ts";
+import { pauseAfterFailure, pauseAfterStatus } from "./policy.ts";
+import type { Failure } from "./policy.ts";
+import type { RouterResponse } from "./router_response.ts";
+import { NoRouterError } from "./upstream.ts";
 import type { Router, Upstream } from "./upstream.ts";
-
-/** A request on its way. */
-export interface Errand<A = Answer> {
-  /**
-   * @throws {NoRouterError} If none was found in time.
-   * @throws {UpstreamError} If none that was found answered as it should.
-   * @throws whatever it was cancelled with
-   */
-  readonly answer: Promise<A>;
-  /** Gives it up. Harmless when it is over. */
-  cancel(reason: unknown): void;
-}
 
 /** What forwarding needs, and whom it tells. */
 export interface ForwardDependencies<R extends Router> {
@@ -46,227 +38,289 @@ export interface ForwardDependencies<R extends Router> {
   readonly now: () => number;
 }
 
-/** How long one errand may take. */
-export interface ForwardLimits {
-  /** Until its answer begins. */
+/** How long one request may take, and what ends it early. */
+export interface ForwardOptions {
+  readonly signal: AbortSignal;
+  /** Until its response begins. */
   readonly timeoutMs: number;
   /** How much of that a search for the router may take. */
   readonly patienceMs: number;
 }
 
-/** A router on the same network accepts within a millisecond; the first retransmission of a SYN comes after 1 s. */
-const CONNECT_SILENCE_MS = 300;
+/**
+ * Sends a request on its way.
+ *
+ * @throws {NoRouterError} If there is no router, and none has failed.
+ * @throws {UpstreamError} If none that was found answered as it should: the last error of one.
+ * @throws the signal's reason, if it aborts first
+ */
+export type Forward = (head: RequestHead, options: ForwardOptions) => Promise<RouterResponse>;
 
-/** Metadata are files: an answer that takes longer than this deserves a question. */
-const ANSWER_SILENCE_MS = 700;
-
-/** How often a request is made again after a failure, and how long is waited before each. */
-const REPLAY_PAUSES_MS = [0, 250, 500, 1_000, 2_000];
-
-/** How often a request is made again after a 502 or 503: a restart of Apache takes a second or two. */
-const BUSY_PAUSES_MS = [250, 500, 1_000, 2_000];
-
-/** Creates the function that sends a request on its way. */
-export function createForwarder<R extends Router>(
-  dependencies: ForwardDependencies<R>,
-): (head: RequestHead, limits: ForwardLimits) => Errand {
-  return (head, limits) => new Forwarding(head, limits, dependencies);
+/** A router that failed, and how. */
+interface Failed extends Failure {
+  readonly address: string;
+  readonly error: UpstreamError;
 }
 
-/** A router that was asked and has not answered yet. */
-interface Asked<R> {
-  readonly router: R;
-  /** Strikes when it has been silent for too long. */
-  suspicion: Timer | undefined;
-  suspected: boolean;
-  /** The connection, once the request is on its way. */
-  connection: { readonly reused: boolean } | undefined;
-  /** Whom a search has found meanwhile. */
-  next: R | undefined;
+/** What requests learn from each other of the router. */
+interface Experience extends HedgeDelay {
+  /** The last failure since a router answered. */
+  failed: Failed | undefined;
 }
 
-class Forwarding<R extends Router> implements Errand {
-  readonly answer: Promise<Answer>;
+/** How long a search may last before a router that has not proven itself yet is asked beside it. */
+const PROSPECT_AFTER_MS = 1_000;
+
+/** The time of a request is up. */
+const LATE = Symbol();
+
+/** Creates the function that sends requests on their way. */
+export function createForwarder<R extends Router>(dependencies: ForwardDependencies<R>): Forward {
+  const experience: Experience = { ...createHedgeDelay(), failed: undefined };
+  return (head, options) => new ForwardedRequest(head, options, { ...dependencies, experience }).run();
+}
+
+class ForwardedRequest<R extends Router> {
   readonly #head: RequestHead;
-  readonly #limits: ForwardLimits;
-  readonly #with: ForwardDependencies<R>;
-  /** What is under way now: a search, a request or a pause. */
-  #attempt = new AbortController();
-  #asked: Asked<R> | undefined;
-  #ended: { readonly reason: unknown } | undefined;
-  #searching = false;
+  readonly #options: ForwardOptions;
+  readonly #with: ForwardDependencies<R> & { readonly experience: Experience };
+  /** Ends searches and pauses. */
+  readonly #over = new AbortController();
   readonly #deadlineAt: number;
+  /** Those under way. */
+  #attempts: Attempt<R>[] = [];
+  /** The last failure of a router that this request was sent to. */
+  #failed: Failed | undefined;
+  /** A router that was asked before it had proven itself; its response is held back until it has. */
+  #prospect: Attempt<R> | undefined;
 
-  constructor(head: RequestHead, limits: ForwardLimits, dependencies: ForwardDependencies<R>) {
+  constructor(
+    head: RequestHead,
+    options: ForwardOptions,
+    dependencies: ForwardDependencies<R> & { readonly experience: Experience },
+  ) {
     this.#head = head;
-    this.#limits = limits;
+    this.#options = options;
     this.#with = dependencies;
-    this.#deadlineAt = dependencies.now() + limits.timeoutMs;
-    this.answer = this.#run();
+    this.#deadlineAt = dependencies.now() + options.timeoutMs;
   }
 
-  cancel(reason: unknown): void {
-    this.#ended ??= { reason };
-    this.#attempt.abort(reason);
-  }
-
-  async #run(): Promise<Answer> {
-    const { deadlines, now, onAnswer } = this.#with;
-    const deadline = deadlines.set(this.#limits.timeoutMs, () => this.#giveUp());
+  async run(): Promise<RouterResponse> {
+    const { signal, timeoutMs } = this.#options;
+    signal.throwIfAborted();
+    const leave = () => this.#end(signal.reason);
+    signal.addEventListener("abort", leave);
+    const deadline = this.#with.deadlines.set(timeoutMs, () => this.#end(LATE));
     try {
-      let router = await this.#findRouter();
-      let fresh = false;
-      let replays = 0;
-      let busy = 0;
-      for (;;) {
-        try {
-          const askedAt = now();
-          const response = await this.#ask(router, fresh);
-          this.#stopAsking();
-          onAnswer(now() - askedAt);
-          const pauseMs = isBusy(response.status) ? this.#pauseBefore(busy++, BUSY_PAUSES_MS) : undefined;
-          if (pauseMs === undefined) return await toAnswer(response, { router, method: this.#head.method, deadlines });
-          response.body.cancel();
-          await this.#pause(pauseMs);
-          router = await this.#findRouter();
-        } catch (error) {
-          const asked = this.#stopAsking();
-          if (this.#ended !== undefined) throw this.#ended.reason;
-          if (asked?.next === undefined) {
-            const pauseMs = this.#pauseBefore(replays++, REPLAY_PAUSES_MS);
-            router = await this.#replaceRouter(router, error, { pauseMs, wasKept: asked?.connection?.reused ?? false });
-          } else {
-            this.#attempt = new AbortController();
-            router = asked.next;
-          }
-          fresh = true;
-        }
-      }
+      return await this.#loop();
+    } catch (error) {
+      const { aborted, reason } = this.#over.signal;
+      if (!aborted) throw error;
+      throw reason === LATE ? this.#outcome(error) : reason;
     } finally {
       deadline.cancel();
+      signal.removeEventListener("abort", leave);
+      this.#prospect?.abort();
     }
   }
 
-  #giveUp(): void {
-    const { timeoutMs } = this.#limits;
-    this.cancel(
-      this.#searching
-        ? new NoRouterError(`No router was found in ${timeoutMs} ms`)
-        : new UpstreamError("response_timeout", `No router answered in ${timeoutMs} ms`),
-    );
+  async #loop(): Promise<RouterResponse> {
+    let router = await this.#findRouter();
+    let fresh = false;
+    for (let retries = 0, busy = 0;;) {
+      let response: RouterResponse;
+      try {
+        response = await this.#ask(router, fresh);
+      } catch (error) {
+        if (this.#over.signal.aborted || !(error instanceof UpstreamError)) throw error;
+        router = await this.#findNext(retries++);
+        fresh = true;
+        continue;
+      }
+      const pauseMs = pauseAfterStatus(response.status, { retries: busy++, leftMs: this.#leftMs });
+      if (pauseMs === undefined) return response;
+      await this.#pause(pauseMs);
+      router = await this.#findRouter();
+    }
+  }
+
+  get #leftMs(): number {
+    return this.#deadlineAt - this.#with.now();
+  }
+
+  /** Ends all that is under way. What a router keeps waiting when time is up has failed by that. */
+  #end(reason: unknown): void {
+    if (this.#over.signal.aborted) return;
+    const [waiting] = this.#attempts;
+    if (reason === LATE && waiting !== undefined) this.#note(waiting, waiting.silence);
+    this.#over.abort(reason);
+    for (const attempt of this.#attempts) attempt.abort(reason);
+  }
+
+  /** What it comes to when time is up: the last error of a router, and only where there is none that none was found. */
+  #outcome(cause: unknown): Error {
+    const failed = this.#failed ?? this.#with.experience.failed;
+    if (failed !== undefined) return failure(failed, "no other router was found in time");
+    return cause instanceof NoRouterError ? cause : new NoRouterError("No router was found in time", { cause });
   }
 
   /** The router in force; while one is searched for, waits as long as patience lasts. */
   #findRouter(): R | Promise<R> {
-    const found = this.#with.upstream.router(this.#attempt.signal);
-    return found instanceof Promise ? this.#inTime(found) : found;
+    const found = this.#with.upstream.router(this.#over.signal);
+    return found instanceof Promise ? this.#awaitRouter(found) : found;
   }
 
-  async #inTime(found: Promise<R>): Promise<R> {
-    const { patienceMs } = this.#limits;
-    const impatience = this.#with.deadlines.set(
-      patienceMs,
-      () => this.cancel(new NoRouterError(`No router was found in ${patienceMs} ms`)),
-    );
-    this.#searching = true;
+  async #awaitRouter(searching: Promise<R>): Promise<R> {
+    const { deadlines } = this.#with;
+    const impatience = deadlines.set(this.#options.patienceMs, () => this.#end(LATE));
+    const prospecting = repeat(deadlines, PROSPECT_AFTER_MS, () => this.#askProspect());
     try {
-      return await found;
+      return await searching;
     } catch (cause) {
-      throw this.#ended === undefined ? new NoRouterError("No router was found", { cause }) : this.#ended.reason;
+      throw new NoRouterError(
+        this.#over.signal.aborted ? "No router was found in time" : "No router was found",
+        { cause },
+      );
     } finally {
-      this.#searching = false;
+      impatience.cancel();
+      prospecting.cancel();
+    }
+  }
+
+  /** Asks the one who is about to prove itself, if there is one: a router that is slow to do so is slow to answer too. */
+  #askProspect(): void {
+    const prospect = this.#prospect === undefined ? this.#with.upstream.prospect?.() : undefined;
+    if (prospect === undefined) return;
+    const attempt = this.#prospect = this.#start(prospect as R, { fresh: true, onSilent() {} });
+    attempt.response.catch(() => {
+      if (this.#prospect === attempt) this.#prospect = undefined;
+    });
+  }
+
+  /** Finds whom to ask after a failure. Throws the failure if nobody is to be asked again. */
+  async #findNext(retries: number): Promise<R> {
+    const failed = this.#failed!;
+    const pauseMs = pauseAfterFailure(failed, { retries, leftMs: this.#leftMs });
+    if (pauseMs === undefined) throw failure(failed);
+    const found = await this.#findRouter();
+    if (found.address !== failed.address) return found;
+    if (pauseMs === Infinity) throw failure(failed);
+    await this.#pause(pauseMs);
+    return found;
+  }
+
+  /** Asks a router, and if it keeps silent another beside it. The first response counts, or else the last error. */
+  async #ask(router: R, fresh: boolean): Promise<RouterResponse> {
+    const { promise: response, resolve, reject } = Promise.withResolvers<RouterResponse>();
+    const searching = new AbortController();
+    const add = (attempt: Attempt<R>) => {
+      this.#attempts.push(attempt);
+      attempt.response.then(resolve, (error) => {
+        this.#attempts = this.#attempts.filter((other) => other !== attempt);
+        if (error instanceof UpstreamError) this.#fail(attempt, error);
+        if (this.#attempts.length === 0) reject(error);
+      });
+    };
+    const hedge = async (silent: Attempt<R>) => {
+      const found = await this.#findOther(silent, searching.signal);
+      if (found !== undefined && !searching.signal.aborted) add(this.#start(found, { fresh: true, onSilent: hedge }));
+    };
+    add(this.#takeProspect(router) ?? this.#start(router, { fresh, onSilent: hedge }));
+    try {
+      return await response;
+    } finally {
+      searching.abort();
+      for (const attempt of this.#attempts.splice(0)) attempt.abort();
+    }
+  }
+
+  /** Whom to ask beside a router that keeps silent; `undefined` if it is only slow, or nobody is found. */
+  async #findOther(silent: Attempt<R>, signal: AbortSignal): Promise<R | undefined> {
+    const { upstream, deadlines } = this.#with;
+    upstream.report(silent.router, silent.silence, { isPending: true });
+    const impatience = deadlines.set(this.#options.patienceMs, () => this.#end(LATE));
+    try {
+      const found = await upstream.router(signal);
+      // The same router is just slow, unless it is the kept connection that is dead.
+      return found.address === silent.router.address && !silent.wasKept ? undefined : found;
+    } catch {
+      return undefined;
+    } finally {
       impatience.cancel();
     }
   }
 
-  /** Asks one router. While it keeps silent, has it searched for; if that finds another, gives up on this one. */
-  #ask(router: R, fresh: boolean): Promise<UpstreamResponse> {
-    const asked: Asked<R> = this.#asked = {
-      router,
-      suspicion: undefined,
-      suspected: false,
-      connection: undefined,
-      next: undefined,
-    };
-    this.#suspectAfter(CONNECT_SILENCE_MS, asked);
-    return this.#with.client.request(router.address, this.#head, {
-      signal: this.#attempt.signal,
+  #takeProspect(router: R): Attempt<R> | undefined {
+    const prospect = this.#prospect;
+    if (prospect === undefined) return undefined;
+    this.#prospect = undefined;
+    if (prospect.router.address === router.address) {
+      prospect.router = router;
+      return prospect;
+    }
+    prospect.abort();
+    return undefined;
+  }
+
+  #start(
+    router: R,
+    { fresh, onSilent }: { readonly fresh: boolean; readonly onSilent: (attempt: Attempt<R>) => void },
+  ): Attempt<R> {
+    const { client, deadlines, experience, upstream, now, onAnswer } = this.#with;
+    const askedAt = now();
+    return new Attempt(router, this.#head, {
+      client,
+      deadlines,
       fresh,
-      onSent: (connection) => {
-        asked.connection = connection;
-        asked.suspicion?.cancel();
-        if (!asked.suspected) this.#suspectAfter(ANSWER_SILENCE_MS, asked);
+      hedgeAfterMs: experience.hedgeAfterMs(router.address),
+      onSilent,
+      onHead: (attempt, observed) => {
+        // What it says counts for nothing before it has proven itself.
+        if (attempt === this.#prospect) return;
+        const elapsedMs = now() - askedAt;
+        experience.learn(router.address, elapsedMs);
+        experience.failed = undefined;
+        onAnswer(elapsedMs);
+        upstream.observe(attempt.router, observed);
       },
     });
   }
 
-  #stopAsking(): Asked<R> | undefined {
-    const asked = this.#asked;
-    this.#asked = undefined;
-    asked?.suspicion?.cancel();
-    return asked;
-  }
-
-  #suspectAfter(ms: number, asked: Asked<R>): void {
-    asked.suspicion = this.#with.deadlines.set(ms, () => void this.#suspect(asked).catch(() => {}));
-  }
-
-  async #suspect(asked: Asked<R>): Promise<void> {
-    asked.suspected = true;
-    this.#with.upstream.report(
-      asked.router,
-      silence(asked.connection === undefined ? "connect_timeout" : "response_timeout"),
-    );
-    const found = await this.#findRouter();
-    if (this.#asked !== asked) return;
-    // The same router again is just slow, unless it is the kept connection that is dead.
-    if (found.address === asked.router.address && !asked.connection?.reused) return;
-    asked.next = found;
-    this.#attempt.abort();
-  }
-
-  /** Finds whom to ask after a failure. Rethrows the failure if nobody is to be asked again. */
-  async #replaceRouter(
-    router: R,
-    error: unknown,
-    { pauseMs, wasKept }: { readonly pauseMs: number | undefined; readonly wasKept: boolean },
-  ): Promise<R> {
-    if (!(error instanceof UpstreamError)) throw error;
+  /** A router failed. */
+  #fail(attempt: Attempt<R>, error: UpstreamError): void {
+    this.#note(attempt, error);
     this.#with.onError(error);
-    this.#with.upstream.report(router, error);
-    if (pauseMs === undefined) throw error;
-    const found = await this.#findRouter();
-    if (found.address === router.address) {
-      // Silence on a kept connection says nothing of the router: a partner may have taken over its address.
-      const isDeadConnection = wasKept && error.kind === "response_timeout";
-      if (!isTransient(error) && !isDeadConnection) throw error;
-      await this.#pause(pauseMs);
-    }
-    return found;
+    this.#with.upstream.report(attempt.router, error);
   }
 
-  /** How long to wait before trying once more; `undefined` if there is no more to be tried, or no time for it. */
-  #pauseBefore(tried: number, pausesMs: readonly number[]): number | undefined {
-    const pauseMs = pausesMs[tried];
-    return pauseMs !== undefined && this.#with.now() + pauseMs < this.#deadlineAt ? pauseMs : undefined;
+  #note({ router: { address }, wasKept }: Attempt<R>, error: UpstreamError): void {
+    this.#failed = this.#with.experience.failed = { address, error, kind: error.kind, wasKept };
   }
 
-  #pause(ms: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const { signal } = this.#attempt;
-    const deadline = this.#with.deadlines.set(ms, resolve);
-    signal.addEventListener("abort", () => {
-      deadline.cancel();
-      reject(signal.reason);
-    });
-    return promise;
+  async #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { signal } = this.#over;
+    const timer = this.#with.deadlines.set(ms, resolve);
+    signal.addEventListener("abort", () => resolve());
+    await promise;
+    timer.cancel();
+    signal.throwIfAborted();
   }
 }
 
-function isBusy(status: number): boolean {
-  return status === STATUS_CODE.BadGateway || status === STATUS_CODE.ServiceUnavailable;
+/** The failure of a router as the outcome of a request. */
+function failure({ address, error }: Failed, more?: string): UpstreamError {
+  const message = `${address} failed${more === undefined ? "" : ` and ${more}`}`;
+  return new UpstreamError(error.kind, message, { cause: error });
 }
 
-function silence(kind: "connect_timeout" | "response_timeout"): UpstreamError {
-  return new UpstreamError(kind, "The router keeps a request waiting");
+/** Calls back again and again. */
+function repeat(deadlines: Deadlines, everyMs: number, callback: () => void): Timer {
+  let timer = deadlines.set(everyMs, tick);
+  return { cancel: () => timer.cancel() };
+
+  function tick() {
+    timer = deadlines.set(everyMs, tick);
+    callback();
+  }
 }

@@ -60,20 +60,3 @@ export class ClientGoneError extends Error {
 export function isAway(error: unknown): error is NoRouterError | UpstreamError {
   return error instanceof NoRouterError || error instanceof UpstreamError;
 }
-
-/** Tells whether a router that failed so, and was then seen to serve metadata, is worth the same request again. */
-export function isTransient(error: UpstreamError): boolean {
-  switch (error.kind) {
-    case "refused":
-    case "unreachable":
-    case "connect_timeout":
-    case "reset":
-    case "cut_short":
-      return true;
-    case "response_timeout":
-    case "idle_timeout":
-    case "malformed":
-    case "too_large":
-      return false;
-  }
-}

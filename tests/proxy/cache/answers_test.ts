@@ -4,9 +4,9 @@ import type { Header, RequestHead, ResponseBody } from "../../../lib/http1/messa
 import { createAnswers } from "../../../lib/proxy/cache/answers.ts";
 import type { Question, Reply } from "../../../lib/proxy/cache/answers.ts";
 import { createCache } from "../../../lib/proxy/cache/cache.ts";
-import { createFlights } from "../../../lib/proxy/cache/singleflight.ts";
-import type { ForwardLimits } from "../../../lib/proxy/upstream/forward.ts";
-import type { Answer } from "../../../lib/proxy/upstream/to_answer.ts";
+import { createSingleflight } from "../../../lib/proxy/cache/singleflight.ts";
+import type { ForwardOptions } from "../../../lib/proxy/upstream/forward.ts";
+import type { RouterResponse } from "../../../lib/proxy/upstream/router_response.ts";
 import { ClientGoneError, NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { fromLatin1, latin1 } from "../../support/latin1.ts";
@@ -32,9 +32,9 @@ function setUp({ cacheTtlMs = TTL_MS, staleIfErrorMs = STALE_MS } = {}) {
   let time = 0;
   const sent: Sent[] = [];
   const lines: string[] = [];
-  const forward = (head: RequestHead, { patienceMs }: ForwardLimits) => {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const errand: Sent = {
+  const forward = (head: RequestHead, { patienceMs, signal }: ForwardOptions) => {
+    const { promise, resolve, reject } = Promise.withResolvers<RouterResponse>();
+    const request: Sent = {
       head,
       patienceMs,
       cancelled: undefined,
@@ -43,18 +43,16 @@ function setUp({ cacheTtlMs = TTL_MS, staleIfErrorMs = STALE_MS } = {}) {
       },
       fail: reject,
     };
-    sent.push(errand);
-    return {
-      answer: promise,
-      cancel(reason: unknown) {
-        errand.cancelled = reason;
-        reject(reason);
-      },
-    };
+    sent.push(request);
+    signal.addEventListener("abort", () => {
+      request.cancelled = signal.reason;
+      reject(signal.reason);
+    });
+    return promise;
   };
   const answer = createAnswers({ requestTimeoutMs: 15_000, cacheTtlMs }, {
     cache: createCache({ cacheTtlMs, staleIfErrorMs, cacheBytes: 100_000 }, () => time),
-    flights: createFlights(),
+    singleflight: createSingleflight(),
     forward,
     log: createLog((line) => lines.push(line), { level: "info", format: "text" }),
   });

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { ResponseBody } from "../../../lib/http1/message.ts";
-import { collect } from "../../../lib/proxy/upstream/buffered_body.ts";
+import { bufferBody } from "../../../lib/proxy/upstream/buffered_body.ts";
 import { latin1 } from "../../support/latin1.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { bodyOf, createFedBody } from "../../support/fakes/upstream_fakes.ts";
@@ -13,39 +13,39 @@ async function readAll(body: ResponseBody): Promise<string> {
   return text;
 }
 
-test("collect takes a body that is there", async () => {
-  assertEquals(latin1(await collect(bodyOf("hello"), createVirtualClock().deadlines) as Uint8Array), "hello");
-  assertEquals(await collect(bodyOf(""), createVirtualClock().deadlines), new Uint8Array());
+test("bufferBody takes a body that is there", async () => {
+  assertEquals(latin1(await bufferBody(bodyOf("hello"), createVirtualClock().deadlines) as Uint8Array), "hello");
+  assertEquals(await bufferBody(bodyOf(""), createVirtualClock().deadlines), new Uint8Array());
 });
 
-test("collect takes a body that comes in pieces", async () => {
+test("bufferBody takes a body that comes in pieces", async () => {
   for (const pieces of [[], ["hello"], ["he", "l", "lo"]]) {
     const body = createFedBody();
     for (const piece of [...pieces, undefined]) body.feed(piece);
-    assertEquals(latin1(await collect(body, createVirtualClock().deadlines) as Uint8Array), pieces.join(""));
+    assertEquals(latin1(await bufferBody(body, createVirtualClock().deadlines) as Uint8Array), pieces.join(""));
   }
 });
 
-test("collect does not begin with a body that says it is large", async () => {
+test("bufferBody does not begin with a body that says it is large", async () => {
   const body = createFedBody(65_537);
-  assertStrictEquals(await collect(body, createVirtualClock().deadlines), body);
+  assertStrictEquals(await bufferBody(body, createVirtualClock().deadlines), body);
 });
 
-test("collect hands on a body that turns out to be large, with all of it", async () => {
+test("bufferBody hands on a body that turns out to be large, with all of it", async () => {
   const body = createFedBody();
   const piece = "x".repeat(40_000);
   body.feed(piece);
   body.feed(piece);
-  const rest = await collect(body, createVirtualClock().deadlines) as ResponseBody;
+  const rest = await bufferBody(body, createVirtualClock().deadlines) as ResponseBody;
   body.feed("end");
   body.feed(undefined);
   assertEquals(await readAll(rest), piece + piece + "end");
 });
 
-test("collect hands on a body that is slow, with all of it and the read that is under way", async () => {
+test("bufferBody hands on a body that is slow, with all of it and the read that is under way", async () => {
   const clock = createVirtualClock();
   const body = createFedBody(10);
-  const collected = collect(body, clock.deadlines);
+  const collected = bufferBody(body, clock.deadlines);
   body.feed("hello");
   await clock.run(200);
   const rest = await collected as ResponseBody;
@@ -57,15 +57,15 @@ test("collect hands on a body that is slow, with all of it and the read that is 
   assertEquals(body.cancelled, true);
 });
 
-test("collect fails as the body fails, at once or for whoever reads on", async () => {
+test("bufferBody fails as the body fails, at once or for whoever reads on", async () => {
   const body = createFedBody();
   body.feed("half");
   body.fail("cut_short");
-  await assertRejects(async () => await collect(body, createVirtualClock().deadlines), UpstreamError);
+  await assertRejects(async () => await bufferBody(body, createVirtualClock().deadlines), UpstreamError);
 
   const clock = createVirtualClock();
   const slow = createFedBody();
-  const collected = collect(slow, clock.deadlines);
+  const collected = bufferBody(slow, clock.deadlines);
   await clock.run(200);
   slow.fail("idle_timeout");
   const rest = await collected as ResponseBody;

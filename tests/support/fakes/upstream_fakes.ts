@@ -13,8 +13,14 @@ import { fromLatin1 } from "../latin1.ts";
 
 /** A finder of routers that finds what the test says. */
 export interface FakeUpstream extends Upstream {
-  /** What was reported, as `address kind`. */
+  /** What was reported, as `address kind`, with `?` behind it while the request still waits. */
   readonly reports: readonly string[];
+  /** How many wait for a router. */
+  readonly waiting: number;
+  /** What was observed, as `address status`. */
+  readonly observed: readonly string[];
+  /** Who is about to prove itself. */
+  offer(address: string): void;
   /** Resolves when something has been reported. */
   untilReported(): Promise<void>;
   /** Ends the search: whoever waits gets this router, and so does whoever asks from now on. */
@@ -38,6 +44,9 @@ export function createFakeUpstream(
   let search = Promise.withResolvers<Router>();
   search.promise.catch(() => {});
   const reports: string[] = [];
+  const observed: string[] = [];
+  let prospect: Router | undefined;
+  let waiting = 0;
   const reported = Promise.withResolvers<void>();
 
   return {
@@ -45,15 +54,22 @@ export function createFakeUpstream(
     untilReported: () => reported.promise,
     router(signal) {
       if (router !== undefined) return router;
-      return new Promise((resolve, reject) => {
+      waiting++;
+      return new Promise<Router>((resolve, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason));
         search.promise.then(resolve, reject);
-      });
+      }).finally(() => waiting--);
     },
-    observe() {},
+    get waiting() {
+      return waiting;
+    },
+    observed,
+    observe: ({ address }, { status }) => void observed.push(`${address} ${status}`),
+    prospect: () => prospect,
+    offer: (address) => prospect = { address },
 
-    report(failed, error) {
-      reports.push(`${failed.address} ${error instanceof UpstreamError ? error.kind : error}`);
+    report(failed, error, { isPending = false } = {}) {
+      reports.push(`${failed.address} ${error instanceof UpstreamError ? error.kind : error}${isPending ? "?" : ""}`);
       reported.resolve();
       if (failed !== router) return;
       if (onReport === "same") router = { address: failed.address };

@@ -5,20 +5,19 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { Deadlines } from "../../time/deadlines.ts";
 import type { Header, RequestHead, UpstreamResponse } from "../../http1/message.ts";
-import { collect } from "./buffered_body.ts";
-import type { Collected } from "./buffered_body.ts";
+import type { Deadlines } from "../../time/deadlines.ts";
 import { forClient } from "../request/header_policy.ts";
-import type { Router } from "./upstream.ts";
+import { bufferBody } from "./buffered_body.ts";
+import type { BufferedBody } from "./buffered_body.ts";
 
-/** A router's answer. */
-export interface Answer {
+/** A router's response: without what concerns this hop only, and without the body of an error. */
+export interface RouterResponse {
   readonly status: number;
   /** Those that pass on to the client. */
   readonly headers: readonly Header[];
   /** Whole, if it was small and came at once; `undefined` if there is none, or it was dropped with an error status. */
-  readonly body: Collected | undefined;
+  readonly body: BufferedBody | undefined;
   /** The router that gave it. */
   readonly address: string;
 }
@@ -31,29 +30,29 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Makes an answer of a response: without what concerns this hop only, and without the body of an error.
+ * Takes in a response.
  *
  * @throws {UpstreamError} If the body is cut short or malformed while it is taken in.
  */
-export function toAnswer(
+export function takeResponse(
   { status, headers, body }: UpstreamResponse,
-  { router, method, deadlines }: {
-    readonly router: Router;
+  { address, method, deadlines }: {
+    readonly address: string;
     readonly method: RequestHead["method"];
     readonly deadlines: Deadlines;
   },
-): Answer | Promise<Answer> {
+): RouterResponse | Promise<RouterResponse> {
   const bodyDropped = status >= 400;
-  const withBody = (collected: Collected | undefined): Answer => ({
+  const withBody = (body: BufferedBody | undefined): RouterResponse => ({
     status,
     headers: forClient(headers, { bodyDropped }),
-    body: collected,
-    address: router.address,
+    body,
+    address,
   });
   if (bodyDropped || method === "HEAD" || WITHOUT_BODY.has(status)) {
     body.cancel();
     return withBody(undefined);
   }
-  const collected = collect(body, deadlines);
-  return collected instanceof Promise ? collected.then(withBody) : withBody(collected);
+  const buffered = bufferBody(body, deadlines);
+  return buffered instanceof Promise ? buffered.then(withBody) : withBody(buffered);
 }

@@ -1,0 +1,101 @@
+/**
+ * One request to one router. It owns what it starts: when it is over, however it ended, nothing of it is left but the body
+ * of its response.
+ *
+ * @module
+ */
+
+import type { Client } from "../../http1/client.ts";
+import { UpstreamError } from "../../http1/error.ts";
+import type { RequestHead } from "../../http1/message.ts";
+import type { Timer } from "../../time/clock.ts";
+import type { Deadlines } from "../../time/deadlines.ts";
+import { takeResponse } from "./router_response.ts";
+import type { RouterResponse } from "./router_response.ts";
+import type { Observed, Router } from "./upstream.ts";
+
+/** What an attempt works with, and whom it tells. */
+export interface AttemptOptions<R extends Router> {
+  readonly client: Client;
+  readonly deadlines: Deadlines;
+  /** Use a new connection, not a kept one. */
+  readonly fresh: boolean;
+  /** How long the router may take to begin its answer before it counts as silent. */
+  readonly hedgeAfterMs: number;
+  /** The head of a response came. */
+  readonly onHead: (attempt: Attempt<R>, observed: Observed) => void;
+  /** The router has not accepted the connection, or has not answered, for so long that another should be looked for. */
+  readonly onSilent: (attempt: Attempt<R>) => void;
+}
+
+/** A router on the same network accepts within a millisecond; the first retransmission of a SYN comes after 1 s. */
+const CONNECT_SILENCE_MS = 300;
+
+/** A request to a router, from its start on. */
+export class Attempt<R extends Router> {
+  /**
+   * @throws {UpstreamError} If the router does not answer as it should.
+   * @throws whatever it was aborted with
+   */
+  readonly response: Promise<RouterResponse>;
+  /** The router as it was found; one that was asked before it had proven itself becomes the one that did. */
+  router: R;
+  readonly #options: AttemptOptions<R>;
+  readonly #controller = new AbortController();
+  #connection: { readonly reused: boolean } | undefined;
+  #silence: Timer | undefined;
+  #isSilent = false;
+
+  constructor(router: R, head: RequestHead, options: AttemptOptions<R>) {
+    this.router = router;
+    this.#options = options;
+    this.response = this.#run(head);
+  }
+
+  /** Whether it went out on a connection that had served an earlier request. */
+  get wasKept(): boolean {
+    return this.#connection?.reused ?? false;
+  }
+
+  /** What the router does while it does not answer. */
+  get silence(): UpstreamError {
+    return this.#connection === undefined
+      ? new UpstreamError("connect_timeout", "The router does not accept the connection")
+      : new UpstreamError("response_timeout", "The router does not begin its answer");
+  }
+
+  abort(reason?: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  async #run(head: RequestHead): Promise<RouterResponse> {
+    const { client, deadlines, fresh, onHead, hedgeAfterMs } = this.#options;
+    const { address } = this.router;
+    this.#expectWithin(CONNECT_SILENCE_MS);
+    try {
+      const response = await client.request(address, head, {
+        signal: this.#controller.signal,
+        fresh,
+        onSent: (connection) => {
+          this.#connection = connection;
+          this.#expectWithin(hedgeAfterMs);
+        },
+      });
+      this.#silence?.cancel();
+      onHead(this, { target: head.target, status: response.status, headers: response.headers });
+      return await takeResponse(response, { address, method: head.method, deadlines });
+    } finally {
+      this.#silence?.cancel();
+    }
+  }
+
+  /** Calls the router silent once, when it keeps the attempt waiting for so long. */
+  #expectWithin(ms: number): void {
+    this.#silence?.cancel();
+    if (this.#isSilent) return;
+    this.#silence = this.#options.deadlines.set(ms, () => {
+      this.#isSilent = true;
+      this.#options.onSilent(this);
+    });
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * What comes after an attempt that brought no answer to pass on: the router again, another one, or the end.
+ *
+ * | what a router did | status, if nobody does better | the same router again |
+ * |---|---|---|
+ * | refused, was unreachable, reset or cut short the connection | 502 | yes: its web server restarts |
+ * | did not accept the connection | 504 | yes |
+ * | accepted it and did not answer, or stood still within its answer | 504 | no, unless a kept connection was dead |
+ * | answered what is no HTTP, or too much of it | 502 | no |
+ * | answered 502 or 503 | that status | yes: its application restarts |
+ *
+ * Another router is asked in any case, as soon as one is found. Pure.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import type { UpstreamErrorKind } from "../../http1/error.ts";
+
+/** How a failure of a router is judged. */
+interface Judgement {
+  /** What the client is told if nobody does better. */
+  readonly status: number;
+  /** Whether a router that failed so, and was then seen to serve metadata, is worth the same request again. */
+  readonly isTransient: boolean;
+}
+
+const { BadGateway, GatewayTimeout, ServiceUnavailable } = STATUS_CODE;
+
+const JUDGEMENTS: Readonly<Record<UpstreamErrorKind, Judgement>> = {
+  refused: { status: BadGateway, isTransient: true },
+  unreachable: { status: BadGateway, isTransient: true },
+  reset: { status: BadGateway, isTransient: true },
+  cut_short: { status: BadGateway, isTransient: true },
+  connect_timeout: { status: GatewayTimeout, isTransient: true },
+  response_timeout: { status: GatewayTimeout, isTransient: false },
+  idle_timeout: { status: GatewayTimeout, isTransient: false },
+  malformed: { status: BadGateway, isTransient: false },
+  too_large: { status: BadGateway, isTransient: false },
+};
+
+/** How often a request is made again after failures, and how long is waited before each if it is the same router. */
+const RETRY_PAUSES_MS = [0, 250, 500, 1_000, 2_000];
+
+/** How often a request is made again after a 502 or 503: a restart of Apache takes a second or two. */
+const BUSY_PAUSES_MS = [250, 500, 1_000, 2_000];
+
+/** A router that failed. */
+export interface Failure {
+  readonly kind: UpstreamErrorKind;
+  /** Whether it was asked on a connection that had served an earlier request. */
+  readonly wasKept: boolean;
+}
+
+/** What is left of a request's means. */
+export interface Means {
+  /** How often it was made again after a failure of this sort. */
+  readonly retries: number;
+  /** Until its deadline. */
+  readonly leftMs: number;
+}
+
+/** The status that a failure of a router means for the client. */
+export function statusOfFailure(kind: UpstreamErrorKind): number {
+  return JUDGEMENTS[kind].status;
+}
+
+/**
+ * Decides what follows a failure.
+ *
+ * @returns how long to wait before the same router is asked again, `Infinity` if only another is worth asking, or
+ * `undefined` if nobody is to be asked any more
+ */
+export function pauseAfterFailure({ kind, wasKept }: Failure, means: Means): number | undefined {
+  const pauseMs = pauseFrom(RETRY_PAUSES_MS, means);
+  if (pauseMs === undefined) return undefined;
+  // Silence on a kept connection says nothing of the router: a partner may have taken over its address.
+  const isDeadConnection = wasKept && kind === "response_timeout";
+  return JUDGEMENTS[kind].isTransient || isDeadConnection ? pauseMs : Infinity;
+}
+
+/** How long to wait before a router is asked again that answered so; `undefined` if its answer is to be passed on. */
+export function pauseAfterStatus(status: number, means: Means): number | undefined {
+  return status === BadGateway || status === ServiceUnavailable ? pauseFrom(BUSY_PAUSES_MS, means) : undefined;
+}
+
+function pauseFrom(pausesMs: readonly number[], { retries, leftMs }: Means): number | undefined {
+  const pauseMs = pausesMs[retries];
+  return pauseMs !== undefined && pauseMs < leftMs ? pauseMs : undefined;
+}
