@@ -130,15 +130,24 @@ export interface Cause {
   readonly message: string;
 }
 
+/** A router that failed. */
+export interface Suspect {
+  readonly address: string;
+  readonly error: unknown;
+}
+
 /** No router was found. */
 export class DiscoveryError extends Error {
   override readonly name = "DiscoveryError";
   readonly kind = "no_router";
   readonly causes: readonly Cause[];
+  /** The router that was in force, and why it is not trusted any more; `undefined` if there was none. */
+  readonly suspect: Suspect | undefined;
 
-  constructor(causes: readonly Cause[], options?: ErrorOptions) {
+  constructor(causes: readonly Cause[], options: ErrorOptions & { readonly suspect?: Suspect | undefined } = {}) {
     super(`No router found: ${summarize(causes) || "no source has anything to say"}`, options);
     this.causes = causes;
+    this.suspect = options.suspect;
   }
 }
 

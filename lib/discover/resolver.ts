@@ -301,7 +301,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     const known = suspicion === undefined || searched.some(({ message }) => message.includes(router!.address))
       ? []
       : [suspicion.cause];
-    return new DiscoveryError([...known, ...searched], signal === undefined ? {} : { cause: signal.reason });
+    const suspect = suspicion && router && { address: router.address, error: suspicion.error };
+    return new DiscoveryError([...known, ...searched], { suspect, ...signal && { cause: signal.reason } });
   };
 
   /** Ends a long search when the last of those who waited for it has left. */

@@ -177,6 +177,8 @@ class ForwardedRequest<R extends Router> {
     try {
       return await searching;
     } catch (cause) {
+      const suspect = suspectOf(cause);
+      if (suspect !== undefined) this.#with.experience.failed ??= suspect;
       throw new NoRouterError(
         this.#over.signal.aborted ? "No router was found in time" : "No router was found",
         { cause },
@@ -312,6 +314,14 @@ class ForwardedRequest<R extends Router> {
 function failure({ address, error }: Failed, more?: string): UpstreamError {
   const message = `${address} failed${more === undefined ? "" : ` and ${more}`}`;
   return new UpstreamError(error.kind, message, { cause: error });
+}
+
+/** The router that was in force, if an error of a search tells how it failed. */
+function suspectOf(cause: unknown): Failed | undefined {
+  if (!(cause instanceof Error && "suspect" in cause)) return undefined;
+  const { address, error } = (cause.suspect ?? {}) as { readonly address?: string; readonly error?: unknown };
+  if (address === undefined || !(error instanceof UpstreamError)) return undefined;
+  return { address, error, kind: error.kind, wasKept: false };
 }
 
 /** Calls back again and again. */

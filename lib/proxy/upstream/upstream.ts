@@ -25,7 +25,11 @@ export interface Observed {
 
 /** Knows the router. */
 export interface Upstream<R extends Router = Router> {
-  /** The router in force, at once where it is known and trusted; else whoever the search under way finds. */
+  /**
+   * The router in force, at once where it is known and trusted; else whoever the search under way finds.
+   *
+   * @throws {Error} If the signal aborts first; its `suspect` is the router that was in force, if there is one, and its error
+   */
   router(signal: AbortSignal): R | Promise<R>;
   /**
    * Says that a router failed: it is to be looked for again. `isPending` says that the request still waits: whether the

@@ -471,3 +471,15 @@ test("createForwarder keeps to itself what a router answers that never proves it
   await clock.run(TIMEOUT_MS);
   await assertRejects(() => response, NoRouterError);
 });
+
+test("createForwarder names what the search knows of the router that was in force, when it was not asked itself", async () => {
+  const known = setUp({ known: false });
+  known.upstream.doubt(A, new UpstreamError("refused", "The router refused the connection"));
+  await known.clock.run(TIMEOUT_MS);
+  await assertFails(known.response, "refused");
+
+  const other = setUp({ known: false });
+  other.upstream.doubt(A, new Error("serves another's metadata"));
+  await other.clock.run(TIMEOUT_MS);
+  await assertRejects(() => other.response, NoRouterError);
+});

@@ -19,6 +19,8 @@ export interface FakeUpstream extends Upstream {
   readonly waiting: number;
   /** What was observed, as `address status`. */
   readonly observed: readonly string[];
+  /** What a search that is given up says of the router that was in force. */
+  doubt(address: string, error: unknown): void;
   /** Who is about to prove itself. */
   offer(address: string): void;
   /** Resolves when something has been reported. */
@@ -46,6 +48,7 @@ export function createFakeUpstream(
   const reports: string[] = [];
   const observed: string[] = [];
   let prospect: Router | undefined;
+  let suspect: { readonly address: string; readonly error: unknown } | undefined;
   let waiting = 0;
   const reported = Promise.withResolvers<void>();
 
@@ -56,7 +59,7 @@ export function createFakeUpstream(
       if (router !== undefined) return router;
       waiting++;
       return new Promise<Router>((resolve, reject) => {
-        signal.addEventListener("abort", () => reject(signal.reason));
+        signal.addEventListener("abort", () => reject(Object.assign(new Error("No router found"), { suspect })));
         search.promise.then(resolve, reject);
       }).finally(() => waiting--);
     },
@@ -65,6 +68,7 @@ export function createFakeUpstream(
     },
     observed,
     observe: ({ address }, { status }) => void observed.push(`${address} ${status}`),
+    doubt: (address, error) => suspect = { address, error },
     prospect: () => prospect,
     offer: (address) => prospect = { address },
 
