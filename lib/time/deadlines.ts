@@ -14,7 +14,10 @@ import { UnorderedList } from "./unordered_list.ts";
 
 /** A set of deadlines that share a timer. */
 export interface Deadlines {
-  /** Calls `fire` once, no sooner than `delayMs` from now, unless the deadline is lifted first. */
+  /**
+   * Calls `fire` once, `delayMs` from now or up to two ticks later, unless the deadline is lifted first. Sooner only by as
+   * long as the program was too busy to tick.
+   */
   set(delayMs: number, fire: () => void): Timer;
   /** Lifts all of them, and every one that is set from now on. */
   close(): void;

@@ -1,66 +1,93 @@
 import { assertEquals } from "@std/assert";
 import { createDeadlines } from "../../lib/time/deadlines.ts";
+import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
 
-test("createDeadlines fires once, and not before its time", async () => {
-  const deadlines = createDeadlines();
-  let fired = 0;
-  deadlines.set(0, () => fired++);
-  const startedAt = performance.now();
-  const elapsedMs = await new Promise<number>((resolve) => {
-    deadlines.set(90, () => resolve(performance.now() - startedAt));
-  });
-  assertEquals(elapsedMs >= 90, true, `fired after ${elapsedMs} ms`);
-  assertEquals(fired, 1);
-  deadlines.close();
+function setUp() {
+  const clock = createVirtualClock();
+  const fired: string[] = [];
+  const deadlines = createDeadlines(clock);
+  const set = (delayMs: number, name = String(delayMs)) => deadlines.set(delayMs, () => fired.push(name));
+  return { clock, deadlines, fired, set };
+}
+
+test("createDeadlines fires once, not before its time and at most two ticks after it", async () => {
+  for (const delayMs of [0, 1, 24, 25, 26, 90, 1_000]) {
+    const { clock, fired, set } = setUp();
+    set(5_000); // keeps the ticks going
+    await clock.run(13);
+    set(delayMs);
+    await clock.run(delayMs - 1);
+    assertEquals(fired, [], `${delayMs} ms: too soon`);
+    await clock.run(51);
+    assertEquals(fired, [String(delayMs)]);
+    await clock.run(1_000);
+    assertEquals(fired.length, 1);
+  }
 });
 
 test("createDeadlines leaves alone what was lifted, whenever that was", async () => {
-  const deadlines = createDeadlines();
-  const fired: string[] = [];
-  const lifted = deadlines.set(0, () => fired.push("lifted"));
+  const { clock, deadlines, fired, set } = setUp();
+  const lifted = set(0, "lifted");
   deadlines.set(0, () => liftedByAnother.cancel());
-  const liftedByAnother = deadlines.set(1, () => fired.push("lifted by another"));
+  const liftedByAnother = set(1, "lifted by another");
   lifted.cancel();
   lifted.cancel();
-  await new Promise<void>((resolve) => deadlines.set(60, resolve));
+  await clock.run(100);
   assertEquals(fired, []);
-  deadlines.close();
 });
 
 test("createDeadlines fires what is due at one tick in the order of time, whatever was lifted before", async () => {
-  const deadlines = createDeadlines();
-  const fired: number[] = [];
-  const lifted = deadlines.set(0, () => fired.push(0));
-  for (const delayMs of [3, 1, 2, 4]) deadlines.set(delayMs, () => fired.push(delayMs));
+  const { clock, fired, set } = setUp();
+  const lifted = set(0);
+  for (const delayMs of [3, 1, 2, 4]) set(delayMs);
   lifted.cancel();
-  await new Promise<void>((resolve) => deadlines.set(60, resolve));
-  assertEquals(fired, [1, 2, 3, 4]);
-  deadlines.close();
+  await clock.run(100);
+  assertEquals(fired, ["1", "2", "3", "4"]);
 });
 
 test("createDeadlines lets a deadline set another", async () => {
-  const deadlines = createDeadlines();
-  await new Promise<void>((resolve) => deadlines.set(0, () => deadlines.set(0, resolve)));
-  deadlines.close();
+  const { clock, deadlines, fired, set } = setUp();
+  deadlines.set(0, () => set(0, "second"));
+  await clock.run(100);
+  assertEquals(fired, ["second"]);
 });
 
-test("createDeadlines stops its timer by itself when nothing waits", async () => {
-  const deadlines = createDeadlines();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  deadlines.set(0, resolve);
-  // The sanitizer fails this test if the timer goes on.
-  await promise;
-  await new Promise((resolve) => setTimeout(resolve, 60));
+test("createDeadlines stops its timer by itself when nothing waits, and begins anew", async () => {
+  const clock = createVirtualClock();
+  let scheduled = 0;
+  const fired: string[] = [];
+  const deadlines = createDeadlines({
+    now: clock.now,
+    schedule(ms, callback) {
+      scheduled++;
+      return clock.schedule(ms, callback);
+    },
+  });
+  const set = (delayMs: number) => deadlines.set(delayMs, () => fired.push(String(delayMs)));
+  set(0);
+  await clock.run(100);
+  const { length } = fired;
+  const before = scheduled;
+  await clock.run(10_000);
+  assertEquals([length, scheduled], [1, before]);
+  set(30);
+  await clock.run(100);
+  assertEquals(fired, ["0", "30"]);
 });
 
 test("createDeadlines fires no more when it is closed", async () => {
-  const deadlines = createDeadlines();
-  let fired = 0;
-  deadlines.set(0, () => fired++);
+  const { clock, deadlines, fired, set } = setUp();
+  set(0);
   deadlines.close();
-  deadlines.set(0, () => fired++).cancel();
-  deadlines.set(0, () => fired++);
-  await new Promise((resolve) => setTimeout(resolve, 60));
-  assertEquals(fired, 0);
+  set(0).cancel();
+  set(0);
+  await clock.run(100);
+  assertEquals(fired, []);
+});
+
+test("createDeadlines runs on the machine's own clock, and leaves no timer behind", async () => {
+  const deadlines = createDeadlines();
+  await new Promise<void>((resolve) => deadlines.set(0, resolve));
+  deadlines.close();
 });

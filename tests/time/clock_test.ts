@@ -1,0 +1,46 @@
+import { assertEquals } from "@std/assert";
+import { SYSTEM_CLOCK } from "../../lib/time/clock.ts";
+import { test } from "../support/test.ts";
+
+/** Runs with timers that fire when the test says so, and hands over what was set: `[ms, callback]`. */
+function withTimers(act: (set: (readonly [number, () => void])[], cleared: Set<unknown>) => void): void {
+  const { setTimeout, clearTimeout } = globalThis;
+  const set: (readonly [number, () => void])[] = [];
+  const cleared = new Set<unknown>();
+  Object.assign(globalThis, {
+    setTimeout: (callback: () => void, ms: number) => set.push([ms, callback]),
+    clearTimeout: (id: unknown) => cleared.add(id),
+  });
+  try {
+    act(set, cleared);
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+  }
+}
+
+test("SYSTEM_CLOCK.schedule calls back after 999 hours and not at once, which is what a longer timer would do", () => {
+  withTimers((set) => {
+    let calls = 0;
+    SYSTEM_CLOCK.schedule(999 * 3_600_000, () => calls++);
+    for (let i = 0; i < set.length; i++) set[i]![1]();
+    assertEquals(set.map(([ms]) => ms), [2 ** 31 - 1, 999 * 3_600_000 - (2 ** 31 - 1)]);
+    assertEquals(calls, 1);
+  });
+});
+
+test("SYSTEM_CLOCK.schedule can be called off, in a later part too", () => {
+  withTimers((set, cleared) => {
+    const timer = SYSTEM_CLOCK.schedule(3 * 2 ** 31, () => {});
+    set[0]![1]();
+    timer.cancel();
+    assertEquals([...cleared], [2]);
+  });
+});
+
+test("SYSTEM_CLOCK.schedule sets no timer for never, and none in the past", () => {
+  withTimers((set) => {
+    SYSTEM_CLOCK.schedule(Infinity, () => {}).cancel();
+    SYSTEM_CLOCK.schedule(-5, () => {});
+    assertEquals(set.map(([ms]) => ms), [0]);
+  });
+});
