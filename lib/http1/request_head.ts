@@ -4,6 +4,7 @@
  * @module
  */
 
+import { toBytes } from "./fields.ts";
 import type { RequestHead } from "./message.ts";
 
 /** Origin form: a path and perhaps a query, of visible ASCII characters; a fragment is never sent. */
@@ -26,7 +27,5 @@ export function encodeRequestHead({ method, target, headers }: RequestHead, host
     text += `${name}: ${value}\r\n`;
   }
   text += "\r\n";
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
+  return toBytes(text);
 }

@@ -9,6 +9,7 @@
  */
 
 import { UpstreamError } from "./error.ts";
+import { decodeFields, itemsOf, latin1 } from "./fields.ts";
 import type { Header, RequestHead } from "./message.ts";
 
 /** How many bytes of body follow: a known number, chunks, or all until the connection closes. */
@@ -24,7 +25,6 @@ export interface ResponseHead {
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/;
-const FIELD_LINE = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n/y;
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -47,7 +47,7 @@ export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["metho
   const text = latin1(bytes);
   const [statusLine, minor, code] = STATUS_LINE.exec(text) ?? malformed("does not begin with a status line of HTTP/1");
   const status = Number(code);
-  const headers = decodeFields(text, statusLine.length);
+  const headers = decodeHeaders(text, statusLine.length);
 
   const framing = framingOf(status, method, headers);
   const connection = itemsOf(headers, "connection");
@@ -60,18 +60,9 @@ export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["metho
   };
 }
 
-function decodeFields(text: string, from: number): Header[] {
-  const headers: Header[] = [];
-  let at = FIELD_LINE.lastIndex = from;
-  // No groups: the arrays that `exec` makes of them would be most of what a head costs.
-  while (FIELD_LINE.test(text)) {
-    const colon = text.indexOf(":", at);
-    const end = FIELD_LINE.lastIndex;
-    headers.push([text.slice(at, colon).toLowerCase(), trimBlanks(text.slice(colon + 1, end - 2))]);
-    at = end;
-  }
-  if (text.slice(at) !== "\r\n") malformed(`has an improper line in its head, after ${headers.length} fields`);
-  return headers;
+function decodeHeaders(text: string, from: number): Header[] {
+  const headers = decodeFields(text, from);
+  return typeof headers === "number" ? malformed(`has an improper line in its head, after ${headers} fields`) : headers;
 }
 
 /** RFC 9112 section 6.3, the rules in their order; stricter where it lets a recipient choose. */
@@ -87,38 +78,6 @@ function framingOf(status: number, method: RequestHead["method"], headers: reado
   // Whatever else it may be coded with was not asked for (no TE was sent).
   if (codings.length > 0) return codings.join() === "chunked" ? "chunked" : malformed("has an unknown transfer coding");
   return length === undefined ? "close" : Number(length);
-}
-
-/** The items of a comma-separated field in all its occurrences, in lower case. */
-function itemsOf(headers: readonly Header[], name: string): string[] {
-  const items: string[] = [];
-  for (const [key, value] of headers) {
-    if (key !== name) continue;
-    for (const item of value.toLowerCase().split(",")) items.push(item.trim());
-  }
-  return items;
-}
-
-/** Spaces and tabs only: `trim` would also take a no-break space, which is part of a value. */
-function trimBlanks(text: string): string {
-  let from = 0;
-  let end = text.length;
-  while (from < end && isBlank(text.charCodeAt(from))) from++;
-  while (end > from && isBlank(text.charCodeAt(end - 1))) end--;
-  return text.slice(from, end);
-}
-
-const isBlank = (code: number) => code === 0x20 || code === 0x09;
-
-const ASCII = new TextDecoder();
-
-/** One character for each byte. (What TextDecoder calls "latin1" is windows-1252.) */
-function latin1(bytes: Uint8Array): string {
-  // By index: an iterator over bytes would take longer than all the rest of a head.
-  for (let i = 0; i < bytes.length; i++) {
-    if (bytes[i]! >= 0x80) return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-  }
-  return ASCII.decode(bytes);
 }
 
 function malformed(what: string): never {
