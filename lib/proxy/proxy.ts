@@ -102,7 +102,10 @@ export function createProxy<R extends Router>(
 
   /** Reads a request, or says with which status to refuse it. */
   const read = (request: Request, { remoteAddr }: RequestInfo): ClientRequest | number => {
-    if (isOwnPeer(remoteAddr.hostname)) return readClientRequest(request, rules);
+    if (isOwnPeer(remoteAddr.hostname)) {
+      const asked = readClientRequest(request, rules);
+      return "kind" in asked ? asked.status : asked;
+    }
     if (!hasRefusedPeer) log.warn("refused a client that is not this machine", { client: remoteAddr.hostname });
     hasRefusedPeer = true;
     return STATUS_CODE.Forbidden;

@@ -9,7 +9,6 @@ import { STATUS_CODE } from "@std/http/status";
 import type { Header, RequestHead } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Cache, KeptAnswer } from "./cache.ts";
-import { isCacheable } from "./cache.ts";
 import type { RequestBy } from "../request/client_request.ts";
 import type { Forward } from "../upstream/forward.ts";
 import { forRouter } from "../request/header_policy.ts";
@@ -117,7 +116,7 @@ export function createAnswers(
   };
 
   return (question, watchClient) => {
-    const key = isCacheable(question.target) ? question.plainKey : undefined;
+    const key = question.cacheKey;
     const kept = key === undefined ? undefined : cache.get(key);
     return kept?.isFresh() ? fromCache(kept, question, "hit") : ask(question, { key, kept, watchClient });
   };

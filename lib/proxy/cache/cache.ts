@@ -9,6 +9,7 @@
  */
 
 import type { Header } from "../../http1/message.ts";
+import { isVariedBy } from "../request/header_policy.ts";
 
 /** An answer that was kept. */
 export interface KeptAnswer {
@@ -46,17 +47,6 @@ export interface CacheLimits {
 /** What an entry costs besides its text and its body: objects, and slots in the map. */
 const ENTRY_OVERHEAD_BYTES = 512;
 
-/** Metadata as CloudStack serves it, by a path that means what it says. */
-const CACHEABLE_TARGET = /^\/latest\/(?!.*\.\.)[^%]*$/;
-
-/** What an answer may be negotiated by, because these are part of the key. */
-const KEYED = new Set(["accept", "accept-encoding", "accept-language"]);
-
-/** Tells whether answers to a target may be kept. */
-export function isCacheable(target: string): boolean {
-  return CACHEABLE_TARGET.test(target);
-}
-
 /**
  * For how long a 200 may be used without asking again, by its header fields.
  *
@@ -70,7 +60,7 @@ export function freshForMs(headers: readonly Header[], ttlMs: number): number | 
       case "set-cookie":
         return undefined;
       case "vary":
-        if (!value.toLowerCase().split(",").every((item) => KEYED.has(item.trim()))) return undefined;
+        if (!value.toLowerCase().split(",").every((item) => isVariedBy(item.trim()))) return undefined;
         break;
       case "cache-control": {
         // Whoever asks for a check before each use does not want an old copy to stand in either.

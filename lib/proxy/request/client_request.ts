@@ -8,8 +8,10 @@
  * @module
  */
 
-import { STATUS_CODE } from "@std/http/status";
 import type { Header } from "../../http1/message.ts";
+import { cacheKeyOf, refusalFor } from "./header_policy.ts";
+import { refuse } from "./refusal.ts";
+import type { RequestRefusal, RequestRefusalKind } from "./refusal.ts";
 
 /** A request for metadata, or with PUT for something of this proxy's own. */
 export type ClientRequest = RequestBy<"GET" | "HEAD"> | RequestBy<"PUT">;
@@ -25,11 +27,8 @@ export interface RequestBy<M extends string> {
   readonly host: string | undefined;
   /** The session token, if one was sent. */
   readonly token: string | undefined;
-  /**
-   * What the answer depends on, if that is all in here: the target and what it may be negotiated by. `undefined` if
-   * there is any field that could change the answer in ways unknown.
-   */
-  readonly plainKey: string | undefined;
+  /** What answers are stored under; `undefined` if the router is to answer whatever is stored. */
+  readonly cacheKey: string | undefined;
 }
 
 /** What the reader insists on. */
@@ -39,93 +38,69 @@ export interface RequestRules {
   readonly maxHeaderBytes: number;
 }
 
+/** A request, as far as it is read: the runtime's, or one like it. */
+export interface RequestLike {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Pick<Headers, "forEach">;
+}
+
 /** Path and query of visible ASCII characters. */
 const TARGET = /^\/[!-~]*$/;
 
-const SCHEME = "http://";
+/** `http+unix` is the runtime's word for the socket behind the gate, where a request names no server itself. */
+const SCHEME = /^http(\+unix)?:\/\//;
 
 /**
  * Reads a request.
  *
- * @returns the request, or the status with which to refuse it
+ * @returns the request, or why it is refused
  */
-export function readClientRequest(request: Request, rules: RequestRules): ClientRequest | number {
-  const { method, url } = request;
-  if (method !== "GET" && method !== "HEAD" && method !== "PUT") return STATUS_CODE.MethodNotAllowed;
+export function readClientRequest(request: RequestLike, rules: RequestRules): ClientRequest | RequestRefusal {
+  const { method } = request;
+  if (method !== "GET" && method !== "HEAD" && method !== "PUT") return refuse("method");
 
   let size = 0;
   let host: string | undefined;
   let token: string | undefined;
-  let accept = "";
-  let encoding = "";
-  let language = "";
-  let plain = true;
-  let proxied = false;
-  let body = false;
+  let refusal: RequestRefusalKind | undefined;
   const headers: Header[] = [];
   // Not an iterator: that costs more than the rest of reading a request.
   request.headers.forEach((value, name) => {
     // As on the wire: colon, blank, CR, LF.
     size += name.length + value.length + 4;
-    headers.push([name, value]);
-    switch (name) {
-      case "host":
-        host = value;
-        break;
-      case "accept":
-        accept = value;
-        break;
-      case "accept-encoding":
-        encoding = value;
-        break;
-      case "accept-language":
-        language = value;
-        break;
-      case "x-aws-ec2-metadata-token":
-        token = value;
-        break;
-      case "user-agent":
-      case "connection":
-        break;
-      case "x-forwarded-for":
-      case "forwarded":
-        proxied = true;
-        break;
-      case "content-length":
-        body ||= value !== "0";
-        break;
-      case "transfer-encoding":
-        body = true;
-        break;
-      default:
-        plain = false;
-    }
+    const field: Header = [name, value];
+    headers.push(field);
+    if (name === "host") host = value;
+    else if (name === "x-aws-ec2-metadata-token") token = value;
+    else refusal ??= refusalFor(field);
   });
-  if (host !== undefined && !rules.isOwnHost(host)) return STATUS_CODE.MisdirectedRequest;
 
-  const pathAt = url.startsWith(SCHEME) ? url.indexOf("/", SCHEME.length) : -1;
-  if (pathAt < 0) return STATUS_CODE.BadRequest;
-  const authority = url.slice(SCHEME.length, pathAt);
-  // Without a Host it is the name in the request line, or HTTP/2's :authority, or what the runtime puts for neither.
-  if (authority !== host && !rules.isOwnHost(authority)) {
-    return host === undefined ? STATUS_CODE.MisdirectedRequest : STATUS_CODE.BadRequest;
+  const target = readTarget(request.url, { host, rules });
+  if (typeof target !== "string") return target;
+  if (size > rules.maxHeaderBytes) return refuse("long_header");
+  if (refusal !== undefined) return refuse(refusal);
+  return { method, target, headers, host, token, cacheKey: cacheKeyOf({ target, headers }) };
+}
+
+/** Cuts the target out of a URL, as it was written. @returns the target, or why the request is refused */
+function readTarget(
+  url: string,
+  { host, rules }: { readonly host: string | undefined; readonly rules: RequestRules },
+): string | RequestRefusal {
+  if (host !== undefined && !rules.isOwnHost(host)) return refuse("other_host");
+  const [scheme, unix] = SCHEME.exec(url) ?? [];
+  const pathAt = scheme === undefined ? -1 : url.indexOf("/", scheme.length);
+  if (pathAt < 0) return refuse("bad_target");
+  const authority = url.slice(scheme!.length, pathAt);
+  // Without a Host it is the name in the request line, or what the runtime puts for neither: the socket's.
+  const isUnnamed = host === undefined && unix !== undefined;
+  if (authority !== host && !isUnnamed && !rules.isOwnHost(authority)) {
+    return refuse(host === undefined ? "other_host" : "other_server");
   }
   // A fragment is no part of a request, but some runtimes hand one on.
   const fragmentAt = url.indexOf("#", pathAt);
   const target = url.slice(pathAt, fragmentAt < 0 ? undefined : fragmentAt);
-  if (target.length > rules.maxUrlBytes) return STATUS_CODE.URITooLong;
-  if (!TARGET.test(target)) return STATUS_CODE.BadRequest;
-
-  if (size > rules.maxHeaderBytes) return STATUS_CODE.RequestHeaderFieldsTooLarge;
-  if (proxied) return STATUS_CODE.Forbidden;
-  if (body) return STATUS_CODE.ContentTooLarge;
-
-  return {
-    method,
-    target,
-    headers,
-    host,
-    token,
-    plainKey: plain ? `${target}\n${accept}\n${encoding}\n${language}` : undefined,
-  };
+  if (target.length > rules.maxUrlBytes) return refuse("long_url");
+  return TARGET.test(target) ? target : refuse("bad_target");
 }

@@ -1,83 +1,186 @@
 /**
- * Which header fields pass between client and router. Pure.
+ * What is done with each header field on its way between client and router: one table, from which the refusals, what is
+ * sent on and what an answer is stored under all follow. Pure.
  *
- * | fields | from the client | from the router | why |
- * |---|---|---|---|
- * | Connection, what it names, and the other hop-by-hop fields | dropped | dropped | RFC 9110 section 7.6.1 |
- * | Host | the router's address | - | what a direct request would say |
- * | X-Forwarded-For, Forwarded | refused | - | somebody proxies strangers to the VM's secrets, as IMDSv2 assumes too |
- * | Via, X-Forwarded-*, X-Real-IP and the like | dropped | passed | a router knows a VM by its address, not by what it says |
- * | Proxy | dropped | passed | becomes HTTP_PROXY in a CGI program |
- * | Expect, Content-Length: 0 | dropped | - | no request has a body |
- * | X-aws-ec2-metadata-token* | dropped | passed | meant for this proxy |
- * | Location | - | pointed at this proxy where it names the router | the client may not reach the router, or be known to it |
- * | fields that describe a body | - | dropped with the body of an error | there is no body |
- *
- * Everything else passes as it is. No Via is added: a response is to look as if it came from the router itself.
+ * What the table does not name passes both ways as it is, and may change the answer in ways unknown: a request with such a
+ * field is always the router's to answer. No Via is added: a response is to look as if it came from the router itself.
  *
  * @module
  */
 
 import type { Header } from "../../http1/message.ts";
+import type { RequestRefusalKind } from "./refusal.ts";
 
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
+/**
+ * What is done with a field of a request.
+ *
+ * | rule | sent on | in the key of a stored answer |
+ * |---|---|---|
+ * | `drop` | no: it concerns this hop, or nobody | no |
+ * | `own` | no: it is for this proxy | no |
+ * | `vary` | yes | its value |
+ * | `inert` | yes, but no answer depends on it | no |
+ * | `pass` | yes | there is none: the router answers |
+ * | `elsewhere` | no: the request is not for the router's metadata | there is none |
+ * | `refuse` | nothing is, unless the value is one of those | by the rule behind it |
+ */
+type RequestRule = "drop" | "own" | "vary" | "inert" | "pass" | "elsewhere" | Refuse;
+
+interface Refuse {
+  readonly refuse: RequestRefusalKind;
+  /** Values that are harmless, and what is done with the field then. */
+  readonly unless?: readonly string[];
+  readonly then?: Exclude<RequestRule, Refuse>;
+}
+
+/** What is done with a field of a response: dropped, dropped with the body of an error, or passed. */
+type ResponseRule = "drop" | "body" | "pass";
+
+/** Somebody serves strangers with the VM's secrets, as IMDSv2 assumes too. v1 passed these on, and routers ignored them. */
+const THROUGH_PROXY: Refuse = { refuse: "through_proxy" };
+
+/** Fields of requests and of responses, by their names in lower case. */
+const FIELDS: ReadonlyMap<string, readonly [inRequest: RequestRule, inResponse: ResponseRule]> = new Map([
+  // This hop only (RFC 9110 section 7.6.1). Connection also names others.
+  ["connection", ["drop", "drop"]],
+  ["http2-settings", ["drop", "pass"]],
+  ["keep-alive", ["drop", "drop"]],
+  ["proxy-authenticate", ["drop", "drop"]],
+  ["proxy-authorization", ["drop", "drop"]],
+  ["proxy-connection", ["drop", "drop"]],
+  ["te", ["drop", "drop"]],
+  ["trailer", ["drop", "drop"]],
+  ["transfer-encoding", [{ refuse: "body" }, "drop"]],
+  ["upgrade", ["drop", "drop"]],
+
+  // No request has a body, so there is none to be expected.
+  ["content-length", [{ refuse: "body", unless: ["0"], then: "own" }, "body"]],
+  ["expect", ["drop", "pass"]],
+
+  // For this proxy. The Host that is sent on is the router's address: what a direct request would say.
+  ["host", ["own", "pass"]],
+  ["x-aws-ec2-metadata-token", ["own", "pass"]],
+  ["x-aws-ec2-metadata-token-ttl-seconds", ["own", "pass"]],
+  ["mdproxy4cs-secret", ["own", "drop"]], // the gate's, to the server behind it
+  // For the password service: a page of metadata in its place would become root's password.
+  ["domu_request", ["elsewhere", "pass"]],
+
+  // What an answer may be negotiated by, and what it is not.
+  ["accept", ["vary", "pass"]],
+  ["accept-encoding", ["vary", "pass"]],
+  ["accept-language", ["vary", "pass"]],
+  ["user-agent", ["inert", "pass"]],
+
+  // What proxies say of whom they serve (and X-Forwarded-*).
+  ["cdn-loop", [THROUGH_PROXY, "pass"]],
+  ["cf-connecting-ip", [THROUGH_PROXY, "pass"]],
+  ["client-ip", [THROUGH_PROXY, "pass"]],
+  ["fastly-client-ip", [THROUGH_PROXY, "pass"]],
+  ["forwarded", [THROUGH_PROXY, "pass"]],
+  ["true-client-ip", [THROUGH_PROXY, "pass"]],
+  ["via", [THROUGH_PROXY, "pass"]],
+  ["x-client-ip", [THROUGH_PROXY, "pass"]],
+  ["x-cluster-client-ip", [THROUGH_PROXY, "pass"]],
+  ["x-envoy-external-address", [THROUGH_PROXY, "pass"]],
+  ["x-original-forwarded-for", [THROUGH_PROXY, "pass"]],
+  ["x-originating-ip", [THROUGH_PROXY, "pass"]],
+  ["x-real-ip", [THROUGH_PROXY, "pass"]],
+  ["x-remote-addr", [THROUGH_PROXY, "pass"]],
+  ["x-remote-ip", [THROUGH_PROXY, "pass"]],
+  // Becomes HTTP_PROXY in a CGI program.
+  ["proxy", ["drop", "pass"]],
+
+  // What browsers say of the page that asks. Metadata are no pages: nothing of this proxy's asks for more of it.
+  ["origin", [{ refuse: "from_web_page" }, "pass"]],
+  ["sec-fetch-site", [{ refuse: "from_web_page", unless: ["none", "same-origin"], then: "pass" }, "pass"]],
+
+  // What describes a body goes with the body of an error.
+  ["accept-ranges", ["pass", "body"]],
+  ["content-digest", ["pass", "body"]],
+  ["content-disposition", ["pass", "body"]],
+  ["content-encoding", ["pass", "body"]],
+  ["content-language", ["pass", "body"]],
+  ["content-location", ["pass", "body"]],
+  ["content-md5", ["pass", "body"]],
+  ["content-type", ["pass", "body"]],
+  ["digest", ["pass", "body"]],
+  ["etag", ["pass", "body"]],
+  ["last-modified", ["pass", "body"]],
+  ["repr-digest", ["pass", "body"]],
 ]);
 
-const NOT_FOR_ROUTERS: ReadonlySet<string> = new Set([
-  ...HOP_BY_HOP,
-  "cf-connecting-ip",
-  "client-ip",
-  "content-length",
-  "expect",
-  "fastly-client-ip",
-  "forwarded",
-  "host",
-  "http2-settings",
-  "proxy",
-  "true-client-ip",
-  "via",
-  "x-aws-ec2-metadata-token",
-  "x-aws-ec2-metadata-token-ttl-seconds",
-  "x-client-ip",
-  "x-cluster-client-ip",
-  "x-original-forwarded-for",
-  "x-originating-ip",
-  "x-real-ip",
-  "x-remote-addr",
-  "x-remote-ip",
-]);
+function requestRuleOf(name: string): RequestRule {
+  const rule = FIELDS.get(name)?.[0];
+  return rule ?? (name.startsWith("x-forwarded") ? THROUGH_PROXY : "pass");
+}
 
-const DESCRIBES_BODY: ReadonlySet<string> = new Set([
-  "accept-ranges",
-  "content-digest",
-  "content-disposition",
-  "content-encoding",
-  "content-language",
-  "content-length",
-  "content-location",
-  "content-md5",
-  "content-type",
-  "digest",
-  "etag",
-  "last-modified",
-  "repr-digest",
-]);
+/** The rule for a field of a request that is not refused. */
+function ruleFor(name: string): Exclude<RequestRule, Refuse> {
+  const rule = requestRuleOf(name);
+  return typeof rule === "string" ? rule : rule.then ?? "drop";
+}
+
+/** Why a request is to be refused for a field of it; `undefined` if it is not. */
+export function refusalFor([name, value]: Header): RequestRefusalKind | undefined {
+  const rule = requestRuleOf(name);
+  return typeof rule === "string" || rule.unless?.includes(value) ? undefined : rule.refuse;
+}
+
+/** Whether answers are stored apart by what a request says in this field. */
+export function isVariedBy(name: string): boolean {
+  return ruleFor(name) === "vary";
+}
 
 /** Picks the fields of a client's request that go on to the router. */
 export function forRouter(headers: readonly Header[]): Header[] {
   const named = namedByConnection(headers);
-  return headers.filter(([name]) =>
-    !NOT_FOR_ROUTERS.has(name) && !name.startsWith("x-forwarded-") && !named?.has(name)
-  );
+  return headers.filter(([name]) => isSentOn(name) && !named?.has(name));
+}
+
+function isSentOn(name: string): boolean {
+  const rule = ruleFor(name);
+  return rule === "vary" || rule === "inert" || rule === "pass";
+}
+
+/** Metadata as CloudStack serves it, by a path that means what it says. */
+const STORABLE_TARGET = /^\/latest\/(?!.*\.\.)[^%]*$/;
+
+/**
+ * What answers to a request are stored under: all that they may depend on. Equal keys are given only to requests that are
+ * sent on alike, but for what no answer depends on.
+ *
+ * @param request one that is not refused, by GET or HEAD
+ * @returns `undefined` if the router is to answer whatever is stored
+ */
+export function cacheKeyOf(
+  { target, headers }: { readonly target: string; readonly headers: readonly Header[] },
+): string | undefined {
+  if (!STORABLE_TARGET.test(target)) return undefined;
+  let accept = "";
+  let encoding = "";
+  let language = "";
+  for (const [name, value] of headers) {
+    switch (ruleFor(name)) {
+      case "pass":
+      case "elsewhere":
+        return undefined;
+      case "vary":
+        // A field that comes twice is one with both values.
+        if (name === "accept") accept += `,${value}`;
+        else if (name === "accept-encoding") encoding += `,${value}`;
+        else language += `,${value}`;
+        break;
+      case "drop":
+        // What it names is not sent on: then the key would say more than the router hears.
+        if (name === "connection" && namesPassed(value)) return undefined;
+    }
+  }
+  return `${target}\n${accept}\n${encoding}\n${language}`;
+}
+
+function namesPassed(connection: string): boolean {
+  if (connection === "close" || connection === "keep-alive") return false;
+  return connection.toLowerCase().split(",").some((item) => FIELDS.has(item.trim()) && isSentOn(item.trim()));
 }
 
 /**
@@ -87,9 +190,10 @@ export function forRouter(headers: readonly Header[]): Header[] {
  */
 export function forClient(headers: readonly Header[], options: { readonly bodyDropped: boolean }): Header[] {
   const named = namedByConnection(headers);
-  return headers.filter(([name]) =>
-    !HOP_BY_HOP.has(name) && !named?.has(name) && !(options.bodyDropped && DESCRIBES_BODY.has(name))
-  );
+  return headers.filter(([name]) => {
+    const rule = FIELDS.get(name)?.[1];
+    return rule !== "drop" && !named?.has(name) && !(options.bodyDropped && rule === "body");
+  });
 }
 
 /** The fields that a sender listed in Connection as meant for the next hop only. */
@@ -105,7 +209,7 @@ function namedByConnection(headers: readonly Header[]): ReadonlySet<string> | un
 }
 
 /**
- * Points a Location at this proxy if it names the router; leaves any other as it is.
+ * Points a Location at this proxy if it names the router, whom the client may not reach; leaves any other as it is.
  *
  * @param options.address the router that sent it
  * @param options.host the Host under which the client knows this proxy, if it said so

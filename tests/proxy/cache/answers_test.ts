@@ -69,7 +69,7 @@ function setUp({ cacheTtlMs = TTL_MS, staleIfErrorMs = STALE_MS } = {}) {
       headers: [["host", "localhost"], ["accept", "*/*"]],
       host: "localhost",
       token: undefined,
-      plainKey: plain ? target : undefined,
+      cacheKey: plain ? target : undefined,
     };
     let leave = (_: unknown) => {};
     const reply = answer(question, (onGone) => {
@@ -127,17 +127,15 @@ test("createAnswers answers a HEAD from a kept GET, and does not keep what a HEA
   assertEquals(after.headers, [["content-length", "3"], ["age", "0"]]);
 });
 
-for (const request of [{ plain: false }, { target: "/other" }, { target: "/latest/../other" }]) {
-  test(`createAnswers always asks the router for ${JSON.stringify(request)}`, async () => {
-    const { ask, sent } = setUp();
-    for (const count of [1, 2]) {
-      const asked = ask(request);
-      assertEquals(sent.length, count);
-      sent[count - 1]!.answer("x");
-      await assertReplies(asked, "bypass", "x");
-    }
-  });
-}
+test("createAnswers always asks the router for what has no key", async () => {
+  const { ask, sent } = setUp();
+  for (const count of [1, 2]) {
+    const asked = ask({ plain: false });
+    assertEquals(sent.length, count);
+    sent[count - 1]!.answer("x");
+    await assertReplies(asked, "bypass", "x");
+  }
+});
 
 for (
   const [what, options] of [

@@ -1,25 +1,8 @@
 import { assertEquals } from "@std/assert";
 import type { Header } from "../../../lib/http1/message.ts";
-import { createCache, freshForMs, isCacheable } from "../../../lib/proxy/cache/cache.ts";
+import { createCache, freshForMs } from "../../../lib/proxy/cache/cache.ts";
 import { fromLatin1, latin1 } from "../../support/latin1.ts";
 import { test } from "../../support/test.ts";
-
-const TARGETS: readonly (readonly [target: string, cacheable: boolean])[] = [
-  ["/latest/meta-data/vm-id", true],
-  ["/latest/user-data?a=b", true],
-  ["/latest/", true],
-  ["/latest", false],
-  ["/", false],
-  ["/secret/latest/x", false],
-  ["//latest/x", false],
-  ["/latest/../secret", false],
-  ["/latest/%2e%2e/secret", false],
-  ["/Latest/x", false],
-];
-
-for (const [target, cacheable] of TARGETS) {
-  test(`isCacheable says ${cacheable} of ${target}`, () => assertEquals(isCacheable(target), cacheable));
-}
 
 const FRESHNESS: readonly (readonly [headers: readonly Header[], forMs: number | undefined])[] = [
   [[], 5_000],

@@ -1,6 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { readClientRequest } from "../../../lib/proxy/request/client_request.ts";
+import { cacheKeyOf } from "../../../lib/proxy/request/header_policy.ts";
 import { createHostCheck } from "../../../lib/proxy/request/hosts.ts";
+import { refuse } from "../../../lib/proxy/request/refusal.ts";
+import type { RequestRefusalKind } from "../../../lib/proxy/request/refusal.ts";
 import { test } from "../../support/test.ts";
 
 const OWN = "127.0.0.1:39724";
@@ -21,13 +24,10 @@ function read(
   },
 ) {
   const request = { method, url, headers: new Headers({ host, ...headers }) };
-  return readClientRequest(request as unknown as Request, RULES);
+  return readClientRequest(request, RULES);
 }
 
-const key = (headers: Readonly<Record<string, string>>, target?: string) => {
-  const request = read({ headers, ...(target !== undefined && { target }) });
-  return typeof request === "number" ? request : request.plainKey;
-};
+const targetOf = (request: ReturnType<typeof read>) => "kind" in request ? request.kind : request.target;
 
 for (
   const target of [
@@ -43,91 +43,96 @@ for (
   ]
 ) {
   test(`readClientRequest takes the target ${JSON.stringify(target)} as it is`, () => {
-    const request = read({ target });
-    assertEquals(typeof request === "number" ? request : request.target, target);
+    assertEquals(targetOf(read({ target })), target);
   });
 }
 
 test("readClientRequest cuts off a fragment", () => {
-  const request = read({ target: "/a?b#c?d/e" });
-  assertEquals(typeof request === "number" ? request : request.target, "/a?b");
+  assertEquals(targetOf(read({ target: "/a?b#c?d/e" })), "/a?b");
 });
 
-const REFUSED: readonly (readonly [what: string, request: Parameters<typeof read>[0], status: number])[] = [
-  ["POST", { method: "POST" }, 405],
-  ["TRACE", { method: "TRACE" }, 405],
-  ["CONNECT", { method: "CONNECT", url: "http://evil:443" }, 405],
-  ["OPTIONS of everything", { method: "OPTIONS", target: "/*" }, 405],
-  ["a method in lower case", { method: "get" }, 405],
-  ["another Host", { host: "evil.example" }, 421],
-  ["an empty Host", { host: "" }, 421],
-  ["two Hosts", { host: `${OWN}, evil.example`, url: `http://${OWN}/` }, 421],
-  ["a request line that names another server", { url: "http://evil.example/latest" }, 400],
-  ["a request line that names another scheme", { url: `https://${OWN}/latest` }, 400],
-  ["a request line that hides another server", { url: `http://${OWN}@evil.example/latest` }, 400],
-  ["a request line without a path", { url: `http://${OWN}` }, 400],
-  ["a control character in the target", { target: "/a\x01" }, 400],
-  ["a blank in the target", { target: "/a b" }, 400],
-  ["a target beyond ASCII", { target: "/\xe9" }, 400],
-  ["too long a target", { target: `/${"a".repeat(100)}` }, 414],
-  ["too many headers", { headers: { "x-a": "a".repeat(200) } }, 431],
-  ["X-Forwarded-For", { headers: { "x-forwarded-for": "1.2.3.4" } }, 403],
-  ["Forwarded", { headers: { forwarded: "for=1.2.3.4" } }, 403],
-  ["a PUT with X-Forwarded-For", { method: "PUT", headers: { "x-forwarded-for": "1.2.3.4" } }, 403],
-  ["a body with a length", { headers: { "content-length": "1" } }, 413],
-  ["a body in chunks", { headers: { "transfer-encoding": "chunked" } }, 413],
+const REFUSED: readonly (readonly [what: string, request: Parameters<typeof read>[0], kind: RequestRefusalKind])[] = [
+  ["POST", { method: "POST" }, "method"],
+  ["TRACE", { method: "TRACE" }, "method"],
+  ["CONNECT", { method: "CONNECT", url: "http://evil:443" }, "method"],
+  ["OPTIONS of everything", { method: "OPTIONS", target: "/*" }, "method"],
+  ["a method in lower case", { method: "get" }, "method"],
+  ["another Host", { host: "evil.example" }, "other_host"],
+  ["an empty Host", { host: "" }, "other_host"],
+  ["two Hosts", { host: `${OWN}, evil.example`, url: `http://${OWN}/` }, "other_host"],
+  ["a request line that names another server", { url: "http://evil.example/latest" }, "other_server"],
+  ["a request line that names another scheme", { url: `https://${OWN}/latest` }, "bad_target"],
+  ["a request line that hides another server", { url: `http://${OWN}@evil.example/latest` }, "other_server"],
+  ["a request line without a path", { url: `http://${OWN}` }, "bad_target"],
+  ["a control character in the target", { target: "/a\x01" }, "bad_target"],
+  ["a blank in the target", { target: "/a b" }, "bad_target"],
+  ["a target beyond ASCII", { target: "/\xe9" }, "bad_target"],
+  ["too long a target", { target: `/${"a".repeat(100)}` }, "long_url"],
+  ["too many headers", { headers: { "x-a": "a".repeat(200) } }, "long_header"],
+  ["X-Forwarded-For", { headers: { "x-forwarded-for": "1.2.3.4" } }, "through_proxy"],
+  ["Forwarded", { headers: { forwarded: "for=1.2.3.4" } }, "through_proxy"],
+  ["Origin", { headers: { origin: "null" } }, "from_web_page"],
+  ["a PUT with X-Forwarded-For", { method: "PUT", headers: { "x-forwarded-for": "1.2.3.4" } }, "through_proxy"],
+  ["a body with a length", { headers: { "content-length": "1" } }, "body"],
+  ["a body in chunks", { headers: { "transfer-encoding": "chunked" } }, "body"],
 ];
 
-for (const [what, request, status] of REFUSED) {
-  test(`readClientRequest refuses ${what} with ${status}`, () => assertEquals(read(request), status));
+for (const [what, request, kind] of REFUSED) {
+  test(`readClientRequest refuses ${what} as ${kind}`, () => assertEquals(targetOf(read(request)), kind));
 }
 
+test("readClientRequest takes a URL and a header of just the size that is allowed", () => {
+  assertEquals(typeof targetOf(read({ target: `/${"a".repeat(99)}` })), "string");
+  const used = "host: \r\n".length + OWN.length + "x-a: \r\n".length;
+  assertEquals("kind" in read({ headers: { "x-a": "a".repeat(200 - used) } }), false);
+  assertEquals(targetOf(read({ headers: { "x-a": "a".repeat(201 - used) } })), "long_header");
+});
+
+const STATUSES: Readonly<Record<RequestRefusalKind, number>> = {
+  method: 405,
+  other_host: 421,
+  other_server: 400,
+  bad_target: 400,
+  long_url: 414,
+  long_header: 431,
+  through_proxy: 403,
+  from_web_page: 403,
+  body: 413,
+};
+
+for (const [kind, status] of Object.entries(STATUSES)) {
+  test(`refuse answers ${kind} with ${status}`, () => {
+    const refusal = refuse(kind as RequestRefusalKind);
+    assertEquals([refusal.kind, refusal.status], [kind, status]);
+  });
+}
+
+const without = (url: string) => readClientRequest({ method: "GET", url, headers: new Headers() }, RULES);
+
 test("readClientRequest refuses another server also where there is no Host", () => {
-  const request = { method: "GET", url: "http://evil.example/", headers: new Headers() };
-  assertEquals(readClientRequest(request as unknown as Request, RULES), 421);
+  assertEquals(targetOf(without("http://evil.example/")), "other_host");
 });
 
 test("readClientRequest takes a request without a Host, and one that names this proxy in its request line", () => {
-  const request = { method: "GET", url: `http://${OWN}/a`, headers: new Headers() };
-  const { target, host } = readClientRequest(request as unknown as Request, RULES) as { target: string; host?: string };
-  assertEquals([target, host], ["/a", undefined]);
-  assertEquals(typeof read({ url: "http://localhost/a" }), "object");
+  for (const url of [`http://${OWN}/a`, "http+unix://%2Frun%2Finner.sock/a"]) {
+    const request = without(url);
+    assertEquals("kind" in request ? request : [request.target, request.host], ["/a", undefined], url);
+  }
+  assertEquals(targetOf(read({ url: "http://localhost/a" })), "/a");
 });
 
 test("readClientRequest takes a body of no bytes for none", () => {
-  assertEquals(typeof read({ headers: { "content-length": "0" } }), "object");
+  assertEquals(targetOf(read({ headers: { "content-length": "0" } })), "/latest/vm-id");
 });
 
-test("readClientRequest gives equal keys to requests that can only have equal answers", () => {
-  const plain = key({ accept: "*/*" });
-  assertEquals(typeof plain, "string");
-  assertEquals(key({ accept: "*/*", "user-agent": "curl", connection: "close" }), plain);
+test("readClientRequest hands on all fields, the token, the Host, and what answers are stored under", () => {
+  const request = read({ headers: { "x-aws-ec2-metadata-token": "t", accept: "*/*" } });
+  assertEquals(request, {
+    method: "GET",
+    target: "/latest/vm-id",
+    headers: [["accept", "*/*"], ["host", OWN], ["x-aws-ec2-metadata-token", "t"]],
+    host: OWN,
+    token: "t",
+    cacheKey: cacheKeyOf({ target: "/latest/vm-id", headers: [["accept", "*/*"]] }),
+  });
 });
-
-test("readClientRequest gives different keys where an answer may be negotiated", () => {
-  const keys = [
-    key({}),
-    key({}, "/latest/vm-id?"),
-    key({ accept: "text/html" }),
-    key({ "accept-encoding": "gzip" }),
-    key({ "accept-encoding": "br" }),
-    key({ "accept-language": "gzip" }),
-  ];
-  assertEquals(new Set(keys).size, keys.length);
-});
-
-for (
-  const name of [
-    "authorization",
-    "cookie",
-    "range",
-    "if-none-match",
-    "if-modified-since",
-    "cache-control",
-    "pragma",
-    "domu_request",
-    "x-anything",
-  ]
-) {
-  test(`readClientRequest gives no key to a request with ${name}`, () => assertEquals(key({ [name]: "x" }), undefined));
-}

@@ -1,6 +1,13 @@
 import { assertEquals } from "@std/assert";
 import type { Header } from "../../../lib/http1/message.ts";
-import { forClient, forRouter, localLocation } from "../../../lib/proxy/request/header_policy.ts";
+import {
+  cacheKeyOf,
+  forClient,
+  forRouter,
+  isVariedBy,
+  localLocation,
+  refusalFor,
+} from "../../../lib/proxy/request/header_policy.ts";
 import { test } from "../../support/test.ts";
 
 const names = (headers: readonly Header[]) => headers.map(([name]) => name);
@@ -8,29 +15,135 @@ const fields = (text: string): Header[] => text.split(" ").map((name) => [name, 
 
 test("forRouter passes what a router may want to know, in its order", () => {
   const headers = fields(
-    "accept accept-encoding authorization cache-control cookie domu_request if-none-match range user-agent x-custom",
+    "accept accept-encoding authorization cache-control cookie if-none-match range user-agent x-custom",
   );
   assertEquals(forRouter(headers), headers);
 });
 
 test("forRouter drops what concerns this hop only", () => {
   const headers = fields(
-    "connection keep-alive proxy-connection proxy-authorization te trailer transfer-encoding upgrade",
-  );
-  assertEquals(forRouter(headers), []);
-});
-
-test("forRouter drops what a client says of who it is", () => {
-  const headers = fields(
-    "via forwarded x-forwarded-for x-forwarded-host x-forwarded-anything x-real-ip x-client-ip client-ip true-client-ip " +
-      "x-cluster-client-ip cf-connecting-ip fastly-client-ip x-originating-ip x-remote-ip x-remote-addr proxy",
+    "connection keep-alive proxy-connection proxy-authorization te trailer transfer-encoding upgrade http2-settings",
   );
   assertEquals(forRouter(headers), []);
 });
 
 test("forRouter drops what this proxy says itself or keeps for itself", () => {
-  const headers = fields("host content-length expect x-aws-ec2-metadata-token x-aws-ec2-metadata-token-ttl-seconds");
+  const headers = fields(
+    "host content-length expect proxy x-aws-ec2-metadata-token x-aws-ec2-metadata-token-ttl-seconds domu_request",
+  );
   assertEquals(forRouter(headers), []);
+});
+
+const THROUGH_PROXY = fields(
+  "via forwarded x-forwarded x-forwarded-for x-forwarded-host x-forwarded-anything x-real-ip x-client-ip client-ip " +
+    "true-client-ip x-cluster-client-ip cf-connecting-ip fastly-client-ip x-originating-ip x-remote-ip x-remote-addr " +
+    "x-original-forwarded-for x-envoy-external-address cdn-loop",
+);
+
+for (const field of THROUGH_PROXY) {
+  test(`refusalFor refuses ${field[0]}, which a proxy says of whom it serves`, () => {
+    assertEquals([refusalFor(field), forRouter([field])], ["through_proxy", []]);
+  });
+}
+
+const REFUSALS: readonly (readonly [field: Header, refusal: string | undefined])[] = [
+  [["origin", "https://evil.example"], "from_web_page"],
+  [["origin", "null"], "from_web_page"],
+  [["sec-fetch-site", "cross-site"], "from_web_page"],
+  [["sec-fetch-site", "same-site"], "from_web_page"],
+  [["sec-fetch-site", "same-origin"], undefined],
+  [["sec-fetch-site", "none"], undefined],
+  [["transfer-encoding", "chunked"], "body"],
+  [["content-length", "5, 5"], "body"],
+  [["content-length", "1"], "body"],
+  [["content-length", "0"], undefined],
+  [["proxy-connection", "keep-alive"], undefined],
+  [["x-custom", "forwarded"], undefined],
+];
+
+for (const [field, refusal] of REFUSALS) {
+  test(`refusalFor says ${refusal} of ${field.join(": ")}`, () => assertEquals(refusalFor(field), refusal));
+}
+
+const TARGETS: readonly (readonly [target: string, storable: boolean])[] = [
+  ["/latest/meta-data/vm-id", true],
+  ["/latest/user-data?a=b", true],
+  ["/latest/", true],
+  ["/latest", false],
+  ["/", false],
+  ["/secret/latest/x", false],
+  ["//latest/x", false],
+  ["/latest/../secret", false],
+  ["/latest/%2e%2e/secret", false],
+  ["/Latest/x", false],
+];
+
+for (const [target, storable] of TARGETS) {
+  test(`cacheKeyOf gives ${storable ? "a" : "no"} key to ${target}`, () => {
+    assertEquals(cacheKeyOf({ target, headers: [] }) !== undefined, storable);
+  });
+}
+
+const key = (headers: Readonly<Record<string, string>>, target = "/latest/vm-id") =>
+  cacheKeyOf({ target, headers: Object.entries(headers) });
+
+test("cacheKeyOf gives equal keys to requests that can only have equal answers", () => {
+  const plain = key({ accept: "*/*" });
+  assertEquals(typeof plain, "string");
+  for (
+    const more of [
+      { "user-agent": "curl", connection: "close", host: "localhost" },
+      { "x-aws-ec2-metadata-token": "x", "content-length": "0" },
+      { connection: "Upgrade, HTTP2-Settings", upgrade: "h2c", "http2-settings": "" },
+    ]
+  ) assertEquals(key({ ...more, accept: "*/*" }), plain);
+});
+
+test("cacheKeyOf gives different keys where an answer may be negotiated", () => {
+  const keys = [
+    key({}),
+    key({}, "/latest/vm-id?"),
+    key({ accept: "text/html" }),
+    key({ accept: "" }),
+    key({ "accept-encoding": "gzip" }),
+    key({ "accept-encoding": "br" }),
+    key({ "accept-language": "gzip" }),
+  ];
+  assertEquals(new Set(keys).size, keys.length);
+});
+
+test("cacheKeyOf heeds every value of a field that comes more than once", () => {
+  const twice = (first: string, second: string) =>
+    cacheKeyOf({ target: "/latest/vm-id", headers: [["accept", first], ["accept", second]] });
+  assertEquals(new Set([twice("a", "b"), twice("b", "a"), key({ accept: "a" }), key({ accept: "b" })]).size, 4);
+});
+
+for (const connection of ["accept", "close, Accept-Encoding", "user-agent"]) {
+  test(`cacheKeyOf gives no key where Connection: ${connection} keeps from the router what it would hold`, () => {
+    assertEquals(key({ accept: "x", connection }), undefined);
+  });
+}
+
+for (
+  const name of [
+    "authorization",
+    "cookie",
+    "range",
+    "if-none-match",
+    "if-modified-since",
+    "cache-control",
+    "pragma",
+    "sec-fetch-site",
+    "domu_request",
+    "x-anything",
+  ]
+) {
+  test(`cacheKeyOf gives no key to a request with ${name}`, () => assertEquals(key({ [name]: "x" }), undefined));
+}
+
+test("isVariedBy knows what cacheKeyOf holds", () => {
+  const names = ["accept", "accept-encoding", "accept-language", "user-agent", "host", "cookie", "x-anything"];
+  assertEquals(names.map(isVariedBy), [true, true, true, false, false, false, false]);
 });
 
 test("forRouter and forClient drop what Connection names", () => {
