@@ -14,7 +14,7 @@ export const READ_LATE = [
   "DENO_SERVE_AUTOMATIC_COMPRESSION",
 ] as const;
 
-/** Obeyed before the program's first line, and what each does then. Seen with 2.9.6; 2.4.2 knows the last two alone. */
+/** Obeyed before the program's first line, and what each does then. Seen with 2.9.6; 2.4.2 obeys fewer. */
 export const READ_EARLY = {
   DENO_PERMISSION_BROKER_PATH: "has another program judge what this one may do",
   DENO_UNSTABLE_CONTROL_SOCK: "has another program control this one",

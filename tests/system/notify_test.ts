@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { openNotifier } from "../../lib/system/notify.ts";
+import { openNotifier, startWatchdog } from "../../lib/system/notify.ts";
 import { SILENT } from "../../lib/telemetry/log.ts";
+import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
 
 test("openNotifier sends each notification as one datagram, in order", async () => {
@@ -31,4 +32,80 @@ test("openNotifier does nothing without a service manager, and warns once of one
   await gone.close();
   Deno.removeSync(folder, { recursive: true });
   assertEquals(warnings, ["cannot notify the service manager"]);
+});
+
+test("openNotifier goes on where a program that was killed left its name behind, and warns where it cannot", async () => {
+  const folder = Deno.makeTempDirSync();
+  const manager = Deno.listenDatagram({ transport: "unixpacket", path: `${folder}/notify` });
+  Deno.writeTextFileSync(`${folder}/own`, "");
+  const notifier = openNotifier(`${folder}/notify`, { log: SILENT, bindTo: `${folder}/own` });
+  notifier.notify("READY=1");
+  await notifier.close();
+  assertEquals(new TextDecoder().decode((await manager.receive())[0]), "READY=1");
+  manager.close();
+
+  const warnings: string[] = [];
+  const log = { ...SILENT, warn: (message: string) => void warnings.push(message) };
+  const none = openNotifier(`${folder}/notify`, { log, bindTo: `${folder}/no/such/folder` });
+  none.notify("READY=1");
+  await none.close();
+  assertEquals(warnings, ["cannot open a socket to notify the service manager"]);
+  Deno.removeSync(folder, { recursive: true });
+});
+
+/** A watchdog of 20 s on a virtual clock, and what it sent. */
+function setUpWatchdog(isAlive: () => Promise<boolean>, usec: string | undefined = "20000000") {
+  const clock = createVirtualClock();
+  const sent: string[] = [];
+  const notifier = { notify: (...said: string[]) => void sent.push(...said), close: () => Promise.resolve() };
+  const stop = startWatchdog(notifier, usec, { isAlive, clock });
+  return { clock, sent, stop };
+}
+
+test("startWatchdog pings at half the interval while the program is alive, until it is stopped", async () => {
+  const { clock, sent, stop } = setUpWatchdog(() => Promise.resolve(true));
+  await clock.run(9_999);
+  assertEquals(sent, []);
+  await clock.run(1);
+  assertEquals(sent, ["WATCHDOG=1"]);
+  await clock.run(20_000);
+  assertEquals(sent.length, 3);
+  stop();
+  await clock.run(60_000);
+  assertEquals(sent.length, 3);
+});
+
+test("startWatchdog leaves pings out while the program is not alive, and asks again", async () => {
+  const answers = [() => Promise.resolve(false), () => Promise.reject(new Error("no")), () => Promise.resolve(true)];
+  let asked = 0;
+  const { clock, sent, stop } = setUpWatchdog(() => answers[asked++]!());
+  await clock.run(20_000);
+  assertEquals([asked, sent], [2, []]);
+  await clock.run(10_000);
+  assertEquals([asked, sent], [3, ["WATCHDOG=1"]]);
+  stop();
+});
+
+test("startWatchdog pings no more for an answer that comes after it was stopped", async () => {
+  const answer = Promise.withResolvers<boolean>();
+  const { clock, sent, stop } = setUpWatchdog(() => answer.promise);
+  await clock.run(10_000);
+  stop();
+  answer.resolve(true);
+  await clock.run(1);
+  assertEquals(sent, []);
+});
+
+test("startWatchdog does nothing where the service manager has none", async () => {
+  for (const usec of ["", "0", "nonsense", "-5"]) {
+    const { clock, sent } = setUpWatchdog(() => Promise.resolve(true), usec);
+    await clock.run(60_000);
+    assertEquals(sent, []);
+  }
+  const clock = createVirtualClock();
+  const sent: string[] = [];
+  const notifier = { notify: (...said: string[]) => void sent.push(...said), close: () => Promise.resolve() };
+  startWatchdog(notifier, undefined, { isAlive: () => Promise.resolve(true), clock })();
+  await clock.run(60_000);
+  assertEquals(sent, []);
 });

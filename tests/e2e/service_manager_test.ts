@@ -1,0 +1,57 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { networkTest } from "../support/net/network_test.ts";
+import { startScript } from "../support/net/script.ts";
+import { createScene, SERVERS } from "../support/scene.ts";
+
+const SOCKET = "/run/systemd/notify";
+
+networkTest(
+  "the service manager hears that it is ready, whom it serves, that it is alive, and that it stops",
+  SERVERS,
+  async () => {
+    await using scene = await createScene({ args: "none" });
+    const { guest } = scene;
+    await guest.must(["mkdir", "-p", "/run/systemd"]);
+    const manager = startScript(guest, "servers/service_manager.ts", [SOCKET]);
+    await manager.waitForLine(/^listening$/);
+
+    const program = await scene.startProgram([], { env: { NOTIFY_SOCKET: SOCKET, WATCHDOG_USEC: "400000" } });
+    await manager.waitForLine(/READY=1\\nSTATUS=/);
+    await manager.waitForLine(/STATUS=Serving the metadata of 10\.1\.1\.1, found by/);
+    await manager.waitForLine(/WATCHDOG=1/);
+    const heard = manager.lines.length;
+    await manager.waitForLine(/WATCHDOG=1/, { from: heard });
+    assertEquals((await program.stop()).code, 0);
+    await manager.waitForLine(/STOPPING=1/);
+    assert(!program.lines.some((line) => line.includes("cannot")), program.lines.join("\n"));
+  },
+);
+
+networkTest(
+  "the program makes its runtime folder for itself alone, and tightens one that others may enter",
+  {},
+  async () => {
+    await using scene = await createScene({ guest: "unplugged", router: "none", args: "none" });
+    const mode = () => scene.guest.must(["stat", "--format=%a %U", "/run/mdproxy4cs"]);
+    {
+      await using _program = await scene.startProgram();
+      assertEquals(await mode(), "700 root\n");
+    }
+    await scene.guest.must(["chmod", "777", "/run/mdproxy4cs"]);
+    await scene.startProgram();
+    assertEquals(await mode(), "700 root\n");
+  },
+);
+
+networkTest(
+  "the program serves without a runtime folder where that belongs to somebody else, and says so",
+  SERVERS,
+  async () => {
+    await using scene = await createScene({ args: "none" });
+    await scene.guest.must(["install", "-d", "-o", "nobody", "-m", "700", "/run/mdproxy4cs"]);
+    const program = await scene.startProgram();
+    assertEquals((await scene.getUntilGood("/latest/meta-data/vm-id")).status, 200);
+    const [line] = program.lines.filter((line) => line.includes("doing without a runtime folder"));
+    assertMatch(line ?? "", /folder=\/run\/mdproxy4cs error="it belongs to the user with the number \d+"/);
+  },
+);
