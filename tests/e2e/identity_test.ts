@@ -35,7 +35,10 @@ networkTest(
   "a rogue with metadata of its own does not take over when the router fails for a moment",
   SERVERS,
   async () => {
-    await using scene = await createScene({ router: ROUTER, args: [...UNCACHED, "--request-timeout", "2s"] });
+    await using scene = await createScene({
+      router: ROUTER,
+      args: [...UNCACHED, "--request-timeout", "2s", "--discovery-timeout", "2s"],
+    });
     const { router, program } = scene;
     assertEquals((await scene.get(VM_ID)).body, `vm-of-${OWN}`);
 
