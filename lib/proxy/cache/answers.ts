@@ -1,6 +1,6 @@
 /**
- * Decides where an answer comes from: the cache, another request under way, the router, or, while no router can be
- * reached, the last good copy.
+ * Decides where an answer comes from: the cache, another request under way, the router, or, while no router can
+ * be reached, a stale one of the cache.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { STATUS_CODE } from "@std/http/status";
 import type { Header, RequestHead } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
-import type { Cache, KeptAnswer } from "./cache.ts";
+import type { Cache, StoredResponse } from "./cache.ts";
 import type { RequestBy } from "../request/client_request.ts";
 import type { Forward } from "../upstream/forward.ts";
 import { forRouter } from "../request/header_policy.ts";
@@ -46,7 +46,7 @@ export interface AnswerLimits {
   readonly cacheTtlMs: number;
 }
 
-/** How long a search for the router may delay an answer that could be given from an old copy. */
+/** How long a search for the router may delay an answer that could be stale. */
 const STALE_PATIENCE_MS = 1_000;
 
 /**
@@ -58,37 +58,37 @@ export function createAnswers(
   { requestTimeoutMs, cacheTtlMs }: AnswerLimits,
   { cache, singleflight, forward, log }: AnswerDependencies,
 ): (question: Question, watchClient: WatchClient) => Reply | Promise<Reply> {
-  let standingIn = false;
+  let servesStale = false;
 
-  const standIn = (kept: KeptAnswer, question: Question, error: unknown): Reply => {
-    if (!standingIn) log.warn("no router can be reached, serving the last good answers", { error });
-    standingIn = true;
-    return fromCache(kept, question, "stale");
+  const serveStale = (stored: StoredResponse, question: Question, error: unknown): Reply => {
+    if (!servesStale) log.warn("no router can be reached, serving the last good answers", { error });
+    servesStale = true;
+    return fromCache(stored, question, "stale");
   };
 
-  const send = ({ method, target, headers }: Question, kept: KeptAnswer | undefined) => (signal: AbortSignal) => {
-    // Once it is known that old copies must do, nobody waits for a search that others wait for already.
-    const patienceMs = kept === undefined ? Infinity : standingIn ? 0 : STALE_PATIENCE_MS;
+  const send = ({ method, target, headers }: Question, stored: StoredResponse | undefined) => (signal: AbortSignal) => {
+    // Once it is known that stale ones must do, nobody waits for a search that others wait for already.
+    const patienceMs = stored === undefined ? Infinity : servesStale ? 0 : STALE_PATIENCE_MS;
     const head: RequestHead = { method, target, headers: forRouter(headers) };
     return forward(head, { signal, timeoutMs: requestTimeoutMs, patienceMs });
   };
 
   const hear = (response: RouterResponse, from: CacheOutcome): Reply => {
-    if (standingIn) log.info("the router answers again", { router: response.address });
-    standingIn = false;
+    if (servesStale) log.info("the router answers again", { router: response.address });
+    servesStale = false;
     return { ...response, from };
   };
 
-  const keep = (key: string | undefined, { method }: Question, { status, headers, body }: RouterResponse) => {
+  const store = (key: string | undefined, { method }: Question, { status, headers, body }: RouterResponse) => {
     if (key === undefined || method !== "GET" || status !== STATUS_CODE.OK || !(body instanceof Uint8Array)) return;
     cache.put(key, { headers, body });
   };
 
   const ask = async (
     question: Question,
-    { key, kept, watchClient }: {
+    { key, stored, watchClient }: {
       readonly key: string | undefined;
-      readonly kept: KeptAnswer | undefined;
+      readonly stored: StoredResponse | undefined;
       readonly watchClient: WatchClient;
     },
   ): Promise<Reply> => {
@@ -101,15 +101,15 @@ export function createAnswers(
       // Of a stream only one can have it.
       if (shared !== undefined && isWhole(shared)) return hear(shared, "collapsed");
 
-      const request = send(question, kept);
+      const request = send(question, stored);
       const response = await (sharedKey === undefined || joined !== undefined
         ? request(client.signal)
         : singleflight.start(sharedKey, client.signal, request));
-      keep(key, question, response);
+      store(key, question, response);
       return hear(response, key === undefined ? "bypass" : "miss");
     } catch (error) {
-      if (kept === undefined || !isAway(error)) throw error;
-      return standIn(kept, question, error);
+      if (stored === undefined || !isAway(error)) throw error;
+      return serveStale(stored, question, error);
     } finally {
       endWatch();
     }
@@ -117,14 +117,14 @@ export function createAnswers(
 
   return (question, watchClient) => {
     const key = question.cacheKey;
-    const kept = key === undefined ? undefined : cache.get(key);
-    return kept?.isFresh() ? fromCache(kept, question, "hit") : ask(question, { key, kept, watchClient });
+    const stored = key === undefined ? undefined : cache.get(key);
+    return stored?.isFresh() ? fromCache(stored, question, "hit") : ask(question, { key, stored, watchClient });
   };
 }
 
-function fromCache(kept: KeptAnswer, { method }: Question, from: "hit" | "stale"): Reply {
-  const body = method === "HEAD" ? undefined : kept.body;
-  return { status: STATUS_CODE.OK, headers: kept.headers(), body, address: undefined, from };
+function fromCache(stored: StoredResponse, { method }: Question, from: "hit" | "stale"): Reply {
+  const body = method === "HEAD" ? undefined : stored.body;
+  return { status: STATUS_CODE.OK, headers: stored.headers(), body, address: undefined, from };
 }
 
 function isWhole({ body }: RouterResponse): boolean {

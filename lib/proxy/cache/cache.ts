@@ -1,76 +1,63 @@
 /**
- * Keeps good answers in memory: for a few seconds to spare the router a burst, and for longer to stand in while no
+ * Stores good responses in memory: for a few seconds to spare the router a burst, and for longer to be served stale while no
  * router can be reached (RFC 9111; stale-if-error of RFC 5861).
  *
- * Knows what may be kept, for how long, and how much of it; leaves to the proxy when a kept answer is used. An answer
- * outlives a change of router: it is the same VM's metadata, and the time it counts as fresh is shorter than the move.
+ * Knows how much may be stored, in what it costs; leaves to `storage.ts` what may be and for how long, and to the proxy when
+ * a stored response is used. It outlives a change of router: it is the same VM's metadata, and the time it counts as fresh is
+ * shorter than the move.
  *
  * @module
  */
 
 import type { Header } from "../../http1/message.ts";
-import { isVariedBy } from "../request/header_policy.ts";
+import { judgeStorage } from "./storage.ts";
+import type { Storage, StorageLimits } from "./storage.ts";
 
-/** An answer that was kept. */
-export interface KeptAnswer {
+/** A response that was stored. */
+export interface StoredResponse {
   readonly body: Uint8Array<ArrayBuffer>;
   /** Whether it may be used without asking the router. */
   isFresh(): boolean;
   /** Whether it may be used when no router can be reached. */
-  isGoodEnough(): boolean;
-  /** Its header fields, with its Age. */
+  isUsableWhenStale(): boolean;
+  /** Its header fields, with its Age: the same list for a whole second. */
   headers(): readonly Header[];
 }
 
-/** A store of answers. */
+/** A store of responses. */
 export interface Cache {
-  get(key: string): KeptAnswer | undefined;
-  /** Keeps a router's 200 if that is allowed and there is room. */
-  put(key: string, answer: Storable): void;
+  get(key: string): StoredResponse | undefined;
+  /** Stores a router's 200 if that is allowed and there is room. */
+  put(key: string, response: Storable): void;
+  /** Makes all that is stored stale: what it was copied from may have changed. */
+  expire(): void;
 }
 
-/** What of a router's 200 is kept. */
+/** What of a router's 200 is stored. */
 export interface Storable {
   readonly headers: readonly Header[];
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
 /** The limits that a cache keeps. */
-export interface CacheLimits {
-  /** 0 is never. */
-  readonly cacheTtlMs: number;
+export interface CacheLimits extends StorageLimits {
   readonly cacheBytes: number;
-  /** 0 is never. */
-  readonly staleIfErrorMs: number;
 }
 
-/** What an entry costs besides its text and its body: objects, and slots in the map. */
-const ENTRY_OVERHEAD_BYTES = 512;
-
 /**
- * For how long a 200 may be used without asking again, by its header fields.
- *
- * @param ttlMs the longest time
- * @returns milliseconds; `undefined` if it must not be kept at all
+ * What a stored response costs besides its text and its bytes, as measured in V8's heap and rounded up: the entry with its
+ * slot in the map, its lists and the buffer of its body (1 KiB), and a field with its two strings and its slots.
  */
-export function freshForMs(headers: readonly Header[], ttlMs: number): number | undefined {
-  let forMs = ttlMs;
-  for (const [name, value] of headers) {
-    switch (name) {
-      case "set-cookie":
-        return undefined;
-      case "vary":
-        if (!value.toLowerCase().split(",").every((item) => isVariedBy(item.trim()))) return undefined;
-        break;
-      case "cache-control": {
-        // Whoever asks for a check before each use does not want an old copy to stand in either.
-        if (/\b(no-store|no-cache|must-revalidate|proxy-revalidate)\b/i.test(value)) return undefined;
-        const [, maxAgeSec] = /\bmax-age="?(\d{1,9})/i.exec(value) ?? [];
-        if (maxAgeSec !== undefined) forMs = Math.min(forMs, Number(maxAgeSec) * 1_000);
-      }
-    }
-  }
-  return forMs;
+const ENTRY_BYTES = 1_024;
+const FIELD_BYTES = 192;
+
+/** Up to here a body may be held a second time, behind a head that is ready to be sent with it. */
+const SMALL_BODY_BYTES = 16_384;
+
+/** What storing a response costs, in bytes. */
+export function costOf(key: string, { headers, body }: Storable): number {
+  const fields = headers.reduce((sum, [name, value]) => sum + FIELD_BYTES + 2 * (name.length + value.length), 0);
+  return ENTRY_BYTES + key.length + fields + body.length + Math.min(body.length, SMALL_BODY_BYTES);
 }
 
 /**
@@ -78,13 +65,13 @@ export function freshForMs(headers: readonly Header[], ttlMs: number): number | 
  *
  * @param now a monotonic clock, in milliseconds
  */
-export function createCache({ cacheTtlMs, cacheBytes, staleIfErrorMs }: CacheLimits, now: () => number): Cache {
+export function createCache({ cacheBytes, ...limits }: CacheLimits, now: () => number): Cache {
   // A map iterates in the order of insertion: the first is the one that was not used for longest.
   const entries = new Map<string, Entry>();
   let total = 0;
 
   const drop = (key: string) => {
-    total -= entries.get(key)?.size ?? 0;
+    total -= entries.get(key)?.cost ?? 0;
     entries.delete(key);
   };
 
@@ -92,7 +79,7 @@ export function createCache({ cacheTtlMs, cacheBytes, staleIfErrorMs }: CacheLim
     get(key) {
       const entry = entries.get(key);
       if (entry === undefined) return undefined;
-      if (!entry.isFresh() && !entry.isGoodEnough()) {
+      if (!entry.isFresh() && !entry.isUsableWhenStale()) {
         drop(key);
         return undefined;
       }
@@ -101,68 +88,81 @@ export function createCache({ cacheTtlMs, cacheBytes, staleIfErrorMs }: CacheLim
       return entry;
     },
 
-    put(key, answer) {
+    put(key, response) {
       drop(key);
-      const forMs = freshForMs(answer.headers, cacheTtlMs);
-      if (forMs === undefined || Math.max(forMs, staleIfErrorMs) === 0) return;
-      const text = answer.headers.reduce((sum, [name, value]) => sum + name.length + value.length, key.length);
-      const size = ENTRY_OVERHEAD_BYTES + text + answer.body.length;
-      if (size > cacheBytes) return;
-      entries.set(key, new Entry(answer, { now, size, forMs, staleIfErrorMs }));
-      total += size;
+      const cost = costOf(key, response);
+      if (cost > cacheBytes) return;
+      const storage = judgeStorage(response.headers, limits);
+      if (storage === undefined || Math.max(storage.freshForMs, storage.usableForMs) === 0) return;
+      entries.set(key, new Entry(response, { ...storage, now, cost }));
+      total += cost;
       for (const oldest of entries.keys()) {
         if (total <= cacheBytes) break;
         drop(oldest);
       }
     },
+
+    expire() {
+      for (const entry of entries.values()) entry.expire();
+    },
   };
 }
 
-class Entry implements KeptAnswer {
+class Entry implements StoredResponse {
   readonly body: Uint8Array<ArrayBuffer>;
-  readonly size: number;
+  readonly cost: number;
   readonly #headers: readonly Header[];
   readonly #now: () => number;
   readonly #storedAt: number;
-  readonly #freshUntil: number;
-  readonly #goodUntil: number;
+  readonly #usableUntil: number;
+  readonly #ageBeforeSec: number;
+  #freshUntil: number;
   #aged: readonly Header[] | undefined;
   #agedSec = 0;
 
   constructor(
     { headers, body }: Storable,
-    { now, size, forMs, staleIfErrorMs }: {
-      readonly now: () => number;
-      readonly size: number;
-      readonly forMs: number;
-      readonly staleIfErrorMs: number;
-    },
+    { now, cost, freshForMs, usableForMs, ageSec }: Storage & { readonly now: () => number; readonly cost: number },
   ) {
     this.body = body;
-    this.size = size;
-    this.#headers = headers;
+    this.cost = cost;
+    this.#headers = compact(headers.filter(([name]) => name !== "age"));
     this.#now = now;
     this.#storedAt = now();
-    this.#freshUntil = this.#storedAt + forMs;
-    this.#goodUntil = this.#storedAt + staleIfErrorMs;
+    this.#freshUntil = this.#storedAt + freshForMs;
+    this.#usableUntil = this.#storedAt + usableForMs;
+    this.#ageBeforeSec = ageSec;
   }
 
   isFresh(): boolean {
     return this.#now() < this.#freshUntil;
   }
 
-  isGoodEnough(): boolean {
-    return this.#now() < this.#goodUntil;
+  isUsableWhenStale(): boolean {
+    return this.#now() < this.#usableUntil;
+  }
+
+  expire(): void {
+    this.#freshUntil = this.#storedAt;
   }
 
   headers(): readonly Header[] {
     // Built once for each second of its life, because it is asked for with every hit.
     const ageSec = Math.floor((this.#now() - this.#storedAt) / 1_000);
     if (this.#aged === undefined || ageSec !== this.#agedSec) {
-      const ageBefore = Number(this.#headers.find(([name]) => name === "age")?.[1] ?? 0) || 0;
-      this.#aged = [...this.#headers.filter(([name]) => name !== "age"), ["age", String(ageBefore + ageSec)]];
+      this.#aged = [...this.#headers, ["age", String(this.#ageBeforeSec + ageSec)]];
       this.#agedSec = ageSec;
     }
     return this.#aged;
   }
+}
+
+/** Copies fields into texts of their own. As they were read they are parts of the whole head, which would be held with them. */
+function compact(headers: readonly Header[]): Header[] {
+  const text = headers.map(([name, value]) => `${name}:${value}`).join("\n");
+  if (text === "") return [];
+  return text.split("\n").map((line) => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon), line.slice(colon + 1)];
+  });
 }
