@@ -27,10 +27,11 @@ export interface Arguments {
 
 const ROWS: readonly Option[] = OPTIONS;
 const PLAIN: readonly PlainFlag[] = PLAIN_FLAGS;
-/** The flags that have a text behind them; a switch may, but only behind an equals sign. */
+/** The flags that have a text behind them. */
 const TEXTS = [...ROWS, ...PLAIN.filter(({ unit }) => unit !== undefined)].map(({ flag }) => flag);
-const BARE: ReadonlyMap<string, string> = new Map(
-  ROWS.flatMap(({ flag, bare }) => bare === undefined ? [] : [[`--${flag}`, bare] as const]),
+/** The options that need none. */
+const BARE: ReadonlyMap<string, Option> = new Map(
+  ROWS.filter(({ bare }) => bare !== undefined).map((row) => [`--${row.flag}`, row]),
 );
 const SWITCHES = PLAIN.filter(({ unit }) => unit === undefined).map(({ flag }) => flag);
 
@@ -119,20 +120,23 @@ function readTimeout(text: string): number {
 
 /**
  * Binds to each flag what is its value: `--log-file -` means standard output, where the parser would take the dash for a
- * word of its own; and a switch never takes the next word, only what is behind its equals sign.
+ * word of its own; and a switch takes the next word only if that is one of its own.
  */
 function bindValues(argv: readonly string[]): string[] {
-  const bound: string[] = [];
   const end = argv.indexOf("--");
-  argv.forEach((argument, index) => {
-    const flag = bound.at(-1);
-    if (end >= 0 && index >= end) bound.push(argument);
-    else if (BARE.has(argument)) bound.push(`${argument}=${BARE.get(argument)}`);
-    else if (argument === "-" && flag?.startsWith("--") && TEXTS.includes(flag.slice(2))) {
-      bound.push(`${bound.pop()}=-`);
-    } else bound.push(argument);
-  });
-  return bound;
+  const own = argv.slice(0, end < 0 ? argv.length : end);
+  const bound: string[] = [];
+  for (let at = 0; at < own.length; at++) {
+    const flag = own[at]!;
+    const next = own[at + 1];
+    const { bare, words } = BARE.get(flag) ?? {};
+    const isText = flag.startsWith("--") && TEXTS.includes(flag.slice(2));
+    const isValue = next !== undefined && (bare === undefined ? isText && next === "-" : words!.includes(next));
+    if (isValue) at++;
+    const value = isValue ? next : bare;
+    bound.push(value === undefined ? flag : `${flag}=${value}`);
+  }
+  return [...bound, ...argv.slice(own.length)];
 }
 
 function usageError(message: string, option?: string): ConfigError {

@@ -53,7 +53,7 @@ test("parseArguments says what is wrong and points to the help", () => {
   }
 });
 
-test("parseArguments reads a switch's word behind its equals sign only, and never the next word", () => {
+test("parseArguments reads a switch's word behind an equals sign or a blank, and no other word as its own", () => {
   const table: [string[], string][] = [
     [["--require-token=no"], "no"],
     [["--require-token=0"], "0"],
@@ -62,11 +62,16 @@ test("parseArguments reads a switch's word behind its equals sign only, and neve
     [["--require-token"], "yes"],
     [["--require-token", "--iname=eth1"], "yes"],
     [["--require-token", "discover"], "yes"],
+    [["--require-token", "optional", "discover"], "optional"],
+    [["--require-token", "no"], "no"],
+    [["--iname", "eth1", "--require-token"], "yes"],
   ];
   for (const [argv, text] of table) {
     assertEquals(parseArguments(argv).values.get("require-token"), text, argv.join(" "));
   }
-  assertThrows(() => parseArguments(["--require-token", "no"]), ConfigError, "unexpected argument 'no'");
+  assertThrows(() => parseArguments(["--require-token", "maybe"]), ConfigError, "unexpected argument 'maybe'");
+  assertThrows(() => parseArguments(["--require-token", "-"]), ConfigError, "unexpected argument '-'");
+  assertThrows(() => parseArguments(["--require-token=no", "yes"]), ConfigError, "unexpected argument 'yes'");
 });
 
 test("parseArguments reads what goes with a command", () => {
