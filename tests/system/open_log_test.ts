@@ -37,3 +37,33 @@ test("openLog keeps the old file when it cannot open it anew", () => {
   assertEquals(recent().map(({ message }) => message), ["keeping the old log file"]);
   Deno.removeSync(folder, { recursive: true });
 });
+
+test("openLogSink creates a file for its owner and group alone", () => {
+  const folder = Deno.makeTempDirSync();
+  const mask = Deno.umask(0);
+  openLogSink(`${folder}/log`).close();
+  Deno.umask(mask);
+  assertEquals(Deno.statSync(`${folder}/log`).mode! & 0o777, 0o640);
+  Deno.removeSync(folder, { recursive: true });
+});
+
+test("openLogSink waits for nothing: a FIFO, a folder and a device are refused", () => {
+  const folder = Deno.makeTempDirSync();
+  new Deno.Command("mkfifo", { args: [`${folder}/fifo`] }).outputSync();
+  for (const path of [`${folder}/fifo`, folder, "/dev/null"]) {
+    assertThrows(
+      () => openLogSink(path),
+      Error,
+      `Cannot open --log-file "${path}": it is not a regular file; a log may be in`,
+    );
+  }
+  Deno.removeSync(folder, { recursive: true });
+});
+
+test("openLog logs to standard output instead of a file that cannot be opened, and says so", () => {
+  const { log, recent, reopen, close } = openLog({ level: "error", format: "text", file: "/no/such/folder/log" });
+  assertEquals(recent().map(({ message }) => message), ["logging to standard output instead"]);
+  log.info("below the level");
+  reopen();
+  close();
+});
