@@ -7,7 +7,7 @@
 
 import type { Client } from "../../http1/client.ts";
 import { UpstreamError } from "../../http1/error.ts";
-import type { RequestHead } from "../../http1/message.ts";
+import type { RequestHead, ResponseBody } from "../../http1/message.ts";
 import type { Timer } from "../../time/clock.ts";
 import type { Deadlines } from "../../time/deadlines.ts";
 import { takeResponse } from "./router_response.ts";
@@ -43,6 +43,7 @@ export class Attempt<R extends Router> {
   readonly #options: AttemptOptions<R>;
   readonly #controller = new AbortController();
   #connection: { readonly reused: boolean } | undefined;
+  #body: ResponseBody | undefined;
   #silence: Timer | undefined;
   #isSilent = false;
 
@@ -64,8 +65,10 @@ export class Attempt<R extends Router> {
       : new UpstreamError("response_timeout", "The router does not begin its answer");
   }
 
+  /** Ends it, and gives up what has come of the response. */
   abort(reason?: unknown): void {
     this.#controller.abort(reason);
+    this.#body?.cancel();
   }
 
   async #run(head: RequestHead): Promise<RouterResponse> {
@@ -82,6 +85,10 @@ export class Attempt<R extends Router> {
         },
       });
       this.#silence?.cancel();
+      this.#body = response.body;
+      // It may have come in the very moment.
+      if (this.#controller.signal.aborted) response.body.cancel();
+      this.#controller.signal.throwIfAborted();
       onHead(this, { target: head.target, status: response.status, headers: response.headers });
       return await takeResponse(response, { address, method: head.method, deadlines });
     } finally {

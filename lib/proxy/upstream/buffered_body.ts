@@ -40,46 +40,63 @@ async function bufferPieces(body: ResponseBody, deadlines: Deadlines): Promise<B
   const { promise: late, resolve } = Promise.withResolvers<typeof LATE>();
   const deadline = deadlines.set(PATIENCE_MS, () => resolve(LATE));
   try {
-    const pieces: Uint8Array<ArrayBuffer>[] = [];
-    for (let total = 0;;) {
+    for (const taken = new Gathered();;) {
       const next = body.read();
       const piece = await Promise.race([next, late]);
-      if (piece === LATE) return resume(pieces, next, body);
-      if (piece === undefined) return join(pieces, total);
-      pieces.push(piece);
-      total += piece.length;
-      if (total > MAX_BYTES) return resume(pieces, undefined, body);
+      if (piece === LATE) return resume(taken, next, body);
+      if (piece === undefined) return taken.whole();
+      taken.add(piece);
+      if (taken.length > MAX_BYTES) return resume(taken, undefined, body);
     }
   } finally {
     deadline.cancel();
   }
 }
 
-function join(pieces: readonly Uint8Array<ArrayBuffer>[], total: number): Uint8Array<ArrayBuffer> {
-  if (pieces.length <= 1) return pieces[0] ?? NOTHING;
-  const whole = new Uint8Array(total);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
+/** Bytes that came one after another, in one place: as pieces they could cost a hundred times more. */
+class Gathered {
+  #bytes = NOTHING;
+  length = 0;
+
+  add(piece: Uint8Array<ArrayBuffer>): void {
+    if (this.length === 0) {
+      this.#bytes = piece;
+    } else {
+      if (this.length + piece.length > this.#bytes.length) this.#grow(this.length + piece.length);
+      this.#bytes.set(piece, this.length);
+    }
+    this.length += piece.length;
   }
-  return whole;
+
+  whole(): Uint8Array<ArrayBuffer> {
+    return this.length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.length);
+  }
+
+  #grow(length: number): void {
+    const larger = new Uint8Array(2 * length);
+    larger.set(this.#bytes.subarray(0, this.length));
+    this.#bytes = larger;
+  }
 }
 
 /** Puts back what was read, and the read that is under way. */
 function resume(
-  pieces: Uint8Array<ArrayBuffer>[],
+  taken: Gathered,
   pending: Promise<Uint8Array<ArrayBuffer> | undefined> | undefined,
   rest: ResponseBody,
 ): ResponseBody {
   // Whoever reads on gets the error; until then it is not unhandled.
   pending?.catch(() => {});
+  let first = taken.length === 0 ? undefined : taken.whole();
   return {
     length: undefined,
     takeWhole: () => undefined,
     read() {
-      const piece = pieces.shift();
-      if (piece !== undefined) return Promise.resolve(piece);
+      if (first !== undefined) {
+        const piece = first;
+        first = undefined;
+        return Promise.resolve(piece);
+      }
       const next = pending ?? rest.read();
       pending = undefined;
       return next;

@@ -215,9 +215,15 @@ class ForwardedRequest<R extends Router> {
   async #ask(router: R, fresh: boolean): Promise<RouterResponse> {
     const { promise: response, resolve, reject } = Promise.withResolvers<RouterResponse>();
     const searching = new AbortController();
+    let isAnswered = false;
     const add = (attempt: Attempt<R>) => {
       this.#attempts.push(attempt);
-      attempt.response.then(resolve, (error) => {
+      attempt.response.then((response) => {
+        // Of two that answer in the same moment the first has the request; the other is given up below.
+        if (!isAnswered) this.#attempts = this.#attempts.filter((other) => other !== attempt);
+        isAnswered = true;
+        resolve(response);
+      }, (error) => {
         this.#attempts = this.#attempts.filter((other) => other !== attempt);
         if (error instanceof UpstreamError) this.#fail(attempt, error);
         if (this.#attempts.length === 0) reject(error);

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { ResponseBody } from "../../../lib/http1/message.ts";
 import { bufferBody } from "../../../lib/proxy/upstream/buffered_body.ts";
-import { latin1 } from "../../support/latin1.ts";
+import { fromLatin1, latin1 } from "../../support/latin1.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { bodyOf, createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import { test } from "../../support/test.ts";
@@ -19,7 +19,7 @@ test("bufferBody takes a body that is there", async () => {
 });
 
 test("bufferBody takes a body that comes in pieces", async () => {
-  for (const pieces of [[], ["hello"], ["he", "l", "lo"]]) {
+  for (const pieces of [[], ["hello"], ["he", "l", "lo"], Array.from("one byte after the other")]) {
     const body = createFedBody();
     for (const piece of [...pieces, undefined]) body.feed(piece);
     assertEquals(latin1(await bufferBody(body, createVirtualClock().deadlines) as Uint8Array), pieces.join(""));
@@ -40,6 +40,16 @@ test("bufferBody hands on a body that turns out to be large, with all of it", as
   body.feed("end");
   body.feed(undefined);
   assertEquals(await readAll(rest), piece + piece + "end");
+});
+
+test("bufferBody takes a body of just the size that it holds, and copies what it was given in pieces", async () => {
+  const body = createFedBody();
+  const first = fromLatin1("x".repeat(65_535));
+  body.feed(latin1(first));
+  body.feed("y");
+  body.feed(undefined);
+  const whole = await bufferBody(body, createVirtualClock().deadlines) as Uint8Array<ArrayBuffer>;
+  assertEquals([whole.length, whole[65_535], whole.buffer.byteLength], [65_536, 0x79, 65_536]);
 });
 
 test("bufferBody hands on a body that is slow, with all of it and the read that is under way", async () => {

@@ -378,6 +378,21 @@ test("createForwarder takes the first response of two routers, and the last erro
   await assertFails(lost.response, "response_timeout");
 });
 
+test("createForwarder gives up what has come from the slower of two routers, also when both answer in the same moment", async () => {
+  for (const [slower, faster] of [[createFedBody(10), bodyOf("i-1")], [createFedBody(70_000), createFedBody(70_000)]]) {
+    const { response, asked, upstream, clock } = setUp({ onReport: "search" });
+    const first = await asked(1);
+    first.sent();
+    await clock.run(1_000);
+    upstream.find(B);
+    (await asked(2)).answer(200, faster);
+    first.answer(200, slower);
+    assertEquals((await response).address, B);
+    await settle();
+    assertEquals([slower!.cancelled, faster!.cancelled], [true, false]);
+  }
+});
+
 test("createForwarder tells who answered, and with what, so that nobody doubts it", async () => {
   const { response, asked, upstream } = setUp();
   (await asked(1)).answer(404);
