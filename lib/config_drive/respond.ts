@@ -96,7 +96,7 @@ function parseDate(text: string | undefined): number | undefined {
 }
 
 function reply(status: number, headers: readonly Header[], bytes = NOTHING): UpstreamResponse {
-  return { status, headers, body: bodyOf(bytes), reused: false };
+  return { status, headers, body: bodyOf(bytes) };
 }
 
 /** A body that is there already. */

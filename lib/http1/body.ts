@@ -57,9 +57,7 @@ export class Body implements ResponseBody {
           this.#end(true);
           return undefined;
         }
-        const { used, content } = decoder.decode(transport.bytes);
-        const piece = content.slice();
-        transport.take(used);
+        const piece = this.#decodeAvailable();
         if (decoder.done) this.#end(true);
         if (piece.length > 0) return piece;
       }
@@ -68,6 +66,25 @@ export class Body implements ResponseBody {
       transport.close(error);
       this.#end(false);
       throw error;
+    }
+  }
+
+  /** The content among all that has come, in one piece: a router could send it in chunks of a byte, and a piece costs more. */
+  #decodeAvailable(): Uint8Array<ArrayBuffer> {
+    const { transport, decoder } = this.#options;
+    const decode = () => {
+      const { used, content } = decoder.decode(transport.bytes);
+      transport.take(used);
+      return content;
+    };
+    const first = decode();
+    if (decoder.done || transport.available === 0) return first.slice();
+    const pieces = new Uint8Array(first.length + transport.available);
+    let length = 0;
+    for (let content = first;; content = decode()) {
+      pieces.set(content, length);
+      length += content.length;
+      if (decoder.done || transport.available === 0) return pieces.slice(0, length);
     }
   }
 

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { STATUS_CODE } from "@std/http/status";
 import { createDeadlines } from "../time/deadlines.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionLimits } from "./connection.ts";
@@ -88,6 +89,10 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
       const conn = await connect({ hostname: server.address, port: server.port, signal: attempt.signal });
       if (attempt.signal.aborted) conn.close();
       attempt.signal.throwIfAborted();
+      if (isOwnAddress(conn, server)) {
+        conn.close();
+        throw new UpstreamError("unreachable", "The address is this machine's own");
+      }
       return new Connection(conn, {
         limits,
         deadlines,
@@ -101,7 +106,8 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
         },
       });
     } catch (error) {
-      throw attempt.signal.aborted ? attempt.signal.reason : connectError(error);
+      if (attempt.signal.aborted) throw attempt.signal.reason;
+      throw error instanceof UpstreamError ? error : connectError(error);
     } finally {
       deadline.cancel();
       signal.removeEventListener("abort", abort);
@@ -122,7 +128,10 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
       const old = fresh ? undefined : takeKept(server);
       if (old !== undefined) {
         try {
-          return await ask(old, true);
+          const response = await ask(old, true);
+          // Said as it closed an idle connection (RFC 9110 section 15.5.9): not to this request.
+          if (response.status !== STATUS_CODE.RequestTimeout) return response;
+          response.body.cancel();
         } catch (error) {
           // Closed by the router in the moment it was taken: nothing was heard, so nothing is lost.
           if (old.heard || !(error instanceof UpstreamError) || error.kind !== "reset") throw error;
@@ -136,6 +145,11 @@ export function createClient(limits: ClientLimits, connect: Connect = Deno.conne
       deadlines.close();
     },
   };
+}
+
+/** Whether a connection leads back to this machine, whatever an interface, a route or a rule made of the address. */
+function isOwnAddress({ localAddr }: Deno.Conn, { address }: Server): boolean {
+  return localAddr?.transport === "tcp" && localAddr.hostname === address;
 }
 
 function connectError(cause: unknown): UpstreamError {

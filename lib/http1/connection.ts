@@ -39,7 +39,6 @@ const KEEP_MS = 3_000;
 export class Connection {
   readonly #transport: Transport;
   readonly #options: ConnectionOptions;
-  #used = false;
   #heard = false;
   #interimBytes = 0;
   #idle: { readonly expiry: Timer; readonly arrival: Promise<boolean> } | undefined;
@@ -71,8 +70,12 @@ export class Connection {
     this.#idle = undefined;
     this.#heard = false;
     this.#interimBytes = 0;
-    const reused = this.#used;
-    this.#used = true;
+    if (this.#transport.available > 0) {
+      // It came in this very moment, before anything was asked: no answer.
+      const error = new UpstreamError("reset", "The router sent what it was not asked for");
+      this.close(error);
+      throw error;
+    }
 
     const abort = () => this.close(signal.reason);
     signal.addEventListener("abort", abort);
@@ -91,7 +94,7 @@ export class Connection {
         this.#heard = true;
         const head = this.#takeHead(method);
         if (head === undefined) continue;
-        return { status: head.status, headers: head.headers, reused, body: this.#bodyOf(head) };
+        return { status: head.status, headers: head.headers, body: this.#bodyOf(head) };
       }
     } catch (error) {
       this.close(error);

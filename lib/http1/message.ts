@@ -21,8 +21,6 @@ export interface UpstreamResponse {
   readonly status: number;
   readonly headers: readonly Header[];
   readonly body: ResponseBody;
-  /** Whether it came over a connection that had served an earlier request. */
-  readonly reused: boolean;
 }
 
 /** A body to be read once. */

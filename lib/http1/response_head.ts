@@ -9,7 +9,7 @@
  */
 
 import { UpstreamError } from "./error.ts";
-import { decodeFields, itemsOf, latin1 } from "./fields.ts";
+import { decodeFields, itemsOf, latin1, MAX_FIELDS } from "./fields.ts";
 import type { Header, RequestHead } from "./message.ts";
 
 /** How many bytes of body follow: a known number, chunks, or all until the connection closes. */
@@ -29,19 +29,34 @@ const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?\r
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** Finds the empty line that ends a head: the index behind it, or -1 while it has not come. */
+/** What every head begins with. */
+const VERSION = Uint8Array.from("HTTP/1.", (char) => char.charCodeAt(0));
+
+/**
+ * Finds the empty line that ends a head: the index behind it, or -1 while it has not come.
+ *
+ * @throws {UpstreamError} of kind `malformed`, as soon as no more bytes could make it a head: nobody has to wait for the
+ * end of what will have none
+ */
 export function findHeadEnd(bytes: Uint8Array): number {
-  for (let lf = bytes.indexOf(LF); lf >= 0; lf = bytes.indexOf(LF, lf + 1)) {
-    if (bytes[lf + 1] === CR && bytes[lf + 2] === LF) return lf + 3;
+  for (let i = 0; i < VERSION.length && i < bytes.length; i++) {
+    if (bytes[i] !== VERSION[i]) malformed("does not begin with a status line of HTTP/1");
   }
-  return -1;
+  for (let at = 0;;) {
+    const lf = bytes.indexOf(LF, at);
+    const cr = bytes.indexOf(CR, at);
+    if (lf < 0) return cr < 0 || cr === bytes.length - 1 ? -1 : malformed("has a bare CR in its head");
+    if (cr !== lf - 1) malformed("has a bare CR or LF in its head");
+    if (cr === at) return lf + 1;
+    at = lf + 1;
+  }
 }
 
 /**
  * Decodes a whole head, up to and with the empty line that ends it.
  *
  * @param method the request's, because an answer to HEAD has no body whatever it says
- * @throws {UpstreamError} of kind `malformed`
+ * @throws {UpstreamError} of kind `malformed`, or `too_large` if it has too many fields
  */
 export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["method"]): ResponseHead {
   const text = latin1(bytes);
@@ -53,7 +68,7 @@ export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["metho
   const connection = itemsOf(headers, "connection");
   return {
     status,
-    headers,
+    headers: withOneLength(headers),
     framing,
     persistent: framing !== "close" && !connection.includes("close") &&
       (minor === "1" || connection.includes("keep-alive")),
@@ -62,7 +77,17 @@ export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["metho
 
 function decodeHeaders(text: string, from: number): Header[] {
   const headers = decodeFields(text, from);
+  if (headers === MAX_FIELDS) {
+    throw new UpstreamError("too_large", `The head of the router's answer has more than ${MAX_FIELDS} fields`);
+  }
   return typeof headers === "number" ? malformed(`has an improper line in its head, after ${headers} fields`) : headers;
+}
+
+/** Says a length once that was said more than once alike: whoever gets it on might not take it otherwise. */
+function withOneLength(headers: readonly Header[]): readonly Header[] {
+  const lengths = itemsOf(headers, "content-length");
+  if (lengths.length < 2) return headers;
+  return [...headers.filter(([name]) => name !== "content-length"), ["content-length", lengths[0]!]];
 }
 
 /** RFC 9112 section 6.3, the rules in their order; stricter where it lets a recipient choose. */

@@ -16,7 +16,7 @@ async function validate(status: number, chunks: readonly string[]) {
       asked.push({ address, method, target, fresh });
       const read = () => Promise.resolve(rest.length === 0 ? undefined : encode(rest.shift()!));
       const body = { length: undefined, read, takeWhole: () => undefined, cancel: () => void (isCancelled = true) };
-      return Promise.resolve({ status, headers: [], reused: false, body });
+      return Promise.resolve({ status, headers: [], body });
     },
   });
   const error = await check("10.1.1.1", NEVER).then(() => undefined, (error: Error & { kind: string }) => error);

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { createClient, UpstreamError } from "../../lib/http1/client.ts";
 import type { Client, ClientLimits, Connect } from "../../lib/http1/client.ts";
 import type { RequestHead, ResponseBody } from "../../lib/http1/message.ts";
-import { latin1 } from "../support/latin1.ts";
+import { fromLatin1, latin1 } from "../support/latin1.ts";
 import { ok, startScriptedServer } from "../support/servers/scripted_server.ts";
 import type { Script, ScriptedServer } from "../support/servers/scripted_server.ts";
 import { test } from "../support/test.ts";
@@ -44,8 +44,23 @@ async function readAll(body: ResponseBody): Promise<string> {
   return text;
 }
 
+/** Sends a request, and tells also whether its answer came over a connection that was kept. */
+async function send(
+  client: Client,
+  head: RequestHead,
+  { address = ADDRESS, fresh = false }: { readonly address?: string; readonly fresh?: boolean } = {},
+) {
+  let reused = false;
+  const response = await client.request(address, head, {
+    signal: NEVER,
+    fresh,
+    onSent: (connection) => reused = connection.reused,
+  });
+  return { ...response, reused };
+}
+
 async function ask(client: Client, target = "/"): Promise<{ status: number; text: string; reused: boolean }> {
-  const { status, body, reused } = await client.request(ADDRESS, get(target), { signal: NEVER });
+  const { status, body, reused } = await send(client, get(target));
   return { status, text: await readAll(body), reused };
 }
 
@@ -68,7 +83,7 @@ test("createClient sends requests one after the other on one connection", async 
 test("createClient keeps connections apart by address", async () => {
   await withClient(({ write }) => write(ok("x")), async (client, server) => {
     await ask(client);
-    const { reused, body } = await client.request("10.1.1.2", get("/"), { signal: NEVER });
+    const { reused, body } = await send(client, get("/"), { address: "10.1.1.2" });
     body.cancel();
     assertEquals([reused, server.accepted], [false, 2]);
   });
@@ -97,7 +112,7 @@ test("createClient asks the port it is told to, and keeps connections to each po
 test("createClient makes a new connection when asked for a fresh one", async () => {
   await withClient(({ write }) => write(ok("x")), async (client, server) => {
     await ask(client);
-    const { reused, body } = await client.request(ADDRESS, get("/"), { signal: NEVER, fresh: true });
+    const { reused, body } = await send(client, get("/"), { fresh: true });
     body.cancel();
     assertEquals([reused, server.accepted], [false, 2]);
   });
@@ -158,7 +173,7 @@ test("createClient reads no body where there is none, whatever the head says", a
   });
   await withClient(({ write }) => write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), async (client) => {
     for (const reused of [false, true]) {
-      const response = await client.request(ADDRESS, { ...get("/"), method: "HEAD" }, { signal: NEVER });
+      const response = await send(client, { ...get("/"), method: "HEAD" });
       assertEquals([await readAll(response.body), response.reused], ["", reused]);
     }
   });
@@ -177,6 +192,81 @@ test("createClient takes an answer that came while nothing was asked for no answ
     resolve();
     await server.untilOpen(0);
     assertEquals(await ask(client, "/second"), { status: 200, text: "/second", reused: false });
+  });
+});
+
+for (let turns = 2; turns < 5; turns++) {
+  test(`createClient takes what came just ${turns} turns before it asked for no answer`, async () => {
+    const bytes = (text: string) => (buffer: Uint8Array) => {
+      buffer.set(fromLatin1(text));
+      return text.length;
+    };
+    const connections = [createFakeConnection(), createFakeConnection()];
+    let dialled = 0;
+    const client = createClient(LIMITS, () => Promise.resolve(connections[dialled++]!.conn));
+    connections[0]!.arrive(bytes(ok("first")));
+    assertEquals((await ask(client)).text, "first");
+    connections[0]!.arrive(bytes(ok("forged")));
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+    connections[1]!.arrive(bytes(ok("second")));
+    assertEquals(await ask(client), { status: 200, text: "second", reused: false });
+    client.close();
+  });
+}
+
+/** A connection that reads what the test lets arrive, in its order. */
+function createFakeConnection(): { conn: Deno.Conn; arrive(read: (buffer: Uint8Array) => number): void } {
+  const arrived: ((buffer: Uint8Array) => number)[] = [];
+  const waiting: (() => void)[] = [];
+  const read = async (buffer: Uint8Array) => {
+    if (arrived.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    return arrived.shift()!(buffer);
+  };
+  const conn = { read, write: (bytes: Uint8Array) => Promise.resolve(bytes.length), close() {} };
+  return {
+    conn: conn as unknown as Deno.Conn,
+    arrive(read) {
+      arrived.push(read);
+      waiting.shift()?.();
+    },
+  };
+}
+
+test("createClient takes a 408 on a kept connection for the end of that connection, and asks again", async () => {
+  const timeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+  await withClient(({ count, write }) => write(count === 2 ? timeout : ok("x")), async (client, server) => {
+    await ask(client);
+    assertEquals(await ask(client), { status: 200, text: "x", reused: false });
+    assertEquals(server.heads.length, 3);
+  });
+  await withClient(({ write }) => write(timeout), async (client, server) => {
+    assertEquals((await ask(client)).status, 408);
+    assertEquals(server.heads.length, 1);
+  });
+});
+
+test("createClient connects to no server of its own machine, whatever the address", async () => {
+  await using server = startScriptedServer(({ write }) => write(ok("x")));
+  const client = createClient(LIMITS, connectTo(server));
+  const request = client.request("127.0.0.1", get("/"), { signal: NEVER });
+  const { kind, message } = await assertRejects(() => request, UpstreamError);
+  assertEquals([kind, message], ["unreachable", "The address is this machine's own"]);
+  await server.untilOpen(0);
+  assertEquals(server.heads, []);
+  client.close();
+});
+
+test("createClient gives a body of chunks of one byte in few pieces", async () => {
+  const text = "x".repeat(20_000);
+  const chunks = [...text].map((char) => `1\r\n${char}\r\n`).join("");
+  const answer = `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`;
+  await withClient(({ write }) => write(answer), async (client) => {
+    const { body } = await client.request(ADDRESS, get("/"), { signal: NEVER });
+    let pieces = 0;
+    let length = 0;
+    for (let piece; (piece = await body.read()) !== undefined; pieces++) length += piece.length;
+    assertEquals([length, pieces < 1_000], [text.length, true], `${pieces} pieces`);
+    assertEquals((await ask(client)).reused, true);
   });
 });
 
@@ -216,7 +306,7 @@ test("createClient gives up the rest of a body: what has come is skipped, for wh
     async (client, server) => {
       const small = await client.request(ADDRESS, get("/small"), { signal: NEVER });
       small.body.cancel();
-      const big = await client.request(ADDRESS, get("/big"), { signal: NEVER });
+      const big = await send(client, get("/big"));
       assertEquals([big.reused, big.body.length], [true, 100_000]);
       big.body.cancel();
       assertEquals(await big.body.read(), undefined);
@@ -245,6 +335,22 @@ const FAILURES: readonly {
     what: "closes within the head",
     kind: "cut_short",
     script: ({ write }) => write("HTTP/1.1 200 OK\r\nX").then(() => "close"),
+  },
+  { what: "says what it is, and waits", kind: "malformed", script: ({ write }) => write("SSH-2.0-OpenSSH_9\r\n") },
+  {
+    what: "ends a line with LF alone, and waits",
+    kind: "malformed",
+    script: ({ write }) => write("HTTP/1.1 200 OK\nA: b\n"),
+  },
+  {
+    what: "ends a line with CR alone, and waits",
+    kind: "malformed",
+    script: ({ write }) => write("HTTP/1.1 200 OK\rA: b"),
+  },
+  {
+    what: "sends more fields than are taken",
+    kind: "too_large",
+    script: ({ write }) => write(ok("", "A: b\r\n".repeat(256))),
   },
   { what: "sends something else", kind: "malformed", script: ({ write }) => write("SSH-2.0-x\r\n\r\n") },
   {

@@ -164,7 +164,50 @@ test("findHeadEnd finds the first empty line, or that it has not come", () => {
   const end = text.indexOf("body");
   assertEquals(findHeadEnd(fromLatin1(text)), end);
   for (let length = 0; length < end; length++) assertEquals(findHeadEnd(fromLatin1(text.slice(0, length))), -1);
-  assertEquals(findHeadEnd(fromLatin1("A\n\nB\r\n\rC\r\r\n")), -1);
+  assertEquals(findHeadEnd(fromLatin1(text + "\n\r")), end);
+});
+
+const HOPELESS: readonly string[] = [
+  "SSH-2.0-OpenSSH_9.2p1",
+  "S",
+  "HTTP/2 200",
+  "HTTP/1/",
+  "\r\nHTTP/1.1 200 OK\r\n",
+  "\n",
+  "\x16\x03\x01",
+  "http/1.1 200 OK\r\n",
+  "HTTP/1.1 200 OK\n",
+  "HTTP/1.1 200 OK\r\nA: b\n",
+  "HTTP/1.1 200 OK\r\nA: b\n\r\n",
+  "HTTP/1.1 200 OK\r\nA: b\r\n\n",
+  "HTTP/1.1 200 OK\r\nA: b\rC",
+  "HTTP/1.1 200 OK\r\nA: b\r\r\n\r\n",
+  "HTTP/1.1 200 OK\r\nA: b\r\n\rC",
+];
+
+for (const text of HOPELESS) {
+  test(`findHeadEnd waits for no more of ${JSON.stringify(text)}`, () => {
+    assertEquals(assertThrows(() => findHeadEnd(fromLatin1(text)), UpstreamError).kind, "malformed");
+  });
+}
+
+test("decodeResponseHead says a length once that was said more than once", () => {
+  for (const fields of ["Content-Length: 5, 5\r\nA: b\r\n", "Content-Length: 5\r\nA: b\r\nContent-Length: 5\r\n"]) {
+    const { headers, framing } = decode(`HTTP/1.1 200 OK\r\n${fields}\r\n`);
+    assertEquals([headers, framing], [[["a", "b"], ["content-length", "5"]], 5]);
+  }
+  assertEquals(decode("HTTP/1.1 200 OK\r\nContent-Length: 5,5\r\n\r\n", "HEAD").headers, [["content-length", "5"]]);
+});
+
+test("decodeResponseHead takes 256 fields and no more", () => {
+  const head = (count: number) => `HTTP/1.1 200 OK\r\n${"A: b\r\n".repeat(count)}\r\n`;
+  assertEquals(decode(head(256)).headers.length, 256);
+  assertEquals(assertThrows(() => decode(head(257)), UpstreamError).kind, "too_large");
+  // Not for what is wrong within them.
+  assertEquals(
+    assertThrows(() => decode(head(100).replace(/A: b\r\n\r\n$/, "x\r\n\r\n")), UpstreamError).kind,
+    "malformed",
+  );
 });
 
 test("decodeResponseHead throws nothing but UpstreamError at mutated heads", () => {

@@ -109,7 +109,6 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
       return {
         status: isKnown ? web.status : 404,
         headers: [],
-        reused: false,
         body: {
           length: undefined,
           read: () => Promise.resolve(chunks.shift()),

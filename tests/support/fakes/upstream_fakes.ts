@@ -120,7 +120,6 @@ export function createFakeClient(): FakeClient {
     request(address: string, head: RequestHead, { signal, fresh = false, port, onSent }: RequestOptions) {
       const { promise, resolve, reject } = Promise.withResolvers<UpstreamResponse>();
       signal.addEventListener("abort", () => reject(signal.reason));
-      let reused = false;
       asked.push({
         address,
         head,
@@ -129,12 +128,9 @@ export function createFakeClient(): FakeClient {
         get aborted() {
           return signal.aborted;
         },
-        sent(connection = { reused: false }) {
-          reused = connection.reused;
-          onSent?.(connection);
-        },
+        sent: (connection = { reused: false }) => onSent?.(connection),
         answer(status, body = bodyOf(""), headers = []) {
-          resolve({ status, headers, body, reused });
+          resolve({ status, headers, body });
         },
         fail: (kind) => reject(new UpstreamError(kind, `The test says ${kind}`)),
       });
