@@ -188,12 +188,37 @@ const NOT_PASSED: Readonly<Record<string, readonly Proof[]>> = {
       ),
   }],
   "anything from another machine, or a container": [{ show: neighbourGets403 }],
-  "`X-Forwarded-For`, `Forwarded`": [{
+  "`X-Forwarded-*`, `Forwarded`, `Via`, `X-Real-IP` and the like": [{
     show: (scene) =>
-      refused(scene, 403, [`GET ${VM_ID}`, "X-Forwarded-For: 10.9.9.9"], [`GET ${VM_ID}`, "Forwarded: for=10.9.9.9"]),
+      refused(
+        scene,
+        403,
+        [`GET ${VM_ID}`, "X-Forwarded-For: 10.9.9.9"],
+        [`GET ${VM_ID}`, "X-Forwarded-Proto: https"],
+        [`GET ${VM_ID}`, "Forwarded: for=10.9.9.9"],
+        [`GET ${VM_ID}`, "Via: 1.1 squid"],
+        [`GET ${VM_ID}`, "X-Real-IP: 10.9.9.9"],
+      ),
   }],
-  "`Via`, other `X-Forwarded-*`, `X-Real-IP` and the like, `Proxy`": [
-    drops(["Via: 1.1 squid", "X-Forwarded-Proto: https", "X-Real-IP: 10.9.9.9", "Proxy: http://10.9.9.9"]),
+  "`Origin`, or a `Sec-Fetch-Site` other than `same-origin` and `none`": [{
+    show: (scene) =>
+      refused(
+        scene,
+        403,
+        [`GET ${VM_ID}`, "Origin: http://evil.example"],
+        [`GET ${VM_ID}`, "Sec-Fetch-Site: cross-site"],
+        [`GET ${VM_ID}`, "Sec-Fetch-Site: same-site"],
+      ),
+  }, {
+    async show(scene) {
+      for (const site of ["same-origin", "none"]) {
+        assertEquals((await ask(scene, `GET ${VM_ID}`, `Sec-Fetch-Site: ${site}`)).status, 200);
+      }
+    },
+  }],
+  "`Proxy`, `Expect`, `X-aws-ec2-metadata-token*`": [
+    drops(["Proxy: http://10.9.9.9", "Expect: nothing", "X-aws-ec2-metadata-token: old"]),
+    drops(["X-aws-ec2-metadata-token-ttl-seconds: 60"]),
   ],
   "hop-by-hop headers, trailers, chunk extensions": [
     drops(["Connection: keep-alive, X-Hop", "X-Hop: 1", "TE: trailers", "Keep-Alive: timeout=5", "Upgrade: h2c"]),

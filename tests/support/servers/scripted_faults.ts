@@ -19,6 +19,10 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "/latest/half-a-head": ({ write }) => write("HTTP/1.1 200 OK\r\nContent-Len"),
   "/latest/half-a-head-then-nothing": ({ write, closed }) => write("HTTP/1.1 200 OK\r\nContent-Len").then(() => closed),
   "/latest/garbage": ({ write }) => write("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no HTTP at all\r\n\r\n"),
+  "/latest/banner-then-nothing": ({ write, closed }) => write("SSH-2.0-OpenSSH_9.2p1\r\n").then(() => closed),
+  "/latest/bare-lf-then-nothing": ({ write, closed }) =>
+    write("HTTP/1.1 200 OK\nContent-Length: 4\n\nfine").then(() => closed),
+  "/latest/many-fields": ({ write }) => write(`HTTP/1.1 200 OK\r\n${"A: b\r\n".repeat(3_900)}\r\n`),
   "/latest/huge-head": ({ write }) => write(`HTTP/1.1 200 OK\r\nX-Huge: ${"x".repeat(1024 * 1024)}\r\n\r\n`),
   "/latest/cut-short": ({ write }) => write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this"),
   "/latest/cut-short-chunk": ({ write }) =>
