@@ -161,7 +161,9 @@ networkTest("mdproxy4cs takes from its environment what would move or change its
 networkTest("mdproxy4cs does not serve where its runtime was told otherwise behind its back", {}, async () => {
   await using scene = await createScene(NOTHING);
   for (const name of Object.keys(READ_EARLY)) {
-    const { code, stderr } = await scene.guest.run([binary()], { env: { [name]: "1" } });
+    // What stands in for the compiled program where that is not of the runtime that ships has to unset this one itself.
+    if (name === "DENO_PERMISSION_BROKER_PATH" && binary().includes("-deno-")) continue;
+    const { code, stderr } = await scene.guest.run([binary()], { env: { [name]: "/run/runtime" } });
     // What a runtime obeys may end it before the program can refuse it.
     assert(code !== 0, name);
     if (code === 78) assertStringIncludes(stderr, `mdproxy4cs: error: the environment sets ${name}, which `);
