@@ -75,6 +75,7 @@ test("parseListenAddress accepts link-local and loopback", () => {
     "127.0.0.1:0": { hostname: "127.0.0.1", port: 0 },
     "localhost:8081": { hostname: "127.0.0.1", port: 8081 },
     "[::1]:8081": { hostname: "::1", port: 8081 },
+    "127.0.0.1:65535": { hostname: "127.0.0.1", port: 65_535 },
   };
   for (const [text, listen] of Object.entries(table)) assertEquals(parseListenAddress(text), listen, text);
 });
@@ -97,7 +98,16 @@ test("parseListenAddress refuses addresses that leave the VM, and says why", () 
 
 test("parseListenAddress refuses what has no usable port", () => {
   for (
-    const text of ["", "169.254.169.254", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:http", "a:b:1", "127.0.0.1:x"]
+    const text of [
+      "",
+      "169.254.169.254",
+      "127.0.0.1:",
+      "127.0.0.1:65536",
+      "127.0.0.1:70000",
+      "127.0.0.1:http",
+      "a:b:1",
+      "127.0.0.1:x",
+    ]
   ) {
     assertThrows(() => parseListenAddress(text), TypeError, "an address and a port", text);
   }

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { openLogSink } from "../../lib/system/log_sink.ts";
 import { openLog } from "../../lib/system/open_log.ts";
 import { test } from "../support/test.ts";
@@ -66,4 +66,15 @@ test("openLog logs to standard output instead of a file that cannot be opened, a
   log.info("below the level");
   reopen();
   close();
+});
+
+test("openLog writes text with the time into a file, whoever reads standard output", () => {
+  const folder = Deno.makeTempDirSync();
+  Deno.env.set("JOURNAL_STREAM", "8:1");
+  const { log, close } = openLog({ level: "info", format: "text", file: `${folder}/log` });
+  log.warn("a line", { value: 1 });
+  close();
+  Deno.env.delete("JOURNAL_STREAM");
+  assertMatch(Deno.readTextFileSync(`${folder}/log`), /^\d{4}-\d\d-\d\dT\S+Z warn {2}a line value=1\n$/);
+  Deno.removeSync(folder, { recursive: true });
 });

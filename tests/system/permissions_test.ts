@@ -24,3 +24,20 @@ test("permissionFlags gives no folder that everybody may write to", () => {
     assert(!/^\/(tmp|var\/tmp|dev\/shm|run\/lock)\//.test(path), path);
   }
 });
+
+test("permissionFlags denies the ports of metadata and passwords inside the VM, whatever else is allowed", () => {
+  const ranges = ["127.0.0.0/8", "169.254.0.0/16", "0.0.0.0/8", "[::1]"];
+  assertEquals(listOf("deny-net"), ranges.flatMap((range) => [`${range}:80`, `${range}:8080`]));
+});
+
+test("permissionFlags gives these flags, each with a list of its own, and nothing wholesale", () => {
+  const flags = permissionFlags("2.4.2").map((flag) => flag.split("=")[0]);
+  assertEquals(flags, [
+    "--no-prompt",
+    "--unstable-net",
+    "--unstable-no-legacy-abort",
+    ...["--allow-net", "--deny-net", "--allow-run", "--allow-env", "--allow-read", "--allow-write", "--allow-sys"],
+  ]);
+  for (const flag of permissionFlags("2.4.2").slice(3)) assert(/=[^,]+(,[^,]+)*$/.test(flag), flag);
+  assertEquals(listOf("allow-sys"), ["networkInterfaces", "uid"]);
+});

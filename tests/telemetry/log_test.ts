@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { LogFormat, LogLevel } from "../../lib/telemetry/log.ts";
-import { createLog, describeError } from "../../lib/telemetry/log.ts";
+import { createLog, describeError, escapeControls } from "../../lib/telemetry/log.ts";
 import { rememberRecent } from "../../lib/telemetry/recent.ts";
 import { test } from "../support/test.ts";
 
@@ -56,6 +56,55 @@ test("createLog cuts a field that is too long to read", () => {
   assert(lines[0]!.length < 1_000);
 });
 
+test("createLog gives each level its priority in the journal", () => {
+  const { lines, log } = capture("journal");
+  for (const level of ["debug", "info", "warn", "error"] as const) log[level](level);
+  assertEquals(lines, ["<7>debug\n", "<6>info\n", "<4>warn\n", "<3>error\n"]);
+});
+
+test("createLog leaves a field of 512 characters whole, and says that a longer one was cut", () => {
+  const { lines, log } = capture("journal");
+  log.info("request", { path: "x".repeat(512) });
+  log.info("request", { path: "x".repeat(513) });
+  assertEquals(lines, [`<6>request path=${"x".repeat(512)}\n`, `<6>request path="${"x".repeat(512)}…"\n`]);
+});
+
+test("createLog writes numbers and truths as JSON has them, and everything else as text", () => {
+  const { lines, log } = capture("json");
+  log.info("x", { count: 0, isThere: false, nothing: null, error: new Error("why") });
+  const { count, isThere, nothing, error } = JSON.parse(lines[0]!);
+  assertEquals([count, isThere, nothing, error], [0, false, "null", "why"]);
+});
+
+test("escapeControls shows whatever could end, hide or reorder a line", () => {
+  const hostile = "\u0000\u001f\u007f\u009f\u2028\u2029\u200e\u200f\u202a\u202e\u2066\u2069";
+  const shown = "\\u0000\\u001f\\u007f\\u009f\\u2028\\u2029\\u200e\\u200f\\u202a\\u202e\\u2066\\u2069";
+  assertEquals(escapeControls(`a${hostile}b`), `a${shown}b`);
+  assertEquals(escapeControls("Straße, 漢字 ~ \u00a0"), "Straße, 漢字 ~ \u00a0");
+});
+
+test("describeError goes no deeper than five causes, and names an error without a message", () => {
+  let error = new Error("6");
+  for (const text of ["5", "4", "3", "2", "1"]) error = new Error(text, { cause: error });
+  assertEquals(describeError(error), "1: 2: 3: 4: 5");
+  assertEquals(describeError(new TypeError()), "TypeError");
+});
+
+test("describeError leaves out Deno's advice on how to compile a program", () => {
+  const refusal = 'Requires write access to "/etc/x"';
+  for (
+    const advice of [
+      ", run again with the --allow-write flag",
+      ", specify the required permissions during compilation using `deno compile --allow-write`",
+    ]
+  ) {
+    assertEquals(
+      describeError(new Error("Cannot open", { cause: new Error(refusal + advice) })),
+      `Cannot open: ${refusal}`,
+    );
+  }
+});
+
 test("describeError says an error with its causes, each once", () => {
   const cause = new Error("connection refused");
   assertEquals(
@@ -75,10 +124,13 @@ test("rememberRecent keeps the last warnings and errors and passes everything on
   recent.log.info("fine");
   recent.log.warn("first");
   recent.log.error("second", { error: new Error("why") });
+  assertEquals(recent.events()[1]!.fields, { error: "why" });
   recent.log.warn("third", { router: "10.1.1.1" });
-  assertEquals(lines.length, 4);
+  recent.log.debug("fine too");
+  recent.log.warn("fourth", { absent: undefined });
+  assertEquals(lines.length, 6);
   assertEquals(recent.events().map(({ level, message, fields }) => ({ level, message, fields })), [
-    { level: "error", message: "second", fields: { error: "why" } },
     { level: "warn", message: "third", fields: { router: "10.1.1.1" } },
+    { level: "warn", message: "fourth", fields: {} },
   ]);
 });
