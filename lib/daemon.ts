@@ -17,6 +17,7 @@ import { describeStatus } from "./control/status.ts";
 import { createResolver } from "./discover/resolver.ts";
 import type { Resolver, ResolverStatus } from "./discover/router.ts";
 import { createClient } from "./http1/client.ts";
+import { servePages } from "./proxy/server/serve_pages.ts";
 import { serveProxy } from "./proxy/server/serve_proxy.ts";
 import { BUILD } from "./system/build_info.ts";
 import { openMachine } from "./system/host.ts";
@@ -30,6 +31,8 @@ import { SYSTEM_CLOCK } from "./time/clock.ts";
 import type { Registry } from "./telemetry/metrics.ts";
 import { createRegistry } from "./telemetry/metrics.ts";
 import { openLog } from "./system/open_log.ts";
+
+const ownAddresses = () => Deno.networkInterfaces().map(({ address }) => address);
 
 /** How long requests in flight may take to finish when the program is told to stop. */
 const STOP_GRACE_MS = 5_000;
@@ -53,7 +56,8 @@ export async function runDaemon(config: Config): Promise<number> {
   const runtimeFolder = openRuntimeFolder(log);
   const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"), { log });
   parts.defer(() => notifier.close());
-  parts.defer(startWatchdog(notifier, Deno.env.get("WATCHDOG_USEC"), { isAlive: () => Promise.resolve(true) }));
+  let isAccepting = () => Promise.resolve(false);
+  parts.defer(startWatchdog(notifier, Deno.env.get("WATCHDOG_USEC"), { isAlive: () => isAccepting() }));
 
   const metrics = createRegistry();
   const drive = createConfigDrive({
@@ -96,12 +100,14 @@ export async function runDaemon(config: Config): Promise<number> {
     log,
     metrics,
     drivePasswordOf: ({ address }) => address === CONFIG_DRIVE ? drive.password : undefined,
-    ownAddresses: () => Deno.networkInterfaces().map(({ address }) => address),
+    ownAddresses,
+    innerSocket: runtimeFolder && RUNTIME_FILES.innerSocket,
     onRest() {
       if (releaseMemory()) log.debug("gave memory back");
     },
   });
   parts.defer(() => proxy.shutdown(STOP_GRACE_MS));
+  isAccepting = proxy.isAccepting;
   const listen = `${proxy.address.hostname}:${proxy.address.port}`;
 
   const listeners = {
@@ -127,14 +133,16 @@ export async function runDaemon(config: Config): Promise<number> {
   }
 
   if (config.admin.listen !== undefined) {
-    const handler = createAdminHandler({
+    const answer = createAdminHandler({
       metrics: () => metrics.render(),
-      ready: () => resolver.status().state === "ready" && keeper.isPresent(),
       status: describe,
+      async whyNotReady() {
+        if (resolver.status().state !== "ready") return "no router";
+        return keeper.isPresent() && await proxy.isAccepting() ? undefined : "the listen address is not served";
+      },
     });
-    const admin = Deno.serve({ ...config.admin.listen, handler, onListen() {} });
-    parts.defer(() => admin.shutdown());
-    log.info("listening for those who watch", { admin: `${admin.addr.hostname}:${admin.addr.port}` });
+    const pages = servePages(config.admin.listen, { answer, ownAddresses, log, clock: SYSTEM_CLOCK });
+    parts.defer(() => pages.shutdown());
   }
 
   // Before anybody is told that the program is ready, and might at once tell it to stop.

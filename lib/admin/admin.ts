@@ -12,40 +12,58 @@ import { STATUS_CODE } from "@std/http/status";
 export interface AdminView {
   /** Every metric in the Prometheus exposition format. */
   readonly metrics: () => string;
-  /** Whether a router is known and validated. */
-  readonly ready: () => boolean;
+  /** Why metadata cannot be had now, in a few words; `undefined` if they can. */
+  readonly whyNotReady: () => Promise<string | undefined>;
   /** What `/status` shows, as plain data. */
   readonly status: () => unknown;
 }
 
+/** What a page is asked with, as far as it matters. */
+export interface PageRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/** A page. */
+export interface PageResponse {
+  readonly status: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body?: Uint8Array<ArrayBuffer>;
+}
+
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 
-const PAGES: Readonly<Record<string, (view: AdminView) => Response>> = {
+const PAGES: Readonly<Record<string, (view: AdminView) => PageResponse | Promise<PageResponse>>> = {
   "/metrics": (view) => text(view.metrics(), { type: "text/plain; version=0.0.4; charset=utf-8" }),
   "/healthz": () => text("ok\n"),
-  "/readyz": (view) => view.ready() ? text("ready\n") : text("no router\n", { status: STATUS_CODE.ServiceUnavailable }),
+  "/readyz": async (view) => {
+    const why = await view.whyNotReady();
+    return why === undefined ? text("ready\n") : text(`${why}\n`, { status: STATUS_CODE.ServiceUnavailable });
+  },
   "/status": (view) => text(JSON.stringify(view.status(), undefined, 2) + "\n", { type: "application/json" }),
 };
 
 /** Creates the handler of the admin port. */
-export function createAdminHandler(view: AdminView): (request: Request) => Response {
-  return (request) => {
+export function createAdminHandler(view: AdminView): (request: PageRequest) => Promise<PageResponse> {
+  return async ({ method, target, headers }) => {
     // A page in a browser may resolve a name of its own to loopback (DNS rebinding): it would send that name.
-    if (!LOOPBACK_HOST.test(request.headers.get("host") ?? "localhost")) {
-      return new Response(null, { status: STATUS_CODE.MisdirectedRequest });
+    const host = headers.find(([name]) => name === "host")?.[1] ?? "localhost";
+    if (!LOOPBACK_HOST.test(host)) return { status: STATUS_CODE.MisdirectedRequest, headers: [] };
+    if (method !== "GET" && method !== "HEAD") {
+      return { status: STATUS_CODE.MethodNotAllowed, headers: [["allow", "GET, HEAD"]] };
     }
-    const page = PAGES[new URL(request.url).pathname];
-    if (page === undefined) {
-      return text("not found; try /metrics, /healthz, /readyz or /status\n", { status: STATUS_CODE.NotFound });
-    }
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return new Response(null, { status: STATUS_CODE.MethodNotAllowed, headers: { allow: "GET, HEAD" } });
-    }
-    return page(view);
+    const path = target.replace(/^http:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "");
+    const page = Object.hasOwn(PAGES, path)
+      ? PAGES[path]!
+      : () => text("not found; try /metrics, /healthz, /readyz or /status\n", { status: STATUS_CODE.NotFound });
+    return await page(view);
   };
 }
 
-function text(body: string, options: { readonly status?: number; readonly type?: string } = {}): Response {
+const encoder = new TextEncoder();
+
+function text(body: string, options: { readonly status?: number; readonly type?: string } = {}): PageResponse {
   const { status = STATUS_CODE.OK, type = "text/plain; charset=utf-8" } = options;
-  return new Response(body, { status, headers: { "content-type": type, "cache-control": "no-store" } });
+  return { status, headers: [["content-type", type], ["cache-control", "no-store"]], body: encoder.encode(body) };
 }

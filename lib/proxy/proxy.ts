@@ -17,20 +17,22 @@ import type { Question, WatchClient } from "./cache/answers.ts";
 import { createCache } from "./cache/cache.ts";
 import { readClientRequest } from "./request/client_request.ts";
 import type { ClientRequest } from "./request/client_request.ts";
-import { createDelivery, pathOf } from "./server/responder.ts";
+import type { Handler } from "./gate/client_connection.ts";
+import { ClientGoneError } from "./gate/errors.ts";
+import { REFUSALS } from "./gate/refusal.ts";
+import { createReadyAnswers } from "./server/ready_answers.ts";
+import { createRefusalLog } from "./server/refusal_log.ts";
+import { createResponder, pathOf } from "./server/responder.ts";
 import type { RequestInfo } from "./server/responder.ts";
 import { createSingleflight } from "./cache/singleflight.ts";
 import { createForwarder } from "./upstream/forward.ts";
-import type { Activity } from "./server/front.ts";
 import { createHostCheck } from "./request/hosts.ts";
-import { createPeerCheck } from "./gate/peers.ts";
 import { createPasswordService, readPasswordRequest } from "./password_service.ts";
 import type { PasswordServiceOptions } from "./password_service.ts";
 import { declareProxyMetrics } from "./proxy_metrics.ts";
-import { emptyResponse } from "./server/respond.ts";
+import { emptyResponse, headersOf } from "./server/response.ts";
 import { answerTokenRequest, createTokens } from "./tokens/tokens.ts";
-import { Traffic } from "./server/in_flight.ts";
-import { ClientGoneError } from "./upstream/upstream.ts";
+import { InFlightRequests } from "./server/in_flight.ts";
 import type { Router, Upstream } from "./upstream/upstream.ts";
 
 /** What the proxy needs. */
@@ -39,19 +41,19 @@ export interface ProxyDependencies<R extends Router = Router> {
   readonly client: Client;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Reads the addresses of this machine. */
-  readonly ownAddresses: () => readonly string[];
   /** The password of what is in force, if that is a drive; none has one if not given. */
   readonly drivePasswordOf?: PasswordServiceOptions<R>["driveOf"];
+  /** How many requests are being served. */
+  readonly inFlight: () => number;
   /** The machine's own if not given. */
   readonly clock?: Clock;
 }
 
-/** Answers clients. */
-export interface Proxy {
-  /** What it is doing. */
-  readonly activity: Activity;
+/** Answers clients: what the gate need not ask for, and the rest. */
+export interface Proxy extends Handler {
   handle(request: Request, info: RequestInfo): Response | Promise<Response>;
+  /** Ends what is waited for: the program stops. */
+  abort(): void;
   /** Lifts all time limits. */
   close(): void;
 }
@@ -65,12 +67,12 @@ const WATCH_CLIENT_AFTER_MS = 100;
 /** Creates the proxy. */
 export function createProxy<R extends Router>(
   config: ProxyConfig,
-  { upstream, client, log, metrics, ownAddresses, drivePasswordOf = () => undefined, clock = SYSTEM_CLOCK }:
+  { upstream, client, log, metrics, inFlight, drivePasswordOf = () => undefined, clock = SYSTEM_CLOCK }:
     ProxyDependencies<R>,
 ): Proxy {
   const { now } = clock;
   const deadlines = createDeadlines(clock);
-  const traffic = new Traffic(now);
+  const requests = new InFlightRequests();
   const tokens = createTokens({ now });
   const passwords = createPasswordService({
     isEnabled: config.passwordService,
@@ -81,13 +83,13 @@ export function createProxy<R extends Router>(
     deadlines,
     log,
   });
-  const counts = declareProxyMetrics(metrics, () => traffic.inFlight);
+  const counts = declareProxyMetrics(metrics, inFlight);
   const rules = { ...config, isOwnHost: createHostCheck(config.listen, config.allowHosts) };
-  const isOwnPeer = createPeerCheck({ allowed: config.allowClients, ownAddresses });
-  let hasRefusedPeer = false;
-  const delivery = createDelivery({ ...config, traffic, deadlines, counts, log, now });
+  const noteRefusal = createRefusalLog(log, now);
+  const responder = createResponder({ ...config, requests, deadlines, counts, log, now });
+  const cache = createCache(config, now);
   const answer = createAnswers(config, {
-    cache: createCache(config, now),
+    cache,
     singleflight: createSingleflight(),
     forward: createForwarder({
       upstream,
@@ -100,21 +102,8 @@ export function createProxy<R extends Router>(
     log,
   });
 
-  /** Reads a request, or says with which status to refuse it. */
-  const read = (request: Request, { remoteAddr }: RequestInfo): ClientRequest | number => {
-    if (isOwnPeer(remoteAddr.hostname)) {
-      const asked = readClientRequest(request, rules);
-      return "kind" in asked ? asked.status : asked;
-    }
-    if (!hasRefusedPeer) log.warn("refused a client that is not this machine", { client: remoteAddr.hostname });
-    hasRefusedPeer = true;
-    return STATUS_CODE.Forbidden;
-  };
-
   /** What is to be answered with metadata, or the proxy's own answer. */
-  const admit = (asked: ClientRequest | number): Question | Response => {
-    if (typeof asked === "number") return emptyResponse(asked);
-    if (traffic.inFlight >= config.maxRequests) return emptyResponse(STATUS_CODE.ServiceUnavailable);
+  const admit = (asked: ClientRequest): Question | Response => {
     if (asked.method === "PUT" && readPasswordRequest(asked.headers) === undefined) {
       if (config.requireToken === "no") return emptyResponse(STATUS_CODE.MethodNotAllowed);
       const issued = answerTokenRequest(asked, tokens);
@@ -133,12 +122,8 @@ export function createProxy<R extends Router>(
   const answerPassword = async (
     { method, startedAt, asks }: { readonly method: string; readonly startedAt: number; readonly asks: string },
   ): Promise<Response> => {
-    traffic.begin();
-    try {
-      return delivery.deliver(await passwords.answer(method, { asks }), { method, path: undefined, startedAt });
-    } finally {
-      traffic.end();
-    }
+    const response = await passwords.answer(method, { asks });
+    return responder.respond(response, { method, path: undefined, startedAt });
   };
 
   const watcherOf = (request: Request): WatchClient => (onGone) => {
@@ -149,7 +134,7 @@ export function createProxy<R extends Router>(
       if (signal.aborted) leave();
       else signal.addEventListener("abort", leave);
     });
-    const waiting = traffic.add(onGone);
+    const waiting = requests.add(onGone);
     return () => {
       waiting.cancel();
       deadline.cancel();
@@ -158,23 +143,47 @@ export function createProxy<R extends Router>(
   };
 
   return {
-    activity: traffic,
+    ...createReadyAnswers(config, { cache, rules, responder, counts, date: clock.date }),
+    abort: () => requests.abort(),
     close: deadlines.close,
+
+    refuse(kind, { peer, head }) {
+      const { status, reason } = REFUSALS[kind];
+      const path = head && pathOf(head.target);
+      responder.note(status, { method: head?.method ?? "", path, startedAt: now() });
+      noteRefusal(reason, { status, client: peer, path });
+      return { status, headers: headersOf(status), close: kind !== "busy" };
+    },
+
+    onCut: (target, error) => log.warn("an answer was cut", { path: pathOf(target), error }),
 
     handle(request, info) {
       const startedAt = now();
-      traffic.touch(startedAt);
-      const asked = read(request, info);
-      const asks = typeof asked === "number" ? undefined : readPasswordRequest(asked.headers);
-      const question = admit(asked);
-      if (question instanceof Response) {
-        const path = typeof asked === "number" ? undefined : pathOf(asked.target);
-        return delivery.deliver(question, { method: request.method, path, startedAt });
+      const asked = readClientRequest(request, rules);
+      if ("kind" in asked) {
+        noteRefusal(asked.reason, { status: asked.status });
+        return responder.respond(emptyResponse(asked.status), { method: request.method, path: undefined, startedAt });
       }
-      if (asks !== undefined) return answerPassword({ method: request.method, startedAt, asks });
+      const question = admit(asked);
+      const { method } = request;
+      if (question instanceof Response) {
+        const { status } = question;
+        const path = pathOf(asked.target);
+        if (status >= 400) noteRefusal(TOKEN_REFUSALS[status] ?? "it is none that is answered", { status, path });
+        return responder.respond(question, { method, path, startedAt });
+      }
+      const asks = readPasswordRequest(asked.headers);
+      if (asks !== undefined) return answerPassword({ method, startedAt, asks });
       const reply = answer(question, watcherOf(request));
-      const pending = { question, info, startedAt };
-      return reply instanceof Promise ? delivery.replyLater(reply, pending) : delivery.reply(reply, pending);
+      const context = { question, info, startedAt };
+      return reply instanceof Promise ? responder.replyLater(reply, context) : responder.reply(reply, context);
     },
   };
 }
+
+/** Why a request is refused for its token, or for how it asks for one. */
+const TOKEN_REFUSALS: Readonly<Record<number, string>> = {
+  [STATUS_CODE.BadRequest]: "it asks for a token without a lifetime",
+  [STATUS_CODE.Unauthorized]: "it has no token that is good, see --require-token",
+  [STATUS_CODE.MethodNotAllowed]: "it asks for a token where there are none, or elsewhere",
+};

@@ -2,14 +2,18 @@ import { assertEquals } from "@std/assert";
 import { createAdminHandler } from "../../lib/admin/admin.ts";
 import { test } from "../support/test.ts";
 
-function ask(path: string, options: { ready?: boolean; host?: string; method?: string } = {}): Response {
-  const { ready = true, host = "127.0.0.1:39725", method = "GET" } = options;
+async function ask(
+  target: string,
+  options: { readonly why?: string; readonly host?: string; readonly method?: string } = {},
+) {
+  const { why, host = "127.0.0.1:39725", method = "GET" } = options;
   const handler = createAdminHandler({
     metrics: () => "up 1\n",
-    ready: () => ready,
+    whyNotReady: () => Promise.resolve(why),
     status: () => ({ state: "ready" }),
   });
-  return handler(new Request(`http://127.0.0.1:39725${path}`, { method, headers: { host } }));
+  const { status, headers, body } = await handler({ method, target, headers: [["host", host]] });
+  return { status, header: (name: string) => new Map(headers).get(name), text: new TextDecoder().decode(body) };
 }
 
 test("createAdminHandler answers each page with its type", async () => {
@@ -19,23 +23,26 @@ test("createAdminHandler answers each page with its type", async () => {
     ["/readyz", 200, "text/plain; charset=utf-8", "ready\n"],
     ["/status", 200, "application/json", '{\n  "state": "ready"\n}\n'],
     ["/status?x=1", 200, "application/json", '{\n  "state": "ready"\n}\n'],
+    ["http://127.0.0.1:39725/healthz", 200, "text/plain; charset=utf-8", "ok\n"],
+    ["/toString", 404, "text/plain; charset=utf-8", "not found; try /metrics, /healthz, /readyz or /status\n"],
     ["/", 404, "text/plain; charset=utf-8", "not found; try /metrics, /healthz, /readyz or /status\n"],
   ];
   for (const [path, status, type, body] of table) {
-    const response = ask(path);
-    assertEquals([response.status, response.headers.get("content-type"), await response.text()], [status, type, body]);
+    const response = await ask(path);
+    assertEquals([response.status, response.header("content-type"), response.text], [status, type, body], path);
   }
 });
 
-test("createAdminHandler is not ready without a router", () => {
-  assertEquals(ask("/readyz", { ready: false }).status, 503);
-  assertEquals(ask("/healthz", { ready: false }).status, 200);
+test("createAdminHandler says why it is not ready", async () => {
+  const { status, text } = await ask("/readyz", { why: "no router" });
+  assertEquals([status, text], [503, "no router\n"]);
+  assertEquals((await ask("/healthz", { why: "no router" })).status, 200);
 });
 
-test("createAdminHandler refuses foreign hosts and methods", () => {
-  assertEquals(ask("/status", { host: "evil.example" }).status, 421);
-  assertEquals(ask("/status", { host: "127.0.0.1.evil.example" }).status, 421);
-  assertEquals(ask("/status", { host: "localhost" }).status, 200);
-  const response = ask("/metrics", { method: "POST" });
-  assertEquals([response.status, response.headers.get("allow")], [405, "GET, HEAD"]);
+test("createAdminHandler refuses foreign hosts and methods", async () => {
+  assertEquals((await ask("/status", { host: "evil.example" })).status, 421);
+  assertEquals((await ask("/status", { host: "127.0.0.1.evil.example" })).status, 421);
+  assertEquals((await ask("/status", { host: "localhost" })).status, 200);
+  const response = await ask("/metrics", { method: "POST" });
+  assertEquals([response.status, response.header("allow")], [405, "GET, HEAD"]);
 });

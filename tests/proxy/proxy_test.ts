@@ -112,15 +112,28 @@ test("proxy serves only so many requests at once", async () => {
   assertMatch(proxy.metrics(), /^mdproxy4cs_requests_in_flight 2$/m);
 });
 
-test("proxy asks nobody any more when the client goes away before its answer", async () => {
-  await using proxy = await startProxy(({ closed }) => closed);
-  const exchange = await proxy.open();
+test("proxy asks nobody any more when a request takes longer than it may", async () => {
+  await using proxy = await startProxy(({ closed }) => closed, { config: { transferTimeoutMs: 200 } });
+  using exchange = await proxy.open();
   await exchange.send(format({ target: "/" }, proxy.host));
-  // By then the proxy has begun to watch the client, which it does only when an answer is late.
-  await proxy.upstream.untilReported();
-  exchange[Symbol.dispose]();
+  await proxy.router.untilOpen(1);
   await proxy.router.untilOpen(0);
+  await proxy.untilLogged(/an answer was cut path=\/ error="The transfer took longer than 200 ms"/);
   await proxy.untilLogged(/request .*status=499/);
+  assertEquals((await exchange.rest()).length, 0);
+});
+
+test("proxy answers a client that has closed its side of the connection", async () => {
+  await using proxy = await startProxy(async ({ path, write }) => {
+    if (path === "/slow") await proxy.untilLogged(/request .*path=\/quick/);
+    await write(ok("answer"));
+  });
+  using exchange = await proxy.open();
+  await exchange.send(format({ target: "/slow" }, proxy.host));
+  await exchange.connection.closeWrite();
+  await proxy.ask("/quick");
+  assertEquals(latin1((await exchange.receive()).body), "answer");
+  assertEquals((await exchange.rest()).length, 0);
 });
 
 test("proxy asks nobody any more when the client goes away within its answer", async () => {
@@ -136,7 +149,7 @@ test("proxy asks nobody any more when the client goes away within its answer", a
   await proxy.router.untilOpen(0);
 });
 
-test("proxy gives up a client that reads nothing, and cuts it when it renews its server", async () => {
+test("proxy cuts a client that reads nothing", async () => {
   await using proxy = await startProxy(async ({ write }) => {
     await write(`HTTP/1.1 200 OK\r\nContent-Length: ${LARGE.length}\r\n\r\n`);
     await write(LARGE);
@@ -144,9 +157,9 @@ test("proxy gives up a client that reads nothing, and cuts it when it renews its
   using exchange = await proxy.open();
   await exchange.send(format({ target: "/" }, proxy.host));
   await proxy.untilLogged(/an answer was cut .*took nothing/);
-  assertMatch(proxy.metrics(), /^mdproxy4cs_requests_in_flight 0$/m);
   await proxy.router.untilOpen(0);
   await assertRejects(() => exchange.receive());
+  assertMatch(proxy.metrics(), /^mdproxy4cs_requests_in_flight 0$/m);
 });
 
 test("proxy says to clients that wait that it stops", async () => {

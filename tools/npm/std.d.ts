@@ -87,6 +87,7 @@ declare module "@std/http/status" {
     readonly RangeNotSatisfiable: 416;
     readonly ExpectationFailed: 417;
     readonly MisdirectedRequest: 421;
+    readonly HTTPVersionNotSupported: 505;
     readonly TooManyRequests: 429;
     readonly RequestHeaderFieldsTooLarge: 431;
     readonly InternalServerError: 500;

@@ -9,13 +9,7 @@
 import type { Timer } from "../../time/clock.ts";
 import type { Deadlines } from "../../time/deadlines.ts";
 import type { ResponseBody } from "../../http1/message.ts";
-import { ClientGoneError } from "../upstream/upstream.ts";
-
-/** The client takes nothing any more, or takes too long over it. */
-export class ClientTimeoutError extends Error {
-  override readonly name = "ClientTimeoutError";
-  readonly kind = "client_timeout";
-}
+import { ClientGoneError, ClientTimeoutError } from "../gate/errors.ts";
 
 /** How a body is passed on. */
 export interface StreamOptions {

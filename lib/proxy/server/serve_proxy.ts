@@ -1,15 +1,28 @@
 /**
- * Puts the proxy behind its server.
+ * Puts the proxy behind its gate.
  *
  * @module
  */
 
 import type { ProxyConfig } from "../../config/config.ts";
-import type { Front, FrontOptions } from "./front.ts";
-import { openFront } from "./front.ts";
+import { SYSTEM_CLOCK } from "../../time/clock.ts";
+import { openGate } from "../gate/gate.ts";
+import type { Gate, GateOptions } from "../gate/gate.ts";
+import { listen } from "../gate/listen.ts";
+import { createPeerCheck } from "../gate/peers.ts";
 import { createProxy } from "../proxy.ts";
 import type { ProxyDependencies } from "../proxy.ts";
 import type { Router } from "../upstream/upstream.ts";
+import { openInnerServer } from "./inner_server.ts";
+
+/** What serving needs besides. */
+export interface ServeDependencies<R extends Router>
+  extends Omit<ProxyDependencies<R>, "inFlight">, Pick<GateOptions, "onRest"> {
+  /** Reads the addresses of this machine. */
+  readonly ownAddresses: () => readonly string[];
+  /** Where the server behind the gate is to have its socket; `undefined` if there is no folder for it. */
+  readonly innerSocket: string | undefined;
+}
 
 /**
  * Starts to serve metadata.
@@ -18,20 +31,32 @@ import type { Router } from "../upstream/upstream.ts";
  */
 export async function serveProxy<R extends Router>(
   config: ProxyConfig,
-  { onRest, ...dependencies }: ProxyDependencies<R> & Pick<FrontOptions, "onRest">,
-): Promise<Front> {
-  const { activity, handle, close } = createProxy(config, dependencies);
-  const { address, shutdown } = await openFront(config.listen, handle, {
-    activity,
-    lifetimeMs: config.idleTimeoutMs,
-    log: dependencies.log,
+  { onRest, ownAddresses, innerSocket, ...dependencies }: ServeDependencies<R>,
+): Promise<Gate> {
+  const { log, clock = SYSTEM_CLOCK } = dependencies;
+  const listener = await listen(config.listen, { log, clock, signal: new AbortController().signal });
+  const proxy = createProxy(config, { ...dependencies, inFlight: () => gate.inFlight });
+  const inner = openInnerServer(proxy.handle, { path: innerSocket, log, clock });
+  const gate: Gate = openGate(listener, {
+    limits: config,
+    handler: proxy,
+    inner,
+    isAllowed: createPeerCheck({ allowed: config.allowClients, ownAddresses }),
+    abort: proxy.abort,
+    log,
+    clock,
     onRest,
   });
   return {
-    address,
+    address: gate.address,
+    get inFlight() {
+      return gate.inFlight;
+    },
+    isAccepting: () => gate.isAccepting(),
     async shutdown(graceMs) {
-      await shutdown(graceMs);
-      close();
+      await gate.shutdown(graceMs);
+      await inner.shutdown();
+      proxy.close();
     },
   };
 }

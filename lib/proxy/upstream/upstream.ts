@@ -6,6 +6,7 @@
  * @module
  */
 
+export { ClientGoneError } from "../gate/errors.ts";
 import { UpstreamError } from "../../http1/error.ts";
 import type { Header } from "../../http1/message.ts";
 
@@ -52,12 +53,6 @@ export interface Upstream<R extends Router = Router> {
 export class NoRouterError extends Error {
   override readonly name = "NoRouterError";
   readonly kind = "no_router";
-}
-
-/** The client went away before its answer came. */
-export class ClientGoneError extends Error {
-  override readonly name = "ClientGoneError";
-  readonly kind = "client_gone";
 }
 
 /** Tells whether an error means that no router gave any answer, so that an old one may stand in. */

@@ -37,6 +37,7 @@ export interface RunningProxy extends AsyncDisposable {
   /** Resolves when a line has been logged that matches. */
   untilLogged(pattern: RegExp): Promise<void>;
   metrics(): string;
+  isAccepting(): Promise<boolean>;
   /** Opens a connection to it. */
   open(): Promise<Exchange & Disposable & { readonly connection: Deno.Conn }>;
   /** Makes one request on a connection of its own. */
@@ -75,7 +76,10 @@ export async function startProxy(script: Script, options: ProxyOptions = {}): Pr
   const metrics = createRegistry();
   const upstream = createFakeUpstream(ROUTER, { onReport: options.onReport ?? "same" });
   const client = createClient(config, connect);
-  const { address, shutdown } = await serveProxy(config, { upstream, client, log, metrics, ownAddresses: () => [] });
+  const innerSocket = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
+  const { address, shutdown, isAccepting } = await serveProxy(config, {
+    ...{ upstream, client, log, metrics, ownAddresses: () => [], innerSocket: `${innerSocket}/inner.sock` },
+  });
   const host = `127.0.0.1:${address.port}`;
 
   const open = async () => {
@@ -99,6 +103,7 @@ export async function startProxy(script: Script, options: ProxyOptions = {}): Pr
       while (!lines.some((line) => pattern.test(line))) await new Promise<void>((resolve) => watchers.push(resolve));
     },
     metrics: () => metrics.render(),
+    isAccepting,
     open,
     async ask(request) {
       const raw = typeof request === "string" ? { target: request } : request;
@@ -109,6 +114,7 @@ export async function startProxy(script: Script, options: ProxyOptions = {}): Pr
     async [Symbol.asyncDispose]() {
       await shutdown(0);
       client.close();
+      await Deno.remove(innerSocket, { recursive: true });
       await router[Symbol.asyncDispose]();
     },
   };

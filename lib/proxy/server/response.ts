@@ -11,9 +11,9 @@ import type { RequestHead } from "../../http1/message.ts";
 import type { Reply } from "../cache/answers.ts";
 import { asExactBody } from "./exact_body.ts";
 import { localLocation } from "../request/header_policy.ts";
-import { StoppingError } from "./in_flight.ts";
+import { ClientGoneError, StoppingError } from "../gate/errors.ts";
 import { statusOfFailure } from "../upstream/policy.ts";
-import { ClientGoneError, NoRouterError } from "../upstream/upstream.ts";
+import { NoRouterError } from "../upstream/upstream.ts";
 
 /** nginx's number for a client that went away before its answer; nobody sees it but the log and the metrics. */
 const CLIENT_GONE = 499;
@@ -23,9 +23,26 @@ const HEADERS_BY_STATUS: Readonly<Record<number, [string, string][]>> = {
   [STATUS_CODE.ServiceUnavailable]: [["retry-after", "1"]],
 };
 
+/** Refusals, after which a connection is not kept: whoever is refused may send anything next. */
+const LAST: ReadonlySet<number> = new Set([
+  STATUS_CODE.BadRequest,
+  STATUS_CODE.Forbidden,
+  STATUS_CODE.MethodNotAllowed,
+  STATUS_CODE.ContentTooLarge,
+  STATUS_CODE.URITooLong,
+  STATUS_CODE.MisdirectedRequest,
+  STATUS_CODE.RequestHeaderFieldsTooLarge,
+]);
+
+/** The fields of a response of the proxy's own. */
+export function headersOf(status: number): [string, string][] {
+  return HEADERS_BY_STATUS[status] ?? [];
+}
+
 /** A response of the proxy's own, without a body. */
 export function emptyResponse(status: number): Response {
-  return new Response(null, { status, headers: HEADERS_BY_STATUS[status] ?? [] });
+  const headers = headersOf(status);
+  return new Response(null, { status, headers: LAST.has(status) ? [...headers, ["connection", "close"]] : headers });
 }
 
 /** The status for a request that could not be answered. */

@@ -1,0 +1,256 @@
+/**
+ * The door of a server: this program's own accept loop, which lives as long as the process.
+ *
+ * `Deno.serve` has no limit on connections, heads or time, and closes its port for ever at the first error of `accept`.
+ * Here who connects is looked at first, connections are bounded, and each is cut in its own time. When all are taken, the
+ * one whose client has been owing something for longest makes room: whoever asks at once always gets in.
+ *
+ * What they may hold, with the default limits: each of 512 connections a descriptor and a buffer of at most 2 x 24 KiB
+ * for its head: 24 MiB. Each of 256 requests inside (`--max-requests`) three descriptors more, both ends of a connection to the
+ * server behind and one to the router, and some 200 KiB of a body on its way: 50 MiB. That is 1,280 descriptors and 74 MiB
+ * above the 60 that the program takes anyway: within `LimitNOFILE=2048` and `MemoryMax=256M` of the unit.
+ *
+ * @module
+ */
+
+import type { ListenAddress } from "../../config/value.ts";
+import type { Log } from "../../telemetry/log.ts";
+import type { Clock, Timer } from "../../time/clock.ts";
+import { withTimeout } from "../../time/with_timeout.ts";
+import { UnorderedList } from "../../time/unordered_list.ts";
+import type { Slot } from "../../time/unordered_list.ts";
+import { ClientConnection } from "./client_connection.ts";
+import type { ConnectionLimits, ConnectionOptions, Handler } from "./client_connection.ts";
+import { createInnerPool } from "./inner_pool.ts";
+import type { InnerPool, InnerServer } from "./inner_pool.ts";
+import { ClientTimeoutError, StoppingError } from "./errors.ts";
+import { createKnownHeads } from "./known_heads.ts";
+import { formatAddress } from "./listen.ts";
+import type { Ends } from "./peers.ts";
+import { createDateText } from "./response.ts";
+
+/** The limits of a gate. */
+export interface GateLimits extends ConnectionLimits {
+  readonly maxConnections: number;
+  /** How many requests may be inside at once. */
+  readonly maxRequests: number;
+}
+
+/** What a gate needs. */
+export interface GateOptions {
+  readonly limits: GateLimits;
+  readonly handler: Handler;
+  /** The server behind; `undefined` if the handler answers everything. */
+  readonly inner?: InnerServer | undefined;
+  /** Whether somebody may ask at all. */
+  readonly isAllowed: (ends: Ends) => boolean;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Ends what is waited for inside, because the program stops: the clients get the answers to that. */
+  readonly abort?: () => void;
+  /** Called from time to time while nobody asks for anything. */
+  readonly onRest?: (() => void) | undefined;
+}
+
+/** A server that listens. */
+export interface Gate {
+  readonly address: ListenAddress;
+  /** How many requests are being answered. */
+  readonly inFlight: number;
+  /** Whether a connection to the listen address is accepted, tried now. */
+  isAccepting(): Promise<boolean>;
+  /** Stops listening, lets requests in flight finish, and ends what is left after the grace. */
+  shutdown(graceMs: number): Promise<void>;
+}
+
+/** How often connections are looked at that may be overdue. */
+const SWEEP_MS = 100;
+/** Out of descriptors or memory: how many connections make room, and how long to wait before the next try. */
+const ROOM = 8;
+const RETRY_MS = 20;
+/** Only a client that has taken nothing for so long loses its answer to somebody else. */
+const STALLED_MS = 1_000;
+/** Puts the one kind behind the other. */
+const MUCH_LATER_MS = 1e12;
+/** How long the last bytes of what was ended may take to leave. */
+const FLUSH_MS = 50;
+const POLL_MS = 10;
+/** How long the machine may take to connect to itself. */
+const PROBE_TIMEOUT_MS = 2_000;
+
+/** Serves whoever connects. */
+export function openGate(listener: Deno.TcpListener, options: GateOptions): Gate {
+  return new AcceptLoop(listener, options);
+}
+
+class AcceptLoop implements Gate {
+  readonly address: ListenAddress;
+  readonly #listener: Deno.TcpListener;
+  readonly #with: GateOptions;
+  readonly #shared: Omit<ConnectionOptions, "onClosed">;
+  readonly #inner: InnerPool | undefined;
+  readonly #connections = new UnorderedList<ClientConnection>();
+  readonly #accepting: Promise<void>;
+  readonly #probes = new Set<(port: number) => void>();
+  readonly #stop = new AbortController();
+  #sweep: Timer | undefined;
+  #rest: Timer | undefined;
+  #requests = 0;
+  #hasFailed = false;
+
+  constructor(listener: Deno.TcpListener, options: GateOptions) {
+    const { limits, handler, inner, clock } = options;
+    this.#inner = inner && createInnerPool(inner);
+    this.#listener = listener;
+    this.#with = options;
+    const { hostname, port } = listener.addr;
+    this.address = { hostname, port };
+    this.#shared = {
+      limits,
+      handler,
+      known: createKnownHeads(),
+      inner: this.#inner,
+      mayAsk: () => this.#inner!.used < limits.maxRequests || this.#makeRoom(({ isInside }) => isInside),
+      dateText: createDateText(clock.date),
+      now: clock.now,
+      isStopping: () => this.#stop.signal.aborted,
+      onRequest: () => void this.#requests++,
+    };
+    this.#accepting = this.#accept();
+    this.#awaitRest();
+  }
+
+  get inFlight(): number {
+    const isInFlight = ({ member }: Slot<ClientConnection>) =>
+      member!.state === "answering" || member!.state === "sending";
+    return this.#connections.slots().filter(isInFlight).length;
+  }
+
+  async isAccepting(): Promise<boolean> {
+    const ports: number[] = [];
+    const { promise: accepted, resolve, reject } = Promise.withResolvers<void>();
+    let own: number | undefined;
+    const note = (port: number) => {
+      ports.push(port);
+      if (port === own) resolve();
+    };
+    this.#probes.add(note);
+    try {
+      // It counts when this program has accepted: the kernel alone would go on for a while after it has ceased to.
+      await withTimeout(PROBE_TIMEOUT_MS, { clock: this.#with.clock, signal: this.#stop.signal }, async (signal) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+        using conn = await Deno.connect({ ...this.address, signal });
+        own = conn.localAddr.port;
+        if (!ports.includes(own)) await accepted;
+      });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      accepted.catch(() => {});
+      this.#probes.delete(note);
+    }
+  }
+
+  async shutdown(graceMs: number): Promise<void> {
+    const { clock } = this.#with;
+    this.#stop.abort();
+    this.#rest?.cancel();
+    this.#listener.close();
+    await this.#accepting;
+    // Who waits for nothing has nothing to lose.
+    for (const { member } of this.#connections.slots()) {
+      if (member!.state === "waiting" && !member!.isHalfHeaded) member!.cut(new StoppingError("The program stops"));
+    }
+    await this.#untilEmpty(graceMs, clock);
+    this.#with.abort?.();
+    await this.#untilEmpty(FLUSH_MS, clock);
+    for (const { member } of this.#connections.slots()) member!.cut(new StoppingError("The program stops"));
+    this.#sweep?.cancel();
+    this.#inner?.close();
+  }
+
+  async #untilEmpty(ms: number, { now, sleep }: Clock): Promise<void> {
+    const deadline = now() + ms;
+    while (this.#connections.size > 0 && now() < deadline) await sleep(POLL_MS, new AbortController().signal);
+  }
+
+  async #accept(): Promise<void> {
+    const { log, clock } = this.#with;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        this.#admit(await this.#listener.accept());
+        if (this.#hasFailed) log.info("accepting connections again", { listen: formatAddress(this.address) });
+        this.#hasFailed = false;
+      } catch (error) {
+        if (signal.aborted) return;
+        // Too many files, no buffers, no memory, a client that left again: all of it passes.
+        if (!this.#hasFailed) log.warn("cannot accept a connection, making room", { error });
+        this.#hasFailed = true;
+        for (let count = 0; count < ROOM && this.#makeRoom(); count++);
+        await clock.sleep(RETRY_MS, signal);
+      }
+    }
+  }
+
+  #admit(conn: Deno.TcpConn): void {
+    const { limits, isAllowed, clock } = this.#with;
+    const { hostname: peer, port } = conn.remoteAddr;
+    for (const note of this.#probes) note(port);
+    const isFull = this.#connections.size >= limits.maxConnections && !this.#makeRoom();
+    const connection = new ClientConnection(conn, peer, { ...this.#shared, onClosed: () => slot.cancel() });
+    const slot = this.#connections.add(connection);
+    // The bytes of an answer are written in as few pieces as there are: none waits for the next.
+    conn.setNoDelay(true);
+    if (!isAllowed({ peer, local: conn.localAddr.hostname })) connection.turnAway("peer");
+    else if (isFull) connection.turnAway("full");
+    else connection.serve();
+    this.#sweep ??= clock.schedule(SWEEP_MS, () => this.#expire());
+  }
+
+  /** Cuts the connection whose client has been owing something for longest; whether there was one. */
+  #makeRoom(among: (connection: ClientConnection) => boolean = () => true): boolean {
+    const { now } = this.#with.clock;
+    const [longest] = this.#connections.slots()
+      .filter(({ member }) => among(member!))
+      .map(({ member }) => ({ connection: member!, owingSince: owingSince(member!, now()) }))
+      .filter(({ owingSince }) => owingSince !== undefined)
+      .sort((a, b) => a.owingSince! - b.owingSince!);
+    longest?.connection.cut(new ClientTimeoutError("The client was slow, and its place was needed for another"));
+    return longest !== undefined;
+  }
+
+  #expire(): void {
+    const { clock } = this.#with;
+    const now = clock.now();
+    for (const { member } of this.#connections.slots()) member?.expire(now);
+    this.#sweep = this.#connections.size === 0 ? undefined : clock.schedule(SWEEP_MS, () => this.#expire());
+  }
+
+  #awaitRest(): void {
+    const { limits, clock, onRest } = this.#with;
+    if (onRest === undefined) return;
+    this.#rest = clock.schedule(Math.max(limits.idleTimeoutMs, SWEEP_MS), () => {
+      if (this.#requests === 0) {
+        this.#inner?.rest();
+        onRest();
+      }
+      this.#requests = 0;
+      this.#awaitRest();
+    });
+  }
+}
+
+/** Since when a client owes something, in the order in which that is resented: a request, then that it takes its answer. */
+function owingSince({ state, since }: ClientConnection, now: number): number | undefined {
+  switch (state) {
+    case "waiting":
+    case "closing":
+      return since;
+    case "sending":
+      return now - since < STALLED_MS ? undefined : since + MUCH_LATER_MS;
+    case "answering":
+      return undefined;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Binds an address, and waits while its port is taken.
+ *
+ * @module
+ */
+
+import type { ListenAddress } from "../../config/value.ts";
+import type { Log } from "../../telemetry/log.ts";
+import type { Clock } from "../../time/clock.ts";
+
+/** The address cannot be listened on. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+  readonly kind = "listen";
+}
+
+/** What binding needs. */
+export interface ListenOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
+  /** How long to wait while another program listens there; `Infinity` is for ever. */
+  readonly patienceMs?: number;
+}
+
+/** What another program serves stays served; it may be this program's last run that still stops. */
+const PATIENCE_MS = 10_000;
+
+/**
+ * A port may also be held by nobody who listens: by some program's outgoing connection, the port being in the ephemeral
+ * range, or for a minute by the remains of one, such as of a client that connected to itself before anybody listened.
+ */
+const UNSERVED_PATIENCE_MS = 90_000;
+
+const RETRY_MS = 250;
+
+/**
+ * Starts to listen.
+ *
+ * @throws {ListenError} If the address is taken and stays so, or is not this machine's.
+ * @throws the signal's reason, if it aborts first
+ */
+export async function listen(
+  { hostname, port }: ListenAddress,
+  { log, clock, signal, patienceMs = PATIENCE_MS }: ListenOptions,
+): Promise<Deno.TcpListener> {
+  const address = formatAddress({ hostname, port });
+  const startedAt = clock.now();
+  for (let say = log.warn;; say = log.debug) {
+    signal.throwIfAborted();
+    try {
+      return Deno.listen({ hostname, port });
+    } catch (cause) {
+      if (cause instanceof Deno.errors.AddrNotAvailable) {
+        throw new ListenError(`Cannot listen on ${address}: no interface has this address`, { cause });
+      }
+      if (!(cause instanceof Deno.errors.AddrInUse)) throw new ListenError(`Cannot listen on ${address}`, { cause });
+      const waitedMs = clock.now() - startedAt;
+      const isServed = waitedMs >= patienceMs && await isListenedOn({ hostname, port });
+      if (isServed || waitedMs >= Math.max(patienceMs, UNSERVED_PATIENCE_MS)) {
+        throw new ListenError(
+          `Cannot listen on ${address}: another program has this port; stop it, or choose another one`,
+          { cause },
+        );
+      }
+    }
+    say("another program has the port, waiting for it", { address });
+    await clock.sleep(RETRY_MS, signal);
+  }
+}
+
+/** Writes an address down, as in a URL. */
+export function formatAddress({ hostname, port }: ListenAddress): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+async function isListenedOn(address: ListenAddress): Promise<boolean> {
+  try {
+    (await Deno.connect({ ...address })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}

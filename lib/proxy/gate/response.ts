@@ -1,0 +1,98 @@
+/**
+ * The answers that the gate writes itself, and the heads of those that it passes on (RFC 9112). Pure.
+ *
+ * @module
+ */
+
+import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
+import { toBytes } from "../../http1/fields.ts";
+import type { Header } from "../../http1/message.ts";
+
+/** A whole answer. What frames it on this hop is added when it is encoded. */
+export interface OwnResponse {
+  readonly status: number;
+  readonly headers: readonly Header[];
+  readonly body?: Uint8Array<ArrayBuffer>;
+  /** Whether the connection ends with it. */
+  readonly close?: boolean;
+}
+
+/** Whom an answer goes to. */
+export interface Recipient {
+  readonly method: string;
+  readonly minor: 0 | 1;
+  /** Whether the connection may stay open. */
+  readonly persistent: boolean;
+}
+
+/** An answer in bytes. */
+export interface EncodedResponse {
+  /** The head, with the body where that is small. */
+  readonly first: Uint8Array<ArrayBuffer>;
+  /** The body where it is not. */
+  readonly rest: Uint8Array<ArrayBuffer> | undefined;
+  /** Whether the connection stays open behind it. */
+  readonly persistent: boolean;
+}
+
+/** Up to here a copy is cheaper than a second write. */
+const SMALL_BODY_BYTES = 16_384;
+
+/** Statuses that never have a body (RFC 9110 sections 15.3.5 and 15.4.5). */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([STATUS_CODE.NoContent, STATUS_CODE.NotModified]);
+
+/**
+ * Encodes a whole answer.
+ *
+ * @param date for an answer that has none: whoever passes one on adds the moment it came (RFC 9110 section 6.6.1)
+ */
+export function encodeResponse(
+  { status, headers, body, close = false }: OwnResponse,
+  { method, minor, persistent }: Recipient,
+  date: string,
+): EncodedResponse {
+  const fields = headers.filter(([name]) => name !== "content-length");
+  if (!headers.some(([name]) => name === "date")) fields.push(["date", date]);
+  if (!WITHOUT_BODY.has(status)) fields.push(["content-length", String(body?.length ?? 0)]);
+  const stays = persistent && !close;
+  const head = encodeResponseHead({ status, headers: fields }, { minor, persistent: stays });
+  const sent = method === "HEAD" ? undefined : body;
+  const isSmall = sent !== undefined && sent.length <= SMALL_BODY_BYTES;
+  return { first: isSmall ? concat(head, sent) : head, rest: isSmall ? undefined : sent, persistent: stays };
+}
+
+/** Encodes a head, with what the connection's other end has to know of the connection. */
+export function encodeResponseHead(
+  { status, headers }: Pick<OwnResponse, "status" | "headers">,
+  { minor, persistent }: Pick<Recipient, "minor" | "persistent">,
+): Uint8Array<ArrayBuffer> {
+  const text = [`HTTP/1.1 ${status} ${STATUS_TEXT[status as keyof typeof STATUS_TEXT] ?? ""}\r\n`];
+  for (const [name, value] of headers) text.push(name, ": ", value, "\r\n");
+  if (!persistent) text.push("connection: close\r\n");
+  else if (minor === 0) text.push("connection: keep-alive\r\n");
+  text.push("\r\n");
+  return toBytes(text.join(""));
+}
+
+/** Joins bytes. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Creates what writes the date for a field: anew once a second. */
+export function createDateText(date: () => number): () => string {
+  let second = NaN;
+  let text = "";
+  return () => {
+    const now = Math.floor(date() / 1_000);
+    if (now !== second) text = new Date(now * 1_000).toUTCString();
+    second = now;
+    return text;
+  };
+}
