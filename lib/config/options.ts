@@ -220,7 +220,7 @@ export const OPTIONS = [
     unit: "COUNT",
     default: "256",
     help: "how many requests are served at once; more get 503",
-    parse: countFrom(1, { to: 1024 }),
+    parse: countFrom(1, { to: 768 }),
     place: "proxy.maxRequests",
   },
   {

@@ -7,6 +7,7 @@
 import type { Config } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import { parseEnvFile } from "./env_file.ts";
+import { checkMemory } from "./memory_budget.ts";
 import type { Flag, Option } from "./options.ts";
 import { OPTIONS, variableOf } from "./options.ts";
 
@@ -33,7 +34,7 @@ const ROWS: readonly Option[] = OPTIONS;
 /**
  * Validates everything the program was told. An empty variable counts as not set.
  *
- * @throws {ConfigError} If a value cannot be used; the message names the option, the value and what would be right.
+ * @throws {ConfigError} If a value cannot be used, or the limits not together; the message says what would be right.
  */
 export function readConfig(layers: Layers): Config {
   const { file } = layers;
@@ -53,7 +54,9 @@ export function readConfig(layers: Layers): Config {
     if (row.chosen !== undefined) put(row.chosen, given.isChosen);
   }
   // The types of the slices follow from the very rows that were read.
-  return deepFreeze({ ...slices, warnings } as unknown as Config);
+  const config = { ...slices, warnings } as unknown as Config;
+  checkMemory(config.proxy);
+  return deepFreeze(config);
 }
 
 /** Finds what counts: a flag before the environment before the file before the default. */

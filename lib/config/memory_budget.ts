@@ -1,0 +1,47 @@
+/**
+ * Whether the limits that an operator chose fit into the unit's memory together, each at its most. A limit that holds alone
+ * and not beside the others is none.
+ *
+ * @module
+ */
+
+import type { ProxyConfig } from "./config.ts";
+import { ConfigError } from "./config_error.ts";
+
+const MIB = 1024 ** 2;
+
+/** The unit's `MemoryMax=`. */
+export const MEMORY_BYTES = 256 * MIB;
+
+/** What the program takes before anybody asks, with some air for garbage. */
+const BASE_BYTES = 64 * MIB;
+/** What a request may hold of a body on its way: pieces in the program, in the runtime and in the kernel. */
+const BODY_BYTES = 200 * 1024;
+
+/**
+ * What the limits allow to be held at the same time.
+ *
+ * @returns bytes
+ */
+export function sumOfLimits(
+  { maxConnections, maxUrlBytes, maxHeaderBytes, maxRequests, cacheBytes }: ProxyConfig,
+): number {
+  // A head is held twice while it is passed on to the server behind the gate.
+  const heads = maxConnections * 2 * (maxUrlBytes + maxHeaderBytes);
+  return BASE_BYTES + heads + maxRequests * BODY_BYTES + cacheBytes;
+}
+
+/**
+ * Refuses limits that do not fit.
+ *
+ * @throws {ConfigError} If what they allow is more than the unit gives.
+ */
+export function checkMemory(config: ProxyConfig): void {
+  const bytes = sumOfLimits(config);
+  if (bytes <= MEMORY_BYTES) return;
+  throw new ConfigError(
+    `--max-connections, --max-url, --max-header, --max-requests and --cache-size together allow ${
+      Math.ceil(bytes / MIB)
+    } MiB, and must stay within the ${MEMORY_BYTES / MIB} MiB of the unit: lower one of them`,
+  );
+}
