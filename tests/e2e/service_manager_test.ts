@@ -1,9 +1,27 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { binary } from "../support/binary.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { startScript } from "../support/net/script.ts";
 import { createScene, SERVERS } from "../support/scene.ts";
 
 const SOCKET = "/run/systemd/notify";
+
+/** The runtime folder of a dynamic user, as systemd makes it where it outlives a restart. */
+const BEHIND_A_LINK = "mkdir -p -m 700 /run/private/mdproxy4cs; ln -s private/mdproxy4cs /run/mdproxy4cs";
+
+networkTest(
+  "the program serves, remembers and answers its commands with a runtime folder behind systemd's link",
+  SERVERS,
+  async () => {
+    await using scene = await createScene({ prepare: ({ guest }) => guest.must(["sh", "-c", BEHIND_A_LINK]) });
+    assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
+    const status = await scene.guest.must([binary(), "status"]);
+    assertMatch(status, /10\.1\.1\.1/);
+    const names = (await scene.guest.must(["ls", "/run/private/mdproxy4cs"])).trim().split("\n");
+    assert(names.includes("control.sock") && names.includes("router.json"), names.join());
+    assert(!scene.program.lines.some((line) => / (warn|error) /.test(line)), scene.program.lines.join("\n"));
+  },
+);
 
 networkTest(
   "the service manager hears that it is ready, whom it serves, that it is alive, and that it stops",

@@ -23,6 +23,12 @@ test("createMemoryRelease frees what the heap grew by, each time it did", () => 
   }
 });
 
+test("createMemoryRelease frees a heap that grew by just half", () => {
+  const { heap, release } = setUp();
+  heap.now = 12;
+  assertEquals([release(), heap.collections], [true, 1]);
+});
+
 test("createMemoryRelease leaves a heap alone that grew little", () => {
   const { heap, release } = setUp();
   heap.now = 11;
