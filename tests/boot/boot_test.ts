@@ -120,6 +120,9 @@ bootTest("the release, installed by the README's steps, serves a booting machine
     assertMatch(await machine.must(["cat", `/proc/${pid}/limits`]), /^Max open files +8192 +8192 /m);
     assertEquals(await machine.property(UNIT, "MemorySwapMax"), "0");
     assertEquals(await machine.property(UNIT, "OOMScoreAdjust"), "-500");
+    const namespaces = (of: string) => machine.must(["readlink", `/proc/${of}/ns/ipc`, `/proc/${of}/ns/mnt`]);
+    const [ipc, mounts] = (await namespaces(pid)).split("\n");
+    assert(!(await namespaces("1")).includes(ipc!) && !(await namespaces("1")).includes(mounts!));
     const inside = (path: string) => machine.run(["nsenter", "--target", pid, "--mount", path]);
     for (const path of ["/bin/sh", "/usr/bin/id", "/bin/curl"]) {
       assertMatch((await inside(path)).stderr, /Permission denied/, path);

@@ -65,11 +65,37 @@ Finishes the requests in flight, for a few seconds at most, and ends.
 .B SIGHUP
 Opens the log file anew and searches for the router again.
 .SH EXIT STATUS
-0 after it was told to stop or
+.TP
+.B 0
+It was told to stop,
 .B discover
-found a router. 78 for a configuration that cannot be used: the unit does not try it again and is
+found a router,
+.B status
+is ready,
+.B wait
+has waited,
+.B get
+has printed.
+.TP
+.B 1
+Everything else. What can heal is tried again by the unit.
+.TP
+.B 3
+.B status
+found no running service.
+.TP
+.B 4
+.B status
+may not be asked by this user.
+.TP
+.BR 3 ", " 4 ", " 5
+The status that
+.B get
+was answered with is of this class.
+.TP
+.B 78
+A configuration that cannot be used: the unit does not try it again and is
 .IR failed .
-1 for everything else.
 .SH FILES
 .TP
 .I /etc/default/mdproxy4cs
@@ -79,7 +105,14 @@ The variables that the unit sets.
 The unit.
 .TP
 .I /usr/share/mdproxy4cs/pre\\-start.sh
-Adds the listen address to the loopback interface before the unit starts the program.
+Does what needs root before the unit starts the program: adds the listen address to the loopback interface, reserves its
+port, copies leases that only root may read and a config drive.
+.TP
+.I /run/mdproxy4cs
+Sockets and state of the running program, for it alone.
+.TP
+.I /run/mdproxy4cs\\-root
+What pre\\-start.sh copied for it.
 .SH EXAMPLES
 .EX
 curl http://169.254.169.254:39724/latest/meta\\-data/instance\\-id
@@ -102,7 +135,7 @@ function formatOption(option: PlainFlag & Partial<Pick<Option, "default" | "bare
   const value = bare === undefined ? text : `[${text}]`;
   const sentence = `${help[0]!.toUpperCase()}${help.slice(1)}.`;
   const facts = preset === undefined ? [] : [variableOf(flag), ...preset === "" ? [] : [`default ${preset}`]];
-  const last = facts.length === 0 ? "" : `.br\n(${escape(facts.join(", "))})\n`;
+  const last = facts.length === 0 ? "" : `.br\n(${escape(facts.join(", ")).replace(/,(?=\w)/g, ",\\:")})\n`;
   return `.TP\n\\fB${name}\\fR${value}\n${escape(sentence)}\n${last}`;
 }
 
