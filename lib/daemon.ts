@@ -18,7 +18,7 @@ import { createResolver } from "./discover/resolver.ts";
 import type { Resolver, ResolverStatus } from "./discover/router.ts";
 import { createClient } from "./http1/client.ts";
 import { servePages } from "./proxy/server/serve_pages.ts";
-import { serveProxy } from "./proxy/server/serve_proxy.ts";
+import { serveProxy } from "./proxy/serve_proxy.ts";
 import { BUILD } from "./system/build_info.ts";
 import { openMachine } from "./system/host.ts";
 import { createMemoryRelease } from "./system/memory.ts";
@@ -148,7 +148,10 @@ export async function runDaemon(config: Config): Promise<number> {
   // Before anybody is told that the program is ready, and might at once tell it to stop.
   const stopped = untilStopped(() => {
     reopen();
-    drive.load().then(() => resolver.refresh());
+    drive.load().then(() => {
+      proxy.expire();
+      resolver.refresh();
+    });
     log.info("reloaded", { router: resolver.status().router?.address });
   });
   log.info("listening", { listen, version: BUILD.version, pid: Deno.pid });

@@ -16,7 +16,6 @@ const TOP = filePath("..", import.meta.url);
 /** Circles of folders that are being mended. */
 const KNOWN_CIRCLES: readonly string[] = [
   "lib/discover, lib/discover/sources",
-  "lib/proxy, lib/proxy/cache, lib/proxy/request, lib/proxy/server, lib/proxy/upstream",
 ];
 
 /** Files beside `lib/time` that still set timers of the runtime. */

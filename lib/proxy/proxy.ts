@@ -13,10 +13,10 @@ import type { Client } from "../http1/client.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { createAnswers } from "./cache/answers.ts";
-import type { Question, WatchClient } from "./cache/answers.ts";
+import type { WatchClient } from "./cache/answers.ts";
 import { createCache } from "./cache/cache.ts";
 import { readClientRequest } from "./request/client_request.ts";
-import type { ClientRequest } from "./request/client_request.ts";
+import type { ClientRequest, MetadataRequest } from "./request/client_request.ts";
 import type { Handler } from "./gate/client_connection.ts";
 import { ClientGoneError } from "./gate/errors.ts";
 import { REFUSALS } from "./gate/refusal.ts";
@@ -29,7 +29,7 @@ import { createForwarder } from "./upstream/forward.ts";
 import { createHostCheck } from "./request/hosts.ts";
 import { createPasswordService, readPasswordRequest } from "./password_service.ts";
 import type { PasswordServiceOptions } from "./password_service.ts";
-import { declareProxyMetrics } from "./proxy_metrics.ts";
+import { declareProxyMetrics } from "./metrics/proxy_metrics.ts";
 import { emptyResponse, headersOf } from "./server/response.ts";
 import { answerTokenRequest, createTokens } from "./tokens/tokens.ts";
 import { InFlightRequests } from "./server/in_flight.ts";
@@ -52,6 +52,8 @@ export interface ProxyDependencies<R extends Router = Router> {
 /** Answers clients: what the gate need not ask for, and the rest. */
 export interface Proxy extends Handler {
   handle(request: Request, info: RequestInfo): Response | Promise<Response>;
+  /** Has the router asked again for all that is stored. */
+  expire(): void;
   /** Ends what is waited for: the program stops. */
   abort(): void;
   /** Lifts all time limits. */
@@ -103,7 +105,7 @@ export function createProxy<R extends Router>(
   });
 
   /** What is to be answered with metadata, or the proxy's own answer. */
-  const admit = (asked: ClientRequest): Question | Response => {
+  const admit = (asked: ClientRequest): MetadataRequest | Response => {
     if (asked.method === "PUT" && readPasswordRequest(asked.headers) === undefined) {
       if (config.requireToken === "no") return emptyResponse(STATUS_CODE.MethodNotAllowed);
       const issued = answerTokenRequest(asked, tokens);
@@ -144,6 +146,7 @@ export function createProxy<R extends Router>(
 
   return {
     ...createReadyAnswers(config, { cache, rules, responder, counts, date: clock.date }),
+    expire: cache.expire,
     abort: () => requests.abort(),
     close: deadlines.close,
 
@@ -164,19 +167,19 @@ export function createProxy<R extends Router>(
         noteRefusal(asked.reason, { status: asked.status });
         return responder.respond(emptyResponse(asked.status), { method: request.method, path: undefined, startedAt });
       }
-      const question = admit(asked);
+      const admitted = admit(asked);
       const { method } = request;
-      if (question instanceof Response) {
-        const { status } = question;
+      if (admitted instanceof Response) {
+        const { status } = admitted;
         const path = pathOf(asked.target);
         if (status >= 400) noteRefusal(TOKEN_REFUSALS[status] ?? "it is none that is answered", { status, path });
-        return responder.respond(question, { method, path, startedAt });
+        return responder.respond(admitted, { method, path, startedAt });
       }
       const asks = readPasswordRequest(asked.headers);
       if (asks !== undefined) return answerPassword({ method, startedAt, asks });
-      const reply = answer(question, watcherOf(request));
-      const context = { question, info, startedAt };
-      return reply instanceof Promise ? responder.replyLater(reply, context) : responder.reply(reply, context);
+      const response = answer(admitted, watcherOf(request));
+      const context = { request: admitted, info, startedAt };
+      return response instanceof Promise ? responder.passLater(response, context) : responder.pass(response, context);
     },
   };
 }

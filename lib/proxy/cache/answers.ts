@@ -9,24 +9,21 @@ import { STATUS_CODE } from "@std/http/status";
 import type { Header, RequestHead } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Cache, StoredResponse } from "./cache.ts";
-import type { RequestBy } from "../request/client_request.ts";
+import type { MetadataRequest } from "../request/client_request.ts";
 import type { Forward } from "../upstream/forward.ts";
 import { forRouter } from "../request/header_policy.ts";
-import type { CacheOutcome } from "../proxy_metrics.ts";
+import type { CacheOutcome } from "../metrics/proxy_metrics.ts";
 import type { RouterResponse } from "../upstream/router_response.ts";
 import { isAway } from "../upstream/upstream.ts";
 import type { Singleflight } from "./singleflight.ts";
 
-/** An answer, and where it came from. */
-export interface Reply extends Pick<RouterResponse, "status" | "body"> {
+/** A response with metadata, and where it came from. */
+export interface MetadataResponse extends Pick<RouterResponse, "status" | "body"> {
   readonly headers: readonly Header[];
   /** The router that gave it, if it was given now. */
   readonly address: string | undefined;
   readonly from: CacheOutcome;
 }
-
-/** A request to be answered with metadata. */
-export type Question = RequestBy<RequestHead["method"]>;
 
 /** Calls back if the client goes away; the result ends the watch. */
 export type WatchClient = (onGone: (reason: unknown) => void) => () => void;
@@ -57,72 +54,73 @@ const STALE_PATIENCE_MS = 1_000;
 export function createAnswers(
   { requestTimeoutMs, cacheTtlMs }: AnswerLimits,
   { cache, singleflight, forward, log }: AnswerDependencies,
-): (question: Question, watchClient: WatchClient) => Reply | Promise<Reply> {
+): (request: MetadataRequest, watchClient: WatchClient) => MetadataResponse | Promise<MetadataResponse> {
   let servesStale = false;
 
-  const serveStale = (stored: StoredResponse, question: Question, error: unknown): Reply => {
+  const serveStale = (stored: StoredResponse, request: MetadataRequest, error: unknown): MetadataResponse => {
     if (!servesStale) log.warn("no router can be reached, serving the last good answers", { error });
     servesStale = true;
-    return fromCache(stored, question, "stale");
+    return fromCache(stored, request, "stale");
   };
 
-  const send = ({ method, target, headers }: Question, stored: StoredResponse | undefined) => (signal: AbortSignal) => {
-    // Once it is known that stale ones must do, nobody waits for a search that others wait for already.
-    const patienceMs = stored === undefined ? Infinity : servesStale ? 0 : STALE_PATIENCE_MS;
-    const head: RequestHead = { method, target, headers: forRouter(headers) };
-    return forward(head, { signal, timeoutMs: requestTimeoutMs, patienceMs });
-  };
+  const send =
+    ({ method, target, headers }: MetadataRequest, stored: StoredResponse | undefined) => (signal: AbortSignal) => {
+      // Once it is known that stale ones must do, nobody waits for a search that others wait for already.
+      const patienceMs = stored === undefined ? Infinity : servesStale ? 0 : STALE_PATIENCE_MS;
+      const head: RequestHead = { method, target, headers: forRouter(headers) };
+      return forward(head, { signal, timeoutMs: requestTimeoutMs, patienceMs });
+    };
 
-  const hear = (response: RouterResponse, from: CacheOutcome): Reply => {
+  const receive = (response: RouterResponse, from: CacheOutcome): MetadataResponse => {
     if (servesStale) log.info("the router answers again", { router: response.address });
     servesStale = false;
     return { ...response, from };
   };
 
-  const store = (key: string | undefined, { method }: Question, { status, headers, body }: RouterResponse) => {
+  const store = (key: string | undefined, { method }: MetadataRequest, { status, headers, body }: RouterResponse) => {
     if (key === undefined || method !== "GET" || status !== STATUS_CODE.OK || !(body instanceof Uint8Array)) return;
     cache.put(key, { headers, body });
   };
 
   const ask = async (
-    question: Question,
+    request: MetadataRequest,
     { key, stored, watchClient }: {
       readonly key: string | undefined;
       readonly stored: StoredResponse | undefined;
       readonly watchClient: WatchClient;
     },
-  ): Promise<Reply> => {
-    const sharedKey = cacheTtlMs > 0 && question.method === "GET" ? key : undefined;
+  ): Promise<MetadataResponse> => {
+    const sharedKey = cacheTtlMs > 0 && request.method === "GET" ? key : undefined;
     const client = new AbortController();
     const endWatch = watchClient((reason) => client.abort(reason));
     try {
       const joined = sharedKey === undefined ? undefined : singleflight.join(sharedKey, client.signal);
       const shared = joined && await joined;
       // Of a stream only one can have it.
-      if (shared !== undefined && isWhole(shared)) return hear(shared, "collapsed");
+      if (shared !== undefined && isWhole(shared)) return receive(shared, "collapsed");
 
-      const request = send(question, stored);
+      const forwarded = send(request, stored);
       const response = await (sharedKey === undefined || joined !== undefined
-        ? request(client.signal)
-        : singleflight.start(sharedKey, client.signal, request));
-      store(key, question, response);
-      return hear(response, key === undefined ? "bypass" : "miss");
+        ? forwarded(client.signal)
+        : singleflight.start(sharedKey, client.signal, forwarded));
+      store(key, request, response);
+      return receive(response, key === undefined ? "bypass" : "miss");
     } catch (error) {
       if (stored === undefined || !isAway(error)) throw error;
-      return serveStale(stored, question, error);
+      return serveStale(stored, request, error);
     } finally {
       endWatch();
     }
   };
 
-  return (question, watchClient) => {
-    const key = question.cacheKey;
+  return (request, watchClient) => {
+    const key = request.cacheKey;
     const stored = key === undefined ? undefined : cache.get(key);
-    return stored?.isFresh() ? fromCache(stored, question, "hit") : ask(question, { key, stored, watchClient });
+    return stored?.isFresh() ? fromCache(stored, request, "hit") : ask(request, { key, stored, watchClient });
   };
 }
 
-function fromCache(stored: StoredResponse, { method }: Question, from: "hit" | "stale"): Reply {
+function fromCache(stored: StoredResponse, { method }: MetadataRequest, from: "hit" | "stale"): MetadataResponse {
   const body = method === "HEAD" ? undefined : stored.body;
   return { status: STATUS_CODE.OK, headers: stored.headers(), body, address: undefined, from };
 }

@@ -13,8 +13,11 @@ import { cacheKeyOf, refusalFor } from "./header_policy.ts";
 import { refuse } from "./refusal.ts";
 import type { RequestRefusal, RequestRefusalKind } from "./refusal.ts";
 
+/** A request for metadata. */
+export type MetadataRequest = RequestBy<"GET" | "HEAD">;
+
 /** A request for metadata, or with PUT for something of this proxy's own. */
-export type ClientRequest = RequestBy<"GET" | "HEAD"> | RequestBy<"PUT">;
+export type ClientRequest = MetadataRequest | RequestBy<"PUT">;
 
 /** A request by one of some methods. */
 export interface RequestBy<M extends string> {

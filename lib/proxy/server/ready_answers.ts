@@ -10,7 +10,7 @@ import type { Handler, ReadyRecipient } from "../gate/client_connection.ts";
 import type { ClientHead } from "../gate/request_head.ts";
 import { createDateText, encodeResponse } from "../gate/response.ts";
 import type { EncodedResponse } from "../gate/response.ts";
-import type { ProxyMetrics } from "../proxy_metrics.ts";
+import type { ProxyMetrics } from "../metrics/proxy_metrics.ts";
 import { readClientRequest } from "../request/client_request.ts";
 import type { RequestRules } from "../request/client_request.ts";
 import { pathOf } from "./responder.ts";

@@ -7,9 +7,10 @@
 import type { Deadlines } from "../../time/deadlines.ts";
 import type { ResponseBody } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
-import type { Question, Reply } from "../cache/answers.ts";
+import type { MetadataResponse } from "../cache/answers.ts";
 import { ClientGoneError } from "../gate/errors.ts";
-import type { CacheOutcome, ProxyMetrics } from "../proxy_metrics.ts";
+import type { MetadataRequest } from "../request/client_request.ts";
+import type { CacheOutcome, ProxyMetrics } from "../metrics/proxy_metrics.ts";
 import { createClientStream } from "./client_stream.ts";
 import type { InFlightRequests } from "./in_flight.ts";
 import { emptyResponse, statusOf, toResponse } from "./response.ts";
@@ -19,7 +20,7 @@ export type RequestInfo = Pick<Deno.ServeHandlerInfo<Deno.Addr>, "completed">;
 
 /** A request that is being answered. */
 export interface RequestContext {
-  readonly question: Question;
+  readonly request: MetadataRequest;
   readonly info: RequestInfo;
   readonly startedAt: number;
 }
@@ -40,9 +41,9 @@ export interface Responder {
   /** Notes a response of the proxy's own. */
   respond(response: Response, entry: AccessLogEntry): Response;
   /** Makes the response of an answer. */
-  reply(reply: Reply, context: RequestContext): Response;
+  pass(response: MetadataResponse, context: RequestContext): Response;
   /** Makes the response of an answer when it is there, or of the status that says why there is none. */
-  replyLater(reply: Promise<Reply>, context: RequestContext): Promise<Response>;
+  passLater(response: Promise<MetadataResponse>, context: RequestContext): Promise<Response>;
 }
 
 /** What a responder needs. */
@@ -70,7 +71,7 @@ export function createResponder(
     return response;
   };
 
-  const streamOf = (body: ResponseBody, { question, info: { completed } }: RequestContext) => {
+  const streamOf = (body: ResponseBody, { request, info: { completed } }: RequestContext) => {
     // It rejects when the body was cut, and nobody may be listening by then.
     completed.catch(() => {});
     const { stream, cut } = createClientStream(body, {
@@ -80,7 +81,7 @@ export function createResponder(
       onEnd(error) {
         underWay.cancel();
         if (error === undefined) return;
-        const path = pathOf(question.target);
+        const path = pathOf(request.target);
         if (error instanceof ClientGoneError) log.debug("a client went away within its answer", { path });
         else log.warn("an answer was cut", { path, error });
       },
@@ -89,25 +90,25 @@ export function createResponder(
     return stream;
   };
 
-  const reply = (reply: Reply, context: RequestContext): Response => {
-    const { question, startedAt } = context;
-    const { body, from } = reply;
+  const pass = (metadata: MetadataResponse, context: RequestContext): Response => {
+    const { request, startedAt } = context;
+    const { body, from } = metadata;
     counts.onCache(from);
     const carried = body === undefined || body instanceof Uint8Array ? body : streamOf(body, context);
-    const response = toResponse(reply, carried, question);
-    return respond(response, { startedAt, method: question.method, path: pathOf(question.target), from });
+    const response = toResponse(metadata, carried, request);
+    return respond(response, { startedAt, method: request.method, path: pathOf(request.target), from });
   };
 
   return {
     note,
     respond,
-    reply,
+    pass,
 
-    async replyLater(pending, context) {
+    async passLater(pending, context) {
       try {
-        return reply(await pending, context);
+        return pass(await pending, context);
       } catch (error) {
-        const { question: { method, target }, startedAt } = context;
+        const { request: { method, target }, startedAt } = context;
         const response = emptyResponse(statusOf(error));
         const path = pathOf(target);
         if (!(error instanceof ClientGoneError)) {

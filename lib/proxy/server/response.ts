@@ -8,7 +8,7 @@
 import { STATUS_CODE } from "@std/http/status";
 import { UpstreamError } from "../../http1/error.ts";
 import type { RequestHead } from "../../http1/message.ts";
-import type { Reply } from "../cache/answers.ts";
+import type { MetadataResponse } from "../cache/answers.ts";
 import { asExactBody } from "./exact_body.ts";
 import { localLocation } from "../request/header_policy.ts";
 import { ClientGoneError, StoppingError } from "../gate/errors.ts";
@@ -54,13 +54,13 @@ export function statusOf(error: unknown): number {
 }
 
 /**
- * A response that passes on a reply.
+ * The runtime's response that passes metadata on.
  *
- * @param body the reply's, as a stream where it is not in hand
+ * @param body the metadata, as a stream where it is not in hand
  * @param options.host the Host under which the client knows this proxy, if it said so
  */
 export function toResponse(
-  { status, headers, address }: Pick<Reply, "status" | "headers" | "address">,
+  { status, headers, address }: Pick<MetadataResponse, "status" | "headers" | "address">,
   body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | undefined,
   { method, host }: { readonly method: RequestHead["method"]; readonly host: string | undefined },
 ): Response {

@@ -2,7 +2,8 @@ import { assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@s
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { Header, RequestHead, ResponseBody } from "../../../lib/http1/message.ts";
 import { createAnswers } from "../../../lib/proxy/cache/answers.ts";
-import type { Question, Reply } from "../../../lib/proxy/cache/answers.ts";
+import type { MetadataResponse } from "../../../lib/proxy/cache/answers.ts";
+import type { MetadataRequest } from "../../../lib/proxy/request/client_request.ts";
 import { createCache } from "../../../lib/proxy/cache/cache.ts";
 import { createSingleflight } from "../../../lib/proxy/cache/singleflight.ts";
 import type { ForwardOptions } from "../../../lib/proxy/upstream/forward.ts";
@@ -60,10 +61,10 @@ function setUp({ cacheTtlMs = TTL_MS, staleIfErrorMs = STALE_MS } = {}) {
   /** Asks, and lets the test say that the client went away. */
   const ask = ({ target = "/latest/vm-id", method = "GET", plain = true }: {
     readonly target?: string;
-    readonly method?: Question["method"];
+    readonly method?: MetadataRequest["method"];
     readonly plain?: boolean;
   } = {}) => {
-    const question: Question = {
+    const request: MetadataRequest = {
       method,
       target,
       headers: [["host", "localhost"], ["accept", "*/*"]],
@@ -72,26 +73,26 @@ function setUp({ cacheTtlMs = TTL_MS, staleIfErrorMs = STALE_MS } = {}) {
       cacheKey: plain ? target : undefined,
     };
     let leave = (_: unknown) => {};
-    const reply = answer(question, (onGone) => {
+    const response = answer(request, (onGone) => {
       leave = onGone;
       return () => leave = () => {};
     });
-    if (reply instanceof Promise) reply.catch(() => {});
-    return { reply, leave: () => leave(new ClientGoneError("gone")) };
+    if (response instanceof Promise) response.catch(() => {});
+    return { response, leave: () => leave(new ClientGoneError("gone")) };
   };
 
   return { ask, sent, lines, at: (ms: number) => time = ms };
 }
 
 async function assertReplies(
-  asked: { readonly reply: Reply | Promise<Reply> },
-  from: Reply["from"],
+  asked: { readonly response: MetadataResponse | Promise<MetadataResponse> },
+  from: MetadataResponse["from"],
   text: string | undefined,
-): Promise<Reply> {
-  const reply = await asked.reply;
-  const body = reply.body instanceof Uint8Array ? latin1(reply.body) : reply.body;
-  assertEquals([reply.from, body], [from, text]);
-  return reply;
+): Promise<MetadataResponse> {
+  const response = await asked.response;
+  const body = response.body instanceof Uint8Array ? latin1(response.body) : response.body;
+  assertEquals([response.from, body], [from, text]);
+  return response;
 }
 
 test("createAnswers asks the router once for what is asked again soon, and then at once", async () => {
@@ -101,7 +102,7 @@ test("createAnswers asks the router once for what is asked again soon, and then 
   assertEquals((await assertReplies(first, "miss", "i-1")).headers, [["etag", "x"]]);
   at(2_000);
   const second = ask();
-  assertEquals(second.reply instanceof Promise, false);
+  assertEquals(second.response instanceof Promise, false);
   assertEquals((await assertReplies(second, "hit", "i-1")).headers, [["etag", "x"], ["age", "2"]]);
   at(TTL_MS);
   ask();
@@ -118,11 +119,11 @@ test("createAnswers answers a HEAD from a kept GET, and does not keep what a HEA
   const { ask, sent } = setUp();
   const before = ask({ method: "HEAD" });
   sent[0]!.answer("");
-  await before.reply;
+  await before.response;
   const get = ask();
   assertEquals(sent.length, 2);
   sent[1]!.answer("i-1", { headers: [["content-length", "3"]] });
-  await get.reply;
+  await get.response;
   const after = await assertReplies(ask({ method: "HEAD" }), "hit", undefined);
   assertEquals(after.headers, [["content-length", "3"], ["age", "0"]]);
 });
@@ -148,7 +149,7 @@ for (
     const { ask, sent } = setUp();
     const first = ask();
     sent[0]!.answer("x", options);
-    await first.reply;
+    await first.response;
     ask();
     assertEquals(sent.length, 2);
   });
@@ -190,7 +191,7 @@ test("createAnswers gives an errand up when the last client leaves, and begins a
   follower.leave();
   leader.leave();
   assertEquals(sent[0]!.cancelled instanceof ClientGoneError, true);
-  await assertRejects(() => leader.reply as Promise<Reply>, ClientGoneError);
+  await assertRejects(() => leader.response as Promise<MetadataResponse>, ClientGoneError);
   const next = ask();
   sent[1]!.answer("i-1");
   await assertReplies(next, "miss", "i-1");
@@ -202,7 +203,7 @@ test("createAnswers gives a stream to one of those who wait, and the others go f
   const follower = ask();
   const stream = createFedBody();
   sent[0]!.answer(stream);
-  assertStrictEquals((await leader.reply).body, stream);
+  assertStrictEquals((await leader.response).body, stream);
   await settle();
   assertEquals(sent.length, 2);
   sent[1]!.answer("small by now");
@@ -214,7 +215,9 @@ test("createAnswers gives a failure to all who wait, and tries again for the nex
   const asked = [ask(), ask()];
   const error = new UpstreamError("refused", "no");
   sent[0]!.fail(error);
-  for (const { reply } of asked) assertStrictEquals(await assertRejects(() => reply as Promise<Reply>), error);
+  for (const { response } of asked) {
+    assertStrictEquals(await assertRejects(() => response as Promise<MetadataResponse>), error);
+  }
   ask();
   assertEquals(sent.length, 2);
 });
@@ -226,7 +229,7 @@ for (
     const { ask, sent, lines, at } = setUp();
     const first = ask();
     sent[0]!.answer("i-1");
-    await first.reply;
+    await first.response;
 
     at(TTL_MS);
     for (const count of [2, 3]) {
@@ -248,12 +251,12 @@ test("createAnswers waits for a search for a second when an old answer could do,
   const { ask, sent, at } = setUp();
   const first = ask();
   sent[0]!.answer("i-1");
-  await first.reply;
+  await first.response;
   at(TTL_MS);
   for (const count of [2, 3]) {
     const during = ask();
     sent[count - 1]!.fail(new NoRouterError("none"));
-    await during.reply;
+    await during.response;
   }
   assertEquals(sent.map(({ patienceMs }) => patienceMs), [Infinity, 1_000, 0]);
 });
@@ -262,12 +265,12 @@ test("createAnswers lets no old answer stand in for an error of a living router"
   const { ask, sent, at } = setUp();
   const first = ask();
   sent[0]!.answer("i-1");
-  await first.reply;
+  await first.response;
   at(TTL_MS);
   for (const [i, status] of [404, 403, 500, 503].entries()) {
     const asked = ask();
     sent[i + 1]!.answer("", { status });
-    assertEquals([(await asked.reply).status, (await asked.reply).from], [status, "miss"]);
+    assertEquals([(await asked.response).status, (await asked.response).from], [status, "miss"]);
   }
 });
 
@@ -276,11 +279,11 @@ test("createAnswers lets no answer stand in that is too old, or when that is off
     const { ask, sent, at } = setUp({ staleIfErrorMs });
     const first = ask();
     sent[0]!.answer("i-1");
-    await first.reply;
+    await first.response;
     at(STALE_MS);
     const late = ask();
     sent[1]!.fail(new NoRouterError("none"));
-    await assertRejects(() => late.reply as Promise<Reply>, NoRouterError);
+    await assertRejects(() => late.response as Promise<MetadataResponse>, NoRouterError);
   }
 });
 
@@ -288,11 +291,11 @@ test("createAnswers lets an old answer stand in only for the same request", asyn
   const { ask, sent, at } = setUp();
   const first = ask();
   sent[0]!.answer("i-1");
-  await first.reply;
+  await first.response;
   at(TTL_MS);
   for (const [i, request] of [{ plain: false }, { target: "/latest/other" }].entries()) {
     const other = ask(request);
     sent[i + 1]!.fail(new NoRouterError("none"));
-    await assertRejects(() => other.reply as Promise<Reply>, NoRouterError);
+    await assertRejects(() => other.response as Promise<MetadataResponse>, NoRouterError);
   }
 });

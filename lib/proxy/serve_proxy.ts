@@ -4,16 +4,16 @@
  * @module
  */
 
-import type { ProxyConfig } from "../../config/config.ts";
-import { SYSTEM_CLOCK } from "../../time/clock.ts";
-import { openGate } from "../gate/gate.ts";
-import type { Gate, GateOptions } from "../gate/gate.ts";
-import { listen } from "../gate/listen.ts";
-import { createPeerCheck } from "../gate/peers.ts";
-import { createProxy } from "../proxy.ts";
-import type { ProxyDependencies } from "../proxy.ts";
-import type { Router } from "../upstream/upstream.ts";
-import { openInnerServer } from "./inner_server.ts";
+import type { ProxyConfig } from "../config/config.ts";
+import { SYSTEM_CLOCK } from "../time/clock.ts";
+import { openGate } from "./gate/gate.ts";
+import type { Gate, GateOptions } from "./gate/gate.ts";
+import { listen } from "./gate/listen.ts";
+import { createPeerCheck } from "./gate/peers.ts";
+import { createProxy } from "./proxy.ts";
+import type { ProxyDependencies } from "./proxy.ts";
+import type { Router } from "./upstream/upstream.ts";
+import { openInnerServer } from "./server/inner_server.ts";
 
 /** What serving needs besides. */
 export interface ServeDependencies<R extends Router>
@@ -24,6 +24,12 @@ export interface ServeDependencies<R extends Router>
   readonly innerSocket: string | undefined;
 }
 
+/** The proxy at work. */
+export interface ServedProxy extends Gate {
+  /** Has the router asked again for all that is stored. */
+  expire(): void;
+}
+
 /**
  * Starts to serve metadata.
  *
@@ -32,7 +38,7 @@ export interface ServeDependencies<R extends Router>
 export async function serveProxy<R extends Router>(
   config: ProxyConfig,
   { onRest, ownAddresses, innerSocket, ...dependencies }: ServeDependencies<R>,
-): Promise<Gate> {
+): Promise<ServedProxy> {
   const { log, clock = SYSTEM_CLOCK } = dependencies;
   const listener = await listen(config.listen, { log, clock, signal: new AbortController().signal });
   const proxy = createProxy(config, { ...dependencies, inFlight: () => gate.inFlight });
@@ -53,6 +59,7 @@ export async function serveProxy<R extends Router>(
       return gate.inFlight;
     },
     isAccepting: () => gate.isAccepting(),
+    expire: proxy.expire,
     async shutdown(graceMs) {
       await gate.shutdown(graceMs);
       await inner.shutdown();

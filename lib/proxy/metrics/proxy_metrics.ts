@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { UpstreamError } from "../http1/error.ts";
-import type { Labels, Metrics } from "../telemetry/metrics.ts";
+import type { UpstreamError } from "../../http1/error.ts";
+import type { Labels, Metrics } from "../../telemetry/metrics.ts";
 
 /** Where an answer came from: the cache, the router, another request's answer, an old copy, or past the cache. */
 export type CacheOutcome = "hit" | "miss" | "collapsed" | "stale" | "bypass";
