@@ -53,7 +53,7 @@ export async function runDaemon(config: Config): Promise<number> {
   for (const warning of config.warnings) log.warn("doubtful configuration", { warning });
 
   ignoreStraySignals();
-  const runtimeFolder = openRuntimeFolder(log);
+  const runtimeFolder = await openRuntimeFolder(log);
   const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"), { log });
   parts.defer(() => notifier.close());
   let isAccepting = () => Promise.resolve(false);

@@ -31,12 +31,15 @@ export const RUNTIME_FILES = Object.freeze({
   leases: `${ROOT_FOLDER}/leases`,
 });
 
+/** Where a program that uses the folder listens. */
+const SOCKETS = ["inner.sock", "control.sock"] as const;
+
 /**
- * Ensures that the folder is there and that nobody else may enter it.
+ * Ensures that the folder is there, that nobody else may enter it, and that no other program of this user is at work in it.
  *
  * @returns its path; `undefined`, with the reason in the log, where it cannot be had: what needs it does without
  */
-export function openRuntimeFolder(log: Log, path = RUNTIME_FOLDER): string | undefined {
+export async function openRuntimeFolder(log: Log, path = RUNTIME_FOLDER): Promise<string | undefined> {
   try {
     makeFolder(path);
     const { isDirectory, uid } = Deno.statSync(path);
@@ -44,6 +47,10 @@ export function openRuntimeFolder(log: Log, path = RUNTIME_FOLDER): string | und
     // A service that runs under another user has its sockets there.
     if (uid !== Deno.uid()) throw new Error(`it belongs to the user with the number ${uid}`);
     Deno.chmodSync(path, 0o700);
+    // One that listens elsewhere, such as a second one started by hand, must not be cut off from its own sockets.
+    for (const name of SOCKETS) {
+      if (await isServed(`${path}/${name}`)) throw new Error("another mdproxy4cs is at work in it");
+    }
     return path;
   } catch (error) {
     log.warn("doing without a runtime folder", { folder: path, error });
@@ -56,5 +63,15 @@ function makeFolder(path: string): void {
     Deno.mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+}
+
+/** Whether somebody listens on a Unix socket. What a process that is gone has left behind refuses, or is not there. */
+async function isServed(path: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused);
   }
 }

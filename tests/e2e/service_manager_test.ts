@@ -73,3 +73,20 @@ networkTest(
     assertMatch(line ?? "", /folder=\/run\/mdproxy4cs error="it belongs to the user with the number \d+"/);
   },
 );
+
+networkTest(
+  "a second program on another address leaves the first one's requests and commands alone",
+  SERVERS,
+  async () => {
+    await using scene = await createScene({ args: ["--cache-ttl", "0"] });
+    const second = await scene.startProgram(["--cache-ttl", "0", "--http-listen", "127.0.0.1:39999"]);
+    await second.waitForLine(/doing without a runtime folder .*another mdproxy4cs is at work in it/);
+    for (const url of ["/latest/meta-data/vm-id", "http://127.0.0.1:39999/latest/meta-data/vm-id"]) {
+      assertEquals((await scene.get(url)).status, 200);
+    }
+    assertMatch(await scene.guest.must([binary(), "status"]), /169\.254\.169\.254:39724/);
+    await second.stop();
+    assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
+    assertMatch(await scene.guest.must([binary(), "status"]), /169\.254\.169\.254:39724/);
+  },
+);
