@@ -197,18 +197,14 @@ test("createClient takes an answer that came while nothing was asked for no answ
 
 for (let turns = 2; turns < 5; turns++) {
   test(`createClient takes what came just ${turns} turns before it asked for no answer`, async () => {
-    const bytes = (text: string) => (buffer: Uint8Array) => {
-      buffer.set(fromLatin1(text));
-      return text.length;
-    };
     const connections = [createFakeConnection(), createFakeConnection()];
     let dialled = 0;
     const client = createClient(LIMITS, () => Promise.resolve(connections[dialled++]!.conn));
-    connections[0]!.arrive(bytes(ok("first")));
+    connections[0]!.arrive(bytesOf(ok("first")));
     assertEquals((await ask(client)).text, "first");
-    connections[0]!.arrive(bytes(ok("forged")));
+    connections[0]!.arrive(bytesOf(ok("forged")));
     for (let i = 0; i < turns; i++) await Promise.resolve();
-    connections[1]!.arrive(bytes(ok("second")));
+    connections[1]!.arrive(bytesOf(ok("second")));
     assertEquals(await ask(client), { status: 200, text: "second", reused: false });
     client.close();
   });
@@ -231,6 +227,68 @@ function createFakeConnection(): { conn: Deno.Conn; arrive(read: (buffer: Uint8A
     },
   };
 }
+
+/** Fills a buffer with text. */
+const bytesOf = (text: string) => (buffer: Uint8Array) => {
+  buffer.set(fromLatin1(text));
+  return text.length;
+};
+
+test("createClient reads a large body in large pieces, and waits for the next request with a small buffer", async () => {
+  const sizes: number[] = [];
+  const fill = (text: string) => (buffer: Uint8Array) => {
+    sizes.push(buffer.length);
+    return bytesOf(text)(buffer);
+  };
+  const { conn, arrive } = createFakeConnection();
+  const client = createClient(LIMITS, () => Promise.resolve(conn));
+  arrive(fill(ok("").replace("h: 0", "h: 40000")));
+  for (let i = 0; i < 4; i++) arrive(fill("x".repeat(10_000)));
+  assertEquals((await ask(client)).text.length, 40_000);
+  arrive(fill(ok("x")));
+  await Promise.resolve();
+  assertEquals(sizes, [16_384, 131_072, 131_072, 131_072, 131_072, 16_384]);
+  client.close();
+});
+
+test("createClient does not ask again when a kept connection is reset after the first byte of an answer", async () => {
+  const connections = [createFakeConnection(), createFakeConnection()];
+  let dialled = 0;
+  const client = createClient(LIMITS, () => Promise.resolve(connections[dialled++]!.conn));
+  connections[0]!.arrive(bytesOf(ok("x")));
+  await ask(client);
+  const second = ask(client);
+  connections[0]!.arrive(bytesOf("H"));
+  connections[0]!.arrive(() => {
+    throw new Deno.errors.ConnectionReset("reset");
+  });
+  connections[1]!.arrive(bytesOf(ok("x")));
+  await assertFails("reset", () => second);
+  assertEquals(dialled, 1);
+  client.close();
+});
+
+test("createClient keeps a connection whatever is aborted after its answer", async () => {
+  await withClient(({ write }) => write(ok("x")), async (client) => {
+    const controller = new AbortController();
+    const { body } = await client.request(ADDRESS, get("/"), { signal: controller.signal });
+    controller.abort();
+    assertEquals(await readAll(body), "x");
+    assertEquals((await ask(client)).reused, true);
+  });
+});
+
+test("createClient closes a connection that was made too late, and says so", async () => {
+  let closed = 0;
+  const late: Connect = async ({ signal }) => {
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    return { ...createFakeConnection().conn, close: () => void closed++ };
+  };
+  const client = createClient({ ...LIMITS, connectTimeoutMs: SHORT_MS }, late);
+  await assertFails("connect_timeout", () => ask(client));
+  assertEquals(closed, 1);
+  client.close();
+});
 
 test("createClient takes a 408 on a kept connection for the end of that connection, and asks again", async () => {
   const timeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";

@@ -40,6 +40,10 @@ test("decodeResponseHead keeps every byte of a value but the blanks around it", 
   assertEquals(decode(`HTTP/1.1 200 OK\r\nX-A: \t ${value} \t\r\nX-A:\r\n\r\n`).headers, [["x-a", value], ["x-a", ""]]);
 });
 
+test("decodeResponseHead reads the first byte beyond ASCII as the others", () => {
+  assertEquals(decode("HTTP/1.1 200 OK\r\nX-A: \x80\r\n\r\n").headers, [["x-a", "\x80"]]);
+});
+
 test("decodeResponseHead reads a long head", () => {
   const value = "x".repeat(100_000);
   assertEquals(decode(`HTTP/1.1 200 OK\r\nX-A: ${value}\r\n\r\n`).headers, [["x-a", value]]);

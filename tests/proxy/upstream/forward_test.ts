@@ -487,6 +487,41 @@ test("createForwarder keeps to itself what a router answers that never proves it
   await assertRejects(() => response, NoRouterError);
 });
 
+test("createForwarder gives up what it asked of a router that did not prove itself when there is none at all", async () => {
+  const { response, asked, clock, upstream } = setUp({ known: false });
+  upstream.offer(A);
+  await clock.run(1_000);
+  const held = await asked(1);
+  upstream.fail(new Error("no metadata"));
+  await assertRejects(() => response, NoRouterError);
+  assertEquals(held.aborted, true);
+});
+
+test("createForwarder asks another time who failed before it proved itself, and once at a time", async () => {
+  const { response, asked, clock, upstream } = setUp({ known: false });
+  upstream.offer(A);
+  await clock.run(1_000);
+  (await asked(1)).fail("reset");
+  await clock.run(1_000);
+  const second = await asked(2);
+  await clock.run(3_000);
+  await asked(2);
+  upstream.find(A);
+  second.answer(200, bodyOf("i-1"));
+  await assertAnswers(response, 200, "i-1");
+  await asked(2);
+});
+
+test("createForwarder has patience with a router that was found in time, whatever it takes then", async () => {
+  const { response, asked, clock, upstream } = setUp({ known: false, patienceMs: 1_000 });
+  await clock.run(900);
+  upstream.find(A);
+  (await asked(1)).sent();
+  await clock.run(3_000);
+  (await asked(1)).answer(200, bodyOf("slow"));
+  await assertAnswers(response, 200, "slow");
+});
+
 test("createForwarder names what the search knows of the router that was in force, when it was not asked itself", async () => {
   const known = setUp({ known: false });
   known.upstream.doubt(A, new UpstreamError("refused", "The router refused the connection"));
