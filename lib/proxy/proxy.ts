@@ -21,7 +21,7 @@ import type { Handler } from "./gate/client_connection.ts";
 import { ClientGoneError } from "./gate/errors.ts";
 import { REFUSALS } from "./gate/refusal.ts";
 import { createReadyAnswers } from "./server/ready_answers.ts";
-import { createRefusalLog } from "./server/refusal_log.ts";
+import { createReasonLog } from "./server/reason_log.ts";
 import { createResponder, pathOf } from "./server/responder.ts";
 import type { RequestInfo } from "./server/responder.ts";
 import { createSingleflight } from "./cache/singleflight.ts";
@@ -87,7 +87,7 @@ export function createProxy<R extends Router>(
   });
   const counts = declareProxyMetrics(metrics, inFlight);
   const rules = { ...config, isOwnHost: createHostCheck(config.listen, config.allowHosts) };
-  const noteRefusal = createRefusalLog(log, now);
+  const noteRefusal = createReasonLog("refused a request", { log, now });
   const responder = createResponder({ ...config, requests, deadlines, counts, log, now });
   const cache = createCache(config, now);
   const answer = createAnswers(config, {

@@ -316,3 +316,24 @@ test("proxy counts what it does", async () => {
     ]
   ) assertEquals(text.split("\n").includes(line), true, `${line} is not in\n${text}`);
 });
+
+test("proxy says at info why it refuses, and once that a router answers with an error", async () => {
+  await using proxy = await startProxy(({ path, write }) => {
+    const status = Number.parseInt(path.slice("/latest/".length));
+    return write(ok("x").replace("200 OK", `${status} Something`));
+  });
+  const refused = [`Host: ${proxy.host}`, "Via: 1.1 squid"];
+  for (let i = 0; i < 2; i++) assertEquals((await proxy.ask({ target: "/latest/200", headers: refused })).status, 403);
+  for (const status of [500, 500, 403, 404, 200, 501]) {
+    assertEquals((await proxy.ask(`/latest/${status}?secret`)).status, status);
+  }
+  const said = proxy.lines.filter((line) =>
+    / info /.test(line) && /refused a request|answered with an error/.test(line)
+  );
+  assertEquals(said.map((line) => line.slice(line.indexOf(" info ")).trim()), [
+    'info  refused a request reason="it says that it came through a proxy (Via, X-Forwarded-For and the like)" status=403',
+    'info  the router answered with an error reason="status 500" router=10.1.1.1 path=/latest/500',
+    'info  the router answered with an error reason="status 403" router=10.1.1.1 path=/latest/403',
+    'info  the router answered with an error reason="status 501" router=10.1.1.1 path=/latest/501',
+  ]);
+});

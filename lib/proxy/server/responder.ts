@@ -4,6 +4,7 @@
  * @module
  */
 
+import { STATUS_CODE } from "@std/http/status";
 import type { Deadlines } from "../../time/deadlines.ts";
 import type { ResponseBody } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
@@ -13,6 +14,7 @@ import type { MetadataRequest } from "../request/client_request.ts";
 import type { CacheOutcome, ProxyMetrics } from "../metrics/proxy_metrics.ts";
 import { createClientStream } from "./client_stream.ts";
 import type { InFlightRequests } from "./in_flight.ts";
+import { createReasonLog } from "./reason_log.ts";
 import { emptyResponse, statusOf, toResponse } from "./response.ts";
 
 /** What is known of a request besides the request. */
@@ -71,6 +73,13 @@ export function createResponder(
     return response;
   };
 
+  const noteError = createReasonLog("the router answered with an error", { log, now });
+  /** A key that is missing is nothing to speak of; that the router does not know this machine, or breaks, is. */
+  const noteFromRouter = ({ status, address }: MetadataResponse, { target }: MetadataRequest) => {
+    if (address === undefined || (status !== STATUS_CODE.Forbidden && status < 500)) return;
+    noteError(`status ${status}`, { router: address, path: pathOf(target) });
+  };
+
   const streamOf = (body: ResponseBody, { request, info: { completed } }: RequestContext) => {
     // It rejects when the body was cut, and nobody may be listening by then.
     completed.catch(() => {});
@@ -94,6 +103,7 @@ export function createResponder(
     const { request, startedAt } = context;
     const { body, from } = metadata;
     counts.onCache(from);
+    noteFromRouter(metadata, request);
     const carried = body === undefined || body instanceof Uint8Array ? body : streamOf(body, context);
     const response = toResponse(metadata, carried, request);
     return respond(response, { startedAt, method: request.method, path: pathOf(request.target), from });

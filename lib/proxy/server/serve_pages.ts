@@ -15,7 +15,7 @@ import { createPeerCheck } from "../gate/peers.ts";
 import { REFUSALS } from "../gate/refusal.ts";
 import type { ClientHead } from "../gate/request_head.ts";
 import type { OwnResponse } from "../gate/response.ts";
-import { createRefusalLog } from "./refusal_log.ts";
+import { createReasonLog } from "./reason_log.ts";
 import { headersOf } from "./response.ts";
 
 /** What the pages need. */
@@ -50,7 +50,7 @@ const RETRY_MS = 1_000;
 /** Starts to serve pages. */
 export function servePages(address: ListenAddress, { answer, ownAddresses, log, clock }: PagesOptions): Pages {
   const stop = new AbortController();
-  const noteRefusal = createRefusalLog(log, clock.now);
+  const noteRefusal = createReasonLog("refused a request", { log, now: clock.now });
 
   const listenAtLast = async (): Promise<Deno.TcpListener | undefined> => {
     for (let say = log.warn; !stop.signal.aborted; say = log.debug) {

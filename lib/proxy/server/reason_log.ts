@@ -1,0 +1,40 @@
+/**
+ * Says why requests are refused, or answered with an error by the router: each reason once in a while, whoever repeats it,
+ * with how often it was meanwhile.
+ *
+ * @module
+ */
+
+import type { Fields, Log } from "../../telemetry/log.ts";
+
+/** Notes that something happened, and why. */
+export type NoteReason = (reason: string, fields: Fields) => void;
+
+/** How long a reason is not said again. */
+const PAUSE_MS = 60_000;
+
+/** Where the lines go, and when. */
+export interface ReasonLogOptions {
+  readonly log: Log;
+  /** A monotonic clock, in milliseconds. */
+  readonly now: () => number;
+}
+
+/**
+ * Creates a log of reasons.
+ *
+ * @param message what happens, a constant
+ */
+export function createReasonLog(message: string, { log, now }: ReasonLogOptions): NoteReason {
+  // Reasons are constants, and few.
+  const said = new Map<string, { at: number; unsaid: number }>();
+  return (reason, fields) => {
+    const last = said.get(reason);
+    if (last !== undefined && now() - last.at < PAUSE_MS) {
+      last.unsaid++;
+      return;
+    }
+    log.info(message, { reason, ...fields, before: last?.unsaid || undefined });
+    said.set(reason, { at: now(), unsaid: 0 });
+  };
+}
