@@ -78,3 +78,16 @@ test("openLog writes text with the time into a file, whoever reads standard outp
   assertMatch(Deno.readTextFileSync(`${folder}/log`), /^\d{4}-\d\d-\d\dT\S+Z warn {2}a line value=1\n$/);
   Deno.removeSync(folder, { recursive: true });
 });
+
+test("openLogSink follows a link of its own or root's, and none of anybody else's", () => {
+  const folder = Deno.makeTempDirSync();
+  Deno.writeTextFileSync(`${folder}/target`, "untouched\n");
+  Deno.symlinkSync(`${folder}/target`, `${folder}/link`);
+  openLogSink(`${folder}/link`).close();
+  if (Deno.uid() === 0) {
+    assertEquals(new Deno.Command("chown", { args: ["-h", "12345", `${folder}/link`] }).outputSync().success, true);
+    assertThrows(() => openLogSink(`${folder}/link`), Error, "it is a link that somebody else made");
+  }
+  assertEquals(Deno.readTextFileSync(`${folder}/target`), "untouched\n");
+  Deno.removeSync(folder, { recursive: true });
+});
