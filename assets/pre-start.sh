@@ -12,16 +12,25 @@ port=${listen##*:}
 say() { echo "mdproxy4cs: $*" >&2; }
 
 # Slows down what fails at every start: the unit tries again at once, so that nobody takes the port of a program that was
-# killed. The moments of the last starts are kept where nobody but root may write.
+# killed. Starts in a row are counted where nobody but root may write.
 pace() {
-  starts=/run/mdproxy4cs.starts first=- second=- third=- fourth=- fifth=-
+  starts=/run/mdproxy4cs.starts count=0 last=-60 pause=0
   read -r now _ < /proc/uptime
   now=${now%.*}
-  if [ -r "$starts" ]; then read -r first second third fourth fifth < "$starts" || :; fi
-  echo "$second $third $fourth $fifth $now" 2>/dev/null > "$starts" || :
-  if [ "$first" = - ] || [ "$((now - first))" -ge 10 ]; then return; fi
-  say "this is the sixth start within ten seconds: waiting for two"
-  sleep 2
+  if [ -f "$starts" ]; then read -r count last < "$starts" || :; fi
+  if [ "$((now - last))" -lt 60 ]; then count=$((count + 1)); else count=0; fi
+  if [ "$count" -ge 5 ] && is_first_start; then count=0; fi
+  if [ "$count" -ge 5 ]; then pause=$(((count - 4) * 2)); fi
+  if [ "$pause" -gt 20 ]; then pause=20; fi
+  echo "$count $((now + pause))" 2>/dev/null > "$starts" || :
+  if [ "$pause" -eq 0 ]; then return; fi
+  say "start $((count + 1)) in a row, each within a minute of the one before: waiting for $pause seconds"
+  sleep "$pause"
+}
+
+# Whether somebody has just started the unit, rather than the unit itself.
+is_first_start() {
+  [ "$(systemctl show --value --property=NRestarts mdproxy4cs.service 2>/dev/null)" = 0 ]
 }
 
 # Adds the listen address to the loopback interface, unless it is there.

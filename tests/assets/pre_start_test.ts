@@ -28,6 +28,7 @@ networkTest("pre-start.sh adds the default address to lo", {}, async () => {
 networkTest("pre-start.sh can run again, and many times at once", {}, async () => {
   await using network = await createNetwork();
   const host = await createVm(network);
+  await host.must(["mkdir", "/run/mdproxy4cs.starts"]); // no counting here
   const outcomes = await Promise.all(Array.from({ length: 16 }, () => host.run([PRE_START])));
   assertEquals(outcomes.map(({ code }) => code), Array(16).fill(0));
   await host.must([PRE_START]);
@@ -92,15 +93,50 @@ networkTest("pre-start.sh does without the reserved port where the kernel's sett
   assertEquals(await linkLocal(host), ["169.254.169.254/32 on lo"]);
 });
 
-networkTest("pre-start.sh slows down the sixth start within ten seconds", {}, async () => {
+const FAKES_FIRST = { env: { PATH: "/run/bin:/usr/sbin:/usr/bin:/sbin:/bin" } };
+
+/** Puts scripts in the place of programs: time that passes, and what systemd says, are for others to test. */
+async function fakePrograms(host: Host, scripts: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, script] of Object.entries(scripts)) {
+    await host.write(`/run/bin/${name}`, `#!/bin/sh\n${script}\n`);
+    await host.must(["chmod", "755", `/run/bin/${name}`]);
+  }
+}
+
+networkTest("pre-start.sh slows down the sixth start in a row, and each one more, to twenty seconds", {}, async () => {
   await using network = await createNetwork();
   const host = await createVm(network);
-  const said: string[] = [];
-  for (let start = 1; start <= 6; start++) said.push((await host.run([PRE_START])).stderr);
-  assertEquals(said, [
-    ...Array(5).fill(""),
-    "mdproxy4cs: this is the sixth start within ten seconds: waiting for two\n",
-  ]);
+  await fakePrograms(host, { sleep: "echo slept $1", systemctl: "echo 7" });
+  const slept: string[] = [];
+  for (let start = 1; start <= 17; start++) {
+    const { stdout } = await host.run([PRE_START], FAKES_FIRST);
+    slept.push(stdout.replace(/^slept (\d+)\n$/, "$1"));
+  }
+  assertEquals(slept, ["", "", "", "", "", "2", "4", "6", "8", "10", "12", "14", "16", "18", "20", "20", "20"]);
+  const { stderr } = await host.run([PRE_START], FAKES_FIRST);
+  assertEquals(
+    stderr,
+    "mdproxy4cs: start 18 in a row, each within a minute of the one before: waiting for 20 seconds\n",
+  );
+});
+
+networkTest("pre-start.sh never slows down somebody who starts the unit again and again", {}, async () => {
+  await using network = await createNetwork();
+  const host = await createVm(network);
+  await fakePrograms(host, { sleep: "echo slept $1", systemctl: "echo 0" });
+  for (let start = 1; start <= 8; start++) assertEquals(await host.must([PRE_START], FAKES_FIRST), "");
+});
+
+networkTest("pre-start.sh counts anew after a minute without a start", {}, async () => {
+  await using network = await createNetwork();
+  const host = await createVm(network);
+  const [uptime] = (await host.must(["cat", "/proc/uptime"])).split(".");
+  for (const [since, count] of [[30, 41], [61, 0]] as const) {
+    await host.must(["sh", "-ec", `echo 40 $(( ${uptime} - ${since} )) > /run/mdproxy4cs.starts`]);
+    await fakePrograms(host, { sleep: "", systemctl: "echo 7" });
+    await host.must([PRE_START], FAKES_FIRST);
+    assertEquals((await host.must(["cat", "/run/mdproxy4cs.starts"])).split(" ")[0], String(count));
+  }
 });
 
 networkTest("pre-start.sh without the right to change the network fails with a sentence", {}, async () => {
