@@ -11,6 +11,7 @@ import type { Deadlines } from "../time/deadlines.ts";
 import { Body } from "./body.ts";
 import { createBodyDecoder } from "./body_decoder.ts";
 import { UpstreamError } from "./error.ts";
+import { MAX_FIELDS } from "./fields.ts";
 import type { RequestHead, UpstreamResponse } from "./message.ts";
 import { decodeResponseHead, findHeadEnd } from "./response_head.ts";
 import type { ResponseHead } from "./response_head.ts";
@@ -125,6 +126,9 @@ export class Connection {
       if (length < 0) return undefined;
       const head = decodeResponseHead(bytes.subarray(0, length), method);
       this.#transport.take(length);
+      if (head.headers.length > MAX_FIELDS) {
+        throw new UpstreamError("too_large", `The head of the router's answer has more than ${MAX_FIELDS} fields`);
+      }
       if (head.status === 101) {
         throw new UpstreamError("malformed", "The router switched protocols, which it was not asked to");
       }

@@ -10,21 +10,24 @@ import type { Header } from "./message.ts";
 
 const FIELD_LINE = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n/y;
 
-/** The most fields of a message: as objects they cost far more than their bytes. Apache takes 100 in a request. */
-export const MAX_FIELDS = 256;
+/** The most fields that a router or a client may send: as objects they cost far more than their bytes. Apache takes as many. */
+export const MAX_FIELDS = 100;
+
+/** The most that are read: what passes between the gate and the server behind it has a few more. That one takes as many. */
+export const READ_FIELDS = 128;
 
 /**
  * Decodes field lines up to and with the empty line that has to end the text.
  *
  * @param text a character for each byte
- * @returns the fields in their order; or, if a line is improper, how many stood before it, `MAX_FIELDS` if there are more
+ * @returns the fields in their order; or, if a line is improper, how many stood before it, `READ_FIELDS` if there are more
  */
 export function decodeFields(text: string, from: number): Header[] | number {
   const headers: Header[] = [];
   let at = FIELD_LINE.lastIndex = from;
   // No groups: the arrays that `exec` makes of them would be most of what a head costs.
   while (FIELD_LINE.test(text)) {
-    if (headers.length === MAX_FIELDS) return MAX_FIELDS;
+    if (headers.length === READ_FIELDS) return READ_FIELDS;
     const colon = text.indexOf(":", at);
     const end = FIELD_LINE.lastIndex;
     headers.push([text.slice(at, colon).toLowerCase(), trimBlanks(text.slice(colon + 1, end - 2))]);

@@ -9,7 +9,7 @@
  */
 
 import { UpstreamError } from "./error.ts";
-import { decodeFields, itemsOf, latin1, MAX_FIELDS } from "./fields.ts";
+import { decodeFields, itemsOf, latin1, READ_FIELDS } from "./fields.ts";
 import type { Header, RequestHead } from "./message.ts";
 
 /** How many bytes of body follow: a known number, chunks, or all until the connection closes. */
@@ -77,8 +77,8 @@ export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["metho
 
 function decodeHeaders(text: string, from: number): Header[] {
   const headers = decodeFields(text, from);
-  if (headers === MAX_FIELDS) {
-    throw new UpstreamError("too_large", `The head of the router's answer has more than ${MAX_FIELDS} fields`);
+  if (headers === READ_FIELDS) {
+    throw new UpstreamError("too_large", `The head of the router's answer has more than ${READ_FIELDS} fields`);
   }
   return typeof headers === "number" ? malformed(`has an improper line in its head, after ${headers} fields`) : headers;
 }

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { Host } from "../support/net/network.ts";
 import type { Process } from "../support/net/process.ts";
 import type { Answer } from "../support/net/program.ts";
@@ -84,6 +84,7 @@ networkTest(
     assertEquals((await scene.get("/latest/fine")).body, "fine");
 
     const table: string[] = [];
+    let logged = 0;
     const judge = (what: string, answer: Answer, outcome: Outcome) => {
       const { status, body, elapsedMs, error } = answer;
       const got = status === 200 ? (error === "" ? `200 ${body}` : `200, cut after ${body.length} bytes`) : `${status}`;
@@ -92,6 +93,12 @@ networkTest(
       if (outcome === "fine") assertEquals([status, body, error], [200, "fine", ""], said);
       else if (outcome === "cut") assertEquals([status, error !== ""], [200, true], said);
       else assertEquals([status, body], [outcome, ""], said);
+      const failed = program.lines.slice(logged).filter((line) => line.includes("request failed"));
+      logged = program.lines.length;
+      // What a router says itself is no failure of it; what was begun is another line.
+      const isFailure = typeof outcome === "number" && outcome !== 503;
+      assertEquals(failed.length, isFailure ? 1 : 0, said);
+      if (isFailure) assertMatch(failed[0]!, new RegExp(`status=${outcome} error="10\\.1\\.1\\.1 failed`));
     };
     const isServedAgain = async () => {
       const answer = await scene.get("/latest/fine");

@@ -220,6 +220,13 @@ const NOT_PASSED: Readonly<Record<string, readonly Proof[]>> = {
     drops(["Proxy: http://10.9.9.9", "Expect: nothing", "X-aws-ec2-metadata-token: old"]),
     drops(["X-aws-ec2-metadata-token-ttl-seconds: 60"]),
   ],
+  "more than 100 header fields, from either side": [{
+    async show(scene) {
+      const fields = Array<string>(100).fill("A: b");
+      await refused(scene, 431, [`GET ${VM_ID}`, ...fields]);
+      assertEquals((await ask(scene, `GET ${VM_ID}`, ...fields.slice(1))).status, 200);
+    },
+  }, fails("/latest/many-fields", 502)],
   "hop-by-hop headers, trailers, chunk extensions": [
     drops(["Connection: keep-alive, X-Hop", "X-Hop: 1", "TE: trailers", "Keep-Alive: timeout=5", "Upgrade: h2c"]),
   ],

@@ -337,3 +337,26 @@ test("proxy says at info why it refuses, and once that a router answers with an 
     'info  the router answered with an error reason="status 501" router=10.1.1.1 path=/latest/501',
   ]);
 });
+
+test("proxy says which request failed, with which status, and why", async () => {
+  await using proxy = await startProxy(({ write }) => write("SSH-2.0-x\r\n"));
+  assertEquals((await proxy.ask("/latest/vm-id?secret")).status, 502);
+  const failed = proxy.lines.filter((line) => line.includes("request failed"));
+  assertEquals(failed.length, 1);
+  assertMatch(
+    failed[0]!,
+    / warn {2}request failed method=GET path=\/latest\/vm-id status=502 error="10\.1\.1\.1 failed.*status line of HTTP/,
+  );
+});
+
+test("proxy takes 100 header fields of a client and of a router, and no more, however short they are", async () => {
+  await using proxy = await startProxy(({ path, write }) => write(ok("x", "A: b\r\n".repeat(Number(path.slice(1))))));
+  const fields = (count: number) => [`Host: ${proxy.host}`, ...Array<string>(count - 1).fill("A: b")];
+  for (const [count, status] of [[100, 200], [101, 431], [129, 431]] as const) {
+    assertEquals((await proxy.ask({ target: "/0", headers: fields(count) })).status, status, `${count} of a client`);
+  }
+  // Content-Length is one.
+  for (const [count, status] of [[99, 200], [100, 502], [128, 502]] as const) {
+    assertEquals((await proxy.ask(`/${count}`)).status, status, `${count} of a router`);
+  }
+});

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { decodeFields, itemsOf } from "../../http1/fields.ts";
+import { decodeFields, itemsOf, MAX_FIELDS, READ_FIELDS } from "../../http1/fields.ts";
 import type { Header } from "../../http1/message.ts";
 import type { RefusalKind } from "./refusal.ts";
 
@@ -94,7 +94,8 @@ export function decodeRequestHead(text: string): ClientHead | RefusalKind {
   if (!METHODS.has(method!)) return "method";
   if (!/^(\/|http:\/\/)/i.test(target!)) return "bad_target";
   const headers = decodeFields(text, line.length);
-  if (typeof headers === "number") return "bad_field";
+  if (typeof headers === "number") return headers === READ_FIELDS ? "long_header" : "bad_field";
+  if (headers.length > MAX_FIELDS) return "long_header";
 
   const hosts = headers.reduce((count, [name]) => name === "host" ? count + 1 : count, 0);
   if (hosts > 1) return "two_hosts";

@@ -71,6 +71,7 @@ const JUDGEMENTS: readonly (readonly [headers: readonly Header[], times: readonl
   // RFC 9111 section 5.4
   [[["pragma", "no-cache"]], undefined],
   [[["pragma", "x"], ["pragma", "No-Cache"]], undefined],
+  [[["pragma", "no-cache"], ["pragma", "x"]], undefined],
   [[["pragma", "no-cache"], control("max-age=3")], [3_000, STALE]],
   [[["pragma", "x"]], [TTL, STALE]],
 

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { UpstreamErrorKind } from "../../../lib/http1/error.ts";
+import type { Deadlines } from "../../../lib/time/deadlines.ts";
 import { createForwarder } from "../../../lib/proxy/upstream/forward.ts";
 import type { RouterResponse } from "../../../lib/proxy/upstream/router_response.ts";
 import { NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
@@ -23,13 +24,14 @@ function setUp(
   } = {},
 ) {
   const clock = createVirtualClock();
+  const deadlines = countDeadlines(clock.deadlines);
   const upstream = createFakeUpstream(known ? A : undefined, { onReport });
   const client = createFakeClient();
   const errors: string[] = [];
   const forward = createForwarder({
     upstream,
     client,
-    deadlines: clock.deadlines,
+    deadlines,
     now: clock.now,
     onAnswer() {},
     onError: ({ kind }) => errors.push(kind),
@@ -48,7 +50,41 @@ function setUp(
     assertEquals(client.asked.map(({ address }) => address).length, count, "requests made");
     return client.asked[count - 1]!;
   };
-  return { clock, upstream, client, errors, response, send, asked, leave: (reason: unknown) => leaving.abort(reason) };
+  return {
+    clock,
+    deadlines,
+    upstream,
+    client,
+    errors,
+    response,
+    send,
+    asked,
+    leave: (reason: unknown) => leaving.abort(reason),
+  };
+}
+
+/** Deadlines that tell how many are set and neither lifted nor over. */
+function countDeadlines(deadlines: Deadlines): Deadlines & { readonly left: number } {
+  const left = new Set<unknown>();
+  return {
+    ...deadlines,
+    get left() {
+      return left.size;
+    },
+    set(ms, fire) {
+      const timer = deadlines.set(ms, () => {
+        left.delete(timer);
+        fire();
+      });
+      left.add(timer);
+      return {
+        cancel() {
+          left.delete(timer);
+          timer.cancel();
+        },
+      };
+    },
+  };
 }
 
 async function assertAnswers(
@@ -353,6 +389,33 @@ test("createForwarder leaves nobody waiting in the search when the slow answer h
   await assertAnswers(response, 200, "late");
   await settle();
   assertEquals(upstream.waiting, 0);
+});
+
+test("createForwarder leaves no deadline behind, however a request ends", async () => {
+  const found = setUp({ known: false, patienceMs: 5_000 });
+  found.upstream.offer(B);
+  await found.clock.run(1_000);
+  found.upstream.find(A);
+  (await found.asked(2)).answer(503);
+  await settle();
+  await found.clock.run(250);
+  const silent = await found.asked(3);
+  silent.sent();
+  await found.clock.run(1_000);
+  silent.answer(200, bodyOf("slow"));
+  await assertAnswers(found.response, 200, "slow");
+
+  const failed = setUp();
+  (await failed.asked(1)).fail("malformed");
+  await assertFails(failed.response, "malformed");
+
+  const left = setUp({ onReport: "search" });
+  (await left.asked(1)).sent();
+  await left.clock.run(1_000);
+  left.leave(new Error("gone"));
+  await assertRejects(() => left.response);
+  await settle();
+  assertEquals([found, failed, left].map(({ deadlines }) => deadlines.left), [0, 0, 0]);
 });
 
 test("createForwarder takes the first response of two routers, and the last error when both fail", async () => {
