@@ -29,6 +29,17 @@ for (const flag of ["--help", "-h"]) {
   });
 }
 
+test("mdproxy4cs says nothing of a reader that has read enough, and of a disk that is full it does", async () => {
+  const through = (script: string) => runCommand(["sh", "-c", script, "sh", binary()]);
+  for (let times = 0; times < 5; times++) {
+    const { stderr } = await through('"$1" --help | true; "$1" --help | head -n 1');
+    assertEquals(stderr, "");
+  }
+  const { code, stderr } = await through('"$1" --help > /dev/full');
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "No space left on device");
+});
+
 /** What cannot be understood, and what is said about it behind `mdproxy4cs: error: `. */
 const MISTAKES: readonly (readonly [what: string, args: readonly string[], says: string])[] = [
   ["an unknown flag", ["--bogus"], "unknown long flag '--bogus', try --help"],
