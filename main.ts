@@ -13,16 +13,22 @@ import { createConfigDrive } from "./lib/config_drive/config_drive.ts";
 import { formatHelp } from "./lib/config/help.ts";
 import { readConfig } from "./lib/config/read_config.ts";
 import { runDaemon } from "./lib/daemon.ts";
+import type { StatusDocument } from "./lib/control/status.ts";
 import { BUILD } from "./lib/system/build_info.ts";
 import { dropLateVariables, findEarlyVariables } from "./lib/system/runtime_environment.ts";
 import { RUNTIME_FILES } from "./lib/system/runtime_folder.ts";
 import { readEnvFile } from "./lib/system/read_env_file.ts";
 import { describeError, escapeControls, SILENT } from "./lib/telemetry/log.ts";
+import { SYSTEM_CLOCK } from "./lib/time/clock.ts";
+import { withTimeout } from "./lib/time/with_timeout.ts";
 
 /** What can heal by itself or on the next try. */
 const EXIT_FAILURE = 1;
 /** `EX_CONFIG` of sysexits(3): what no restart mends. The unit does not try again. */
 const EXIT_CONFIG = 78;
+
+/** How long `discover` waits for the service's word. */
+const SERVICE_MS = 2_000;
 
 /** Runs what the command line asks for and gives the exit code: 0 is success. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -53,7 +59,17 @@ async function runCommand({ command, json, operand, timeoutMs }: Arguments, conf
       const { runDiscover } = await import("./lib/discover/command/run_discover.ts");
       const drive = createConfigDrive({ ...config.drive, savedPath: undefined, log: SILENT });
       await drive.load();
-      return await runDiscover(config.discovery, { json, write: print, drive });
+      const { listen } = config.proxy;
+      const terminal = readTerminal();
+      return await runDiscover(config.discovery, {
+        json,
+        write: print,
+        drive,
+        listen,
+        isColored: terminal.isColored,
+        ...(terminal.isShown ? { show: showOnTerminal } : {}),
+        askService: () => askOnce(RUNTIME_FILES.controlSocket),
+      });
     }
     case "status": {
       const { runStatus } = await import("./lib/control/command/run_status.ts");
@@ -89,6 +105,29 @@ function readFile(path: string): string {
     const message = `--env-file: cannot read "${path}": ${(cause as Error).message}`;
     throw new ConfigError(message, { option: "--env-file", value: path, cause });
   }
+}
+
+/** Whether to show colours, and what is going on: not in a pipe, nor on a terminal that knows no such thing. */
+function readTerminal(): { readonly isColored: boolean; readonly isShown: boolean } {
+  const isDumb = ["", "dumb"].includes(Deno.env.get("TERM") ?? "");
+  return {
+    isColored: !Deno.noColor && !isDumb && Deno.stdout.isTerminal(),
+    isShown: !isDumb && Deno.stderr.isTerminal(),
+  };
+}
+
+/** What the running service believes, if it answers within a moment. */
+async function askOnce(path: string): Promise<StatusDocument | undefined> {
+  const { askService } = await import("./lib/control/control_client.ts");
+  const options = { clock: SYSTEM_CLOCK, signal: new AbortController().signal };
+  return await withTimeout(SERVICE_MS, options, async (signal) => {
+    for await (const status of askService(path, "status", signal)) return status;
+    return undefined;
+  });
+}
+
+function showOnTerminal(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(text));
 }
 
 function printError(line: string): void {

@@ -69,7 +69,14 @@ const NET_DENIED = ["127.0.0.0/8", "169.254.0.0/16", "0.0.0.0/8", "[::1]"]
   .flatMap((range) => DENIED_LOCAL_PORTS.map((port) => `${range}:${port}`));
 
 /** The environment that is read: the program's own variables and the service manager's; and the runtime's, to close them. */
-const VARIABLES = ["MDPROXY4CS_*", "NOTIFY_SOCKET", "WATCHDOG_USEC", "JOURNAL_STREAM", ...RUNTIME_VARIABLES] as const;
+const VARIABLES = [
+  "MDPROXY4CS_*",
+  "NOTIFY_SOCKET",
+  "WATCHDOG_USEC",
+  "JOURNAL_STREAM",
+  "TERM",
+  ...RUNTIME_VARIABLES,
+] as const;
 
 /**
  * The flags that give a program these rights and no others, for `deno run` and `deno compile`.

@@ -1,14 +1,15 @@
 /**
  * Says what most likely keeps a machine from its router, and what to try next.
  *
- * Pure. It reads the causes of a search that found nothing in the order in which they explain one another: without an
- * address nobody can be asked, and whoever was found but is no router says more than those who were silent.
+ * Pure. It reads the causes of a search that found nothing in the order in which they explain one another: see
+ * `remedies.ts`.
  *
  * @module
  */
 
 import type { SourceName } from "../../config/options.ts";
-import type { Cause, CauseKind } from "../errors.ts";
+import type { Cause } from "../errors.ts";
+import { REMEDIES } from "./remedies.ts";
 
 /** The most likely cause and the next thing to try, each a sentence without a full stop. */
 export interface Diagnosis {
@@ -20,72 +21,56 @@ export interface Diagnosis {
 export interface Findings {
   /** The sources that were asked. */
   readonly sources: readonly SourceName[];
-  /** Why each source and each candidate failed. */
+  /** Why each source and each candidate failed, and what sources had to do without. */
   readonly causes: readonly Cause[];
+  /** Whether anybody was named at all. */
+  readonly hasCandidates: boolean;
+  /** The interfaces that were searched on, as "eth0 (10.1.1.50, 02:00:...)". */
+  readonly searchedOn?: string | undefined;
+  /** A default route over an interface that was not searched on. */
+  readonly elsewhere?: { readonly gateway: string; readonly iface: string } | undefined;
 }
 
-/** What to try for each kind of cause, the one that explains the others first. */
-const REMEDIES: readonly { readonly kinds: readonly CauseKind[]; readonly next: string }[] = [
-  {
-    kinds: ["no_interface"],
-    next: "name the interface with --iname (`ip link` lists them), or use --iname auto",
-  },
-  {
-    kinds: ["no_address"],
-    next: "look at `ip address`, and at whatever configures the network; the daemon waits for an address by itself",
-  },
-  {
-    kinds: ["link_down"],
-    next: "bring it up with `ip link set ... up`, or see that the virtual machine's network is plugged in",
-  },
-  {
-    kinds: ["not_allowed"],
-    next: "add its range to --allow-server if it is to be trusted",
-  },
-  {
-    kinds: ["status", "redirect", "unknown_guest", "server_error"],
-    next: "a router knows its guests by their address: compare this machine's with the one CloudStack shows",
-  },
-  {
-    kinds: ["empty", "not_metadata", "malformed", "too_large"],
-    next: "it may be another kind of machine, or a router that is still starting: see what curl gets from it",
-  },
-  {
-    kinds: ["refused"],
-    next: "if it is the router, its web server is down or still starting: restart the router if that lasts",
-  },
-  {
-    kinds: ["timeout", "connect_timeout", "response_timeout", "idle_timeout", "unreachable", "reset", "cut_short"],
-    next: "look for a firewall or a missing route between here and its port 80, and at the router's own health",
-  },
-  {
-    kinds: ["client_port_unavailable"],
-    next: "run as root or with CAP_NET_BIND_SERVICE, and see who holds the port with `ss -ulpn sport = :68`",
-  },
-  {
-    kinds: ["network"],
-    next: "look at `ip link` and `ip route`: the link may be down",
-  },
-  {
-    kinds: ["no_answer"],
-    next: "see that the router runs and is on this network, and that it knows this interface's MAC address",
-  },
-];
+/** Where the default gateway is the only one to speak of, it may be no router at all. */
+const NO_ROUTER = "this network may have no router: is a config drive attached?";
 
 /** Diagnoses a search that found nothing. */
 export function diagnose(findings: Findings): Diagnosis {
-  // The default gateway of a shared network is no router, and that it serves nothing explains nothing.
-  const telling = findings.causes.filter(({ source }) => source !== "gateway");
-  for (const causes of [telling, findings.causes]) {
-    for (const { kinds, next } of REMEDIES) {
-      const cause = causes.find(({ kind }) => kinds.includes(kind));
-      if (cause !== undefined) return { cause: cause.message, next };
-    }
-  }
+  const cause = findMostTelling(findings.causes);
+  if (cause !== undefined) return { cause: cause.message, next: adviseOn(cause, findings) };
   return findings.sources.includes("dhcp")
-    ? { cause: "no source had anything to say", next: "give the router's address with --server" }
+    ? { cause: "no source had anything to say", next: `give the router's address with --server; or ${NO_ROUTER}` }
     : {
       cause: "no source had anything to say, and live DHCP was not among them",
       next: "add dhcp to --discovery, or give the router's address with --server",
     };
+}
+
+/** The cause that explains the others; `undefined` if all sources were silent. */
+function findMostTelling(causes: readonly Cause[]): Cause | undefined {
+  const [first] = causes
+    .filter(({ kind }) => kind !== "silent")
+    .map((cause) => ({ cause, rank: REMEDIES[cause.kind].rank }))
+    // The default gateway of a shared network is no router, and that it serves nothing explains nothing.
+    .toSorted((a, b) => Number(isOfGateway(a.cause)) - Number(isOfGateway(b.cause)) || a.rank - b.rank);
+  return first?.cause;
+}
+
+function isOfGateway({ source }: Cause): boolean {
+  return source === "gateway";
+}
+
+function adviseOn(cause: Cause, { causes, hasCandidates, searchedOn, elsewhere }: Findings): string {
+  const advice = [REMEDIES[cause.kind].next];
+  const other = causes.find(({ kind }) => kind === "other_address");
+  if (cause.kind === "unknown_guest") {
+    if (other !== undefined) return `${other.message}: ${REMEDIES.other_address.next}`;
+    if (searchedOn !== undefined) advice.push(`requests leave from ${searchedOn}`);
+  }
+  const isSilence = REMEDIES[cause.kind].rank >= REMEDIES.firewall.rank;
+  if (isSilence && elsewhere !== undefined) {
+    advice.push(`the default route is over ${elsewhere.iface}, which was not searched: try --iname ${elsewhere.iface}`);
+  }
+  if (cause.kind === "no_answer" && !hasCandidates) advice.push(NO_ROUTER);
+  return advice.join("; ");
 }

@@ -1,13 +1,27 @@
 /**
- * Writes what came of a search for a person to read: a table, then the reasons.
+ * Writes what came of a search for a person to read: the machine, a table, the reasons, the result.
  *
  * Pure text out of a report.
  *
  * @module
  */
 
+import { describeUserData } from "./fetch_user_data.ts";
+import type { UserDataReport } from "./fetch_user_data.ts";
 import type { Diagnosis } from "./diagnose.ts";
+import { formatOverview } from "./overview.ts";
+import type { Overview } from "./overview.ts";
 import type { CandidateReport, Outcome, SearchReport } from "../report.ts";
+
+/** What there is to say besides the report itself. */
+export interface Findings {
+  readonly overview: Overview;
+  readonly notes: readonly string[];
+  /** What to try, where no router was found. */
+  readonly advice: Diagnosis | undefined;
+  /** What came of user-data, where a router was found. */
+  readonly userData: UserDataReport | undefined;
+}
 
 /** What the columns say of each source or candidate. */
 const HEADINGS = ["SOURCE", "CANDIDATE", "ON-LINK", "VALIDATED", "TIME", "VERDICT"] as const;
@@ -28,30 +42,47 @@ const OUTCOMES: Readonly<Record<Outcome, string>> = {
   unfinished: "did not answer in time",
 };
 
+/** SGR codes (ECMA-48): what is good, bad, and what matters most. */
+const STYLES = { good: "32", bad: "31", strong: "1", faint: "2" } as const;
+
 /** Formats a report as lines, the last of which is the result. */
-export function formatReport(
-  report: SearchReport,
-  { notes, advice }: { readonly notes: readonly string[]; readonly advice: Diagnosis | undefined },
-): string {
+export function formatReport(report: SearchReport, findings: Findings, { isColored = false } = {}): string {
+  const paint = (style: keyof typeof STYLES, text: string) =>
+    isColored && text !== "" ? `\x1b[${STYLES[style]}m${text}\x1b[m` : text;
   const rows = report.sources.flatMap(({ source, outcome }) => {
     const candidates = report.candidates.filter((candidate) => candidate.source === source);
-    return candidates.length > 0 ? candidates.map(formatCandidate) : [[source, "-", "-", "-", "-", OUTCOMES[outcome]]];
+    if (candidates.length > 0) return candidates.map(formatCandidate);
+    return outcome === "silent" ? [] : [[source, "-", "-", "-", "-", OUTCOMES[outcome]]];
   });
+  const silent = report.sources.filter(({ outcome }) => outcome === "silent").map(({ source }) => source);
   const reasons = [...report.sources, ...report.candidates]
     .flatMap(({ cause }) => cause === undefined || cause.kind === "silent" ? [] : `${cause.source}: ${cause.message}`);
   const lines = [
-    ...formatTable([HEADINGS, ...rows]),
+    ...formatOverview(findings.overview),
     "",
-    ...new Set([...reasons, ...notes]),
-    formatResult(report, advice),
+    ...formatTable([HEADINGS, ...rows]).map((line) => paint(styleOf(line), line)),
+    ...(silent.length === 0 ? [] : [paint("faint", `nothing to say: ${silent.join(", ")}`)]),
+    "",
+    ...new Set([...reasons, ...findings.notes]),
+    paint("strong", formatResult(report, findings)),
   ];
   return lines.join("\n") + "\n";
 }
 
-function formatResult({ router }: SearchReport, advice: Diagnosis | undefined): string {
+function styleOf(line: string): keyof typeof STYLES {
+  if (line.endsWith(VERDICTS.router)) return "good";
+  return line.startsWith(HEADINGS[0]) || line.endsWith(VERDICTS.outranked) ? "faint" : "bad";
+}
+
+function formatResult({ router }: SearchReport, { advice, userData }: Findings): string {
   if (router === undefined) return `No router found. Most likely: ${advice?.cause}. Next: ${advice?.next}.`;
   const { address, source, iface } = router;
-  return `The router is ${address}, found by ${source}${iface === undefined ? "" : ` on ${iface}`}.`;
+  const found = `The router is ${address}, found by ${source}${iface === undefined ? "" : ` on ${iface}`}`;
+  const missing = userData && describeUserData(userData);
+  if (missing === undefined) return `${found}.`;
+  return `${found}, but its large answers do not come: ${missing}. Next: something on the way drops large packets without ` +
+    `a word: compare the MTU of the interface (\`ip link\`) with the network's, and try a smaller one ` +
+    `(\`ip link set ${iface ?? "eth0"} mtu 1400\`).`;
 }
 
 function formatCandidate({ source, address, isOnLink, verdict, elapsedMs }: CandidateReport): string[] {

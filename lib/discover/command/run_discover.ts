@@ -4,31 +4,46 @@
  * @module
  */
 
-import type { DiscoveryConfig } from "../../config/config.ts";
-import { SYSTEM_CLOCK } from "../../time/clock.ts";
-import type { Clock } from "../../time/clock.ts";
-import { createClient } from "../../http1/client.ts";
-import type { Client } from "../../http1/client.ts";
 import { withConfigDrive } from "../../config_drive/config_drive.ts";
 import type { ConfigDrive } from "../../config_drive/config_drive.ts";
-import { createRegistry } from "../../telemetry/metrics.ts";
-import { diagnose } from "./diagnose.ts";
-import { toCause } from "../errors.ts";
-import type { Cause } from "../errors.ts";
-import { formatReport } from "./format_report.ts";
+import type { DiscoveryConfig } from "../../config/config.ts";
+import type { SourceName } from "../../config/options.ts";
+import { createClient } from "../../http1/client.ts";
+import type { Client } from "../../http1/client.ts";
 import { openMachine } from "../../system/host.ts";
 import type { Machine } from "../../system/host.ts";
-import { createNetwork } from "../network.ts";
+import { createRegistry } from "../../telemetry/metrics.ts";
+import { SYSTEM_CLOCK } from "../../time/clock.ts";
+import type { Clock } from "../../time/clock.ts";
 import { retryMs } from "../backoff.ts";
+import { toCause } from "../errors.ts";
+import type { Cause } from "../errors.ts";
 import type { SearchReport } from "../report.ts";
 import { startSearch } from "../search.ts";
 import { createValidate } from "../validate.ts";
+import { diagnose } from "./diagnose.ts";
+import type { Diagnosis } from "./diagnose.ts";
+import { fetchUserData } from "./fetch_user_data.ts";
+import { formatJson } from "./format_json.ts";
+import { formatReport } from "./format_report.ts";
+import type { Findings } from "./format_report.ts";
+import { takeOverview } from "./overview.ts";
+import type { Overview, ServiceBelief } from "./overview.ts";
+import { showProgress } from "./progress.ts";
 
 /** How to run the command. */
 export interface DiscoverOptions {
   /** Whether to write JSON rather than a table. */
   readonly json: boolean;
   readonly write: (text: string) => void;
+  /** Whether what is written is shown in colours. */
+  readonly isColored?: boolean;
+  /** Shows on a terminal what is going on; nothing is shown if not given. */
+  readonly show?: (text: string) => void;
+  /** Where the service listens. */
+  readonly listen?: { readonly hostname: string; readonly port: number };
+  /** Asks the running service what it believes; none is asked if not given. */
+  readonly askService?: () => Promise<ServiceBelief | undefined>;
   /** What was read of a config drive; none if not given. */
   readonly drive?: Pick<ConfigDrive, "isPresent" | "problem" | "respond">;
   /** A new one if not given. */
@@ -48,55 +63,90 @@ const LIMITS = { connectTimeoutMs: 5_000, responseTimeoutMs: 10_000, idleTimeout
  * @returns the exit code: 0 if a router was found, else 1
  */
 export async function runDiscover(config: DiscoveryConfig, options: DiscoverOptions): Promise<number> {
-  const { json, write, drive, clock = SYSTEM_CLOCK } = options;
-  const { client = drive === undefined ? createClient(LIMITS) : withConfigDrive(createClient(LIMITS), drive) } =
-    options;
+  const { json, write, drive, isColored = false, clock = SYSTEM_CLOCK } = options;
+  const client = options.client ?? openClient(drive);
   const machine = options.machine ?? openMachine({ clock, metrics: createRegistry(), drive });
-  const { sources, timeoutMs } = config;
-  /** The lines to print, by what they say. */
-  const notes = new Map<string, string>();
-  const report = await startSearch(config, {
-    timeoutMs,
+  const { signal } = new AbortController();
+  const notes = createNotes();
+  const search = startSearch(config, {
+    timeoutMs: config.timeoutMs,
     retryMs: retryMs(0),
-    signal: new AbortController().signal,
+    signal,
     isThorough: true,
-    onTrouble(source, error) {
-      const { message } = toCause(source, error);
-      notes.set(message, `${source}: ${message}`);
-    },
-    onSubstitute(_, reason) {
-      notes.set(reason, reason);
-    },
-  }, { machine, clock, validate: createValidate(client) }).done;
-  client.close();
+    onTrouble: notes.add,
+    onSubstitute: (_, reason) => notes.say(reason),
+  }, { machine, clock, validate: createValidate(client) });
 
+  const over = new AbortController();
+  const { timeoutMs } = config;
+  const shown = showProgress({ report: search.report, show: options.show, timeoutMs, clock, signal: over.signal });
+  const report = await search.done;
+  over.abort();
+  await shown;
+
+  const { listen, askService } = options;
+  const overview = await takeOverview(config, { machine, signal, listen, askService });
+  const userData = report.router && await fetchUserData(client, report.router.address, signal);
+  client.close();
   const causes = causesOf(report);
-  const advice = report.router === undefined
-    ? diagnose({ sources, causes: [...causes, ...await findDownLinks(config, machine)] })
-    : undefined;
-  // What is said as a cause, or as the cause of a cause, need not be said twice.
-  const unsaid = [...notes].filter(([message]) => !causes.some((cause) => cause.message.includes(message)));
-  const rest = { notes: unsaid.map(([, note]) => note), advice };
-  write(json ? formatJson(report, rest) : formatReport(report, rest));
+  const findings: Findings = {
+    overview,
+    notes: notes.unsaid(causes),
+    advice: report.router === undefined
+      ? advise(config, { report, overview, causes: [...causes, ...notes.causes] })
+      : undefined,
+    userData,
+  };
+  write(json ? formatJson(report, findings) : formatReport(report, findings, { isColored }));
   return report.router === undefined ? 1 : 0;
 }
 
-/** An interface that is down takes what it is sent and says nothing. */
-async function findDownLinks(config: DiscoveryConfig, machine: Machine): Promise<Cause[]> {
-  const network = createNetwork({ ...config, machine, signal: new AbortController().signal });
-  const nics = await network.indexedNics().catch(() => []);
-  return nics.filter(({ isUp }) => !isUp).map(({ name }) => ({
+function openClient(drive: DiscoverOptions["drive"]): Client {
+  const client = createClient(LIMITS);
+  return drive === undefined ? client : withConfigDrive(client, drive);
+}
+
+function advise(
+  { sources }: DiscoveryConfig,
+  { report, overview, causes }: {
+    readonly report: SearchReport;
+    readonly overview: Overview;
+    readonly causes: readonly Cause[];
+  },
+): Diagnosis {
+  const { interfaces, elsewhere } = overview;
+  // An interface that is down takes what it is sent and says nothing.
+  const down = interfaces.filter(({ isUp }) => !isUp).map(({ name }): Cause => ({
     source: "dhcp",
     kind: "link_down",
     message: `${name} is down`,
   }));
+  return diagnose({
+    sources,
+    causes: [...causes, ...down],
+    hasCandidates: report.candidates.length > 0,
+    searchedOn: interfaces.map(({ name, address, mac }) => `${address} (${name}, ${mac})`).join(" and ") || undefined,
+    elsewhere,
+  });
 }
 
-/** Writes the same for a program to read. */
-function formatJson(report: SearchReport, { notes, advice }: Parameters<typeof formatReport>[1]): string {
-  const { router, elapsedMs, sources, candidates } = report;
-  const plain = { router: router ?? null, elapsedMs, sources, candidates, notes, advice: advice ?? null };
-  return JSON.stringify(plain, undefined, 2) + "\n";
+/** Collects what sources say on the way: each once. */
+function createNotes() {
+  /** The lines, by what they say. */
+  const lines = new Map<string, string>();
+  const causes: Cause[] = [];
+  return {
+    causes,
+    add(source: SourceName, error: unknown) {
+      const cause = toCause(source, error);
+      if (!lines.has(cause.message)) causes.push(cause);
+      lines.set(cause.message, `${source}: ${cause.message}`);
+    },
+    say: (line: string) => void lines.set(line, line),
+    /** What is said as a cause, or as the cause of a cause, need not be said twice. */
+    unsaid: (said: readonly Cause[]) =>
+      [...lines].filter(([message]) => !said.some((cause) => cause.message.includes(message))).map(([, line]) => line),
+  };
 }
 
 /** The causes of a failed search: what candidates were is more telling than that a source had none. */

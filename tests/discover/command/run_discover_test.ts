@@ -2,14 +2,19 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { runDiscover } from "../../../lib/discover/command/run_discover.ts";
 import { test } from "../../support/test.ts";
 import { discoveryConfig } from "../../support/fakes/config.ts";
-import { createLan, linkAt } from "../../support/fakes/lan.ts";
+import { createLan, interfaceAt, linkAt } from "../../support/fakes/lan.ts";
 import type { GuestOptions, Lan } from "../../support/fakes/lan.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 
 /** Runs the command on a network of one's making. */
 async function discover(
   furnish: (lan: Lan) => void,
-  { guest = {}, json = false }: { readonly guest?: Partial<GuestOptions>; readonly json?: boolean } = {},
+  { guest = {}, json = false, isColored = false, show }: {
+    readonly guest?: Partial<GuestOptions>;
+    readonly json?: boolean;
+    readonly isColored?: boolean;
+    readonly show?: (text: string) => void;
+  } = {},
 ): Promise<{ code: number; output: string }> {
   const clock = createVirtualClock();
   const lan = createLan(clock);
@@ -21,6 +26,9 @@ async function discover(
     write: (text) => void (output += text),
     client: { ...lan.client, close: () => void (isClosed = true) },
     clock,
+    isColored,
+    listen: { hostname: "169.254.169.254", port: 39724 },
+    ...(show === undefined ? {} : { show }),
     machine: lan.createGuest(guest).machine,
   });
   await clock.run(10_000);
@@ -39,16 +47,17 @@ test("runDiscover prints a table of all sources and the router it found", async 
   assertEquals(
     output,
     `\
-SOURCE           CANDIDATE  ON-LINK  VALIDATED  TIME  VERDICT
-dhcp             10.1.1.1   yes      yes        2 ms  the router
-dhcp             10.1.1.66  yes      no         4 ms  serves no metadata
-networkd         -          -        -          -     nothing to say
-dhclient         -          -        -          -     nothing to say
-network_manager  -          -        -          -     nothing to say
-dhcpcd           -          -        -          -     nothing to say
-wicked           -          -        -          -     nothing to say
-dns              192.0.2.1  no       yes        2 ms  valid, another is preferred
-gateway          10.1.1.1   yes      yes        2 ms  the router
+interface  eth0, 10.1.1.50, 02:00:4c:9f:00:0a
+gateway    10.1.1.1 on eth0
+listen     169.254.169.254:39724 (the address is not there)
+service    none that answers
+
+SOURCE   CANDIDATE  ON-LINK  VALIDATED  TIME  VERDICT
+dhcp     10.1.1.1   yes      yes        2 ms  the router
+dhcp     10.1.1.66  yes      no         4 ms  serves no metadata
+dns      192.0.2.1  no       yes        2 ms  valid, another is preferred
+gateway  10.1.1.1   yes      yes        2 ms  the router
+nothing to say: networkd, dhclient, network_manager, dhcpcd, wicked
 
 dhcp: 10.1.1.66 serves no metadata: /latest/meta-data/instance-id has status 404
 The router is 10.1.1.1, found by dhcp on eth0.
@@ -63,15 +72,14 @@ test("runDiscover says the most likely cause and what to try when there is no ro
   assertEquals(
     output,
     `\
-SOURCE           CANDIDATE  ON-LINK  VALIDATED  TIME  VERDICT
-dhcp             -          -        -          -     failed
-networkd         -          -        -          -     nothing to say
-dhclient         -          -        -          -     nothing to say
-network_manager  -          -        -          -     nothing to say
-dhcpcd           -          -        -          -     nothing to say
-wicked           -          -        -          -     nothing to say
-dns              -          -        -          -     nothing to say
-gateway          -          -        -          -     nothing to say
+interface  eth0, 10.1.1.50, 02:00:4c:9f:00:0a
+gateway    none
+listen     169.254.169.254:39724 (the address is not there)
+service    none that answers
+
+SOURCE  CANDIDATE  ON-LINK  VALIDATED  TIME  VERDICT
+dhcp    -          -        -          -     failed
+nothing to say: networkd, dhclient, network_manager, dhcpcd, wicked, dns, gateway
 
 dhcp: no DHCP server answered on eth0 (10.1.1.50, 02:00:4c:9f:00:0a): cannot listen on port 68 (needs CAP_NET_BIND_SERVICE): Permission denied
 No router found. Most likely: no DHCP server answered on eth0 (10.1.1.50, 02:00:4c:9f:00:0a): cannot listen on port 68 \
@@ -86,16 +94,59 @@ test("runDiscover notices that the link is down", async () => {
   assertMatch(output, /\nNo router found. Most likely: eth0 is down. Next: bring it up/);
 });
 
-test("runDiscover writes the same as JSON", async () => {
+test("runDiscover writes the same as JSON, with a version and the words of the status document", async () => {
   const { code, output } = await discover((lan) => lan.add({ address: "10.1.1.1" }), { json: true });
   assertEquals(code, 0);
-  const { router, sources, candidates, notes } = JSON.parse(output);
-  assertEquals([router.address, router.source, router.iface], ["10.1.1.1", "dhcp", "eth0"]);
+  const { version, router, interfaces, listeners, service, sources, candidates, userData, notes, advice } = JSON.parse(
+    output,
+  );
+  assertEquals(version, 1);
+  assertEquals(router, {
+    kind: "router",
+    address: "10.1.1.1",
+    source: "dhcp",
+    interface: "eth0",
+    identity: "i-2-50-VM",
+    since: "2024-12-10T00:00:01.004Z",
+    searchMs: router.searchMs,
+  });
+  assertEquals(interfaces, [{ name: "eth0", address: "10.1.1.50", mac: "02:00:4c:9f:00:0a", isUp: true }]);
+  assertEquals([listeners, service], [{ metadata: "169.254.169.254:39724" }, null]);
   assertEquals(sources.length, 8);
-  assertEquals([candidates[0].verdict, notes], ["router", []]);
+  assertEquals([candidates[0].verdict, candidates[0].interface, candidates[0].cause], ["router", "eth0", null]);
+  assertEquals([userData, notes, advice], [{ status: 404, bytes: 0, length: null, failure: null }, [], null]);
 
   const failed = await discover(() => {}, { json: true, guest: { interfaces: [] } });
   assertEquals(failed.code, 1);
-  const { router: none, advice } = JSON.parse(failed.output);
-  assertEquals([none, advice.cause], [null, "eth0 has no IPv4 address"]);
+  const document = JSON.parse(failed.output);
+  assertEquals([document.router, document.userData, document.elsewhere], [null, null, null]);
+  assertEquals(document.advice.cause, "eth0 has no IPv4 address");
+});
+
+test("runDiscover says which address a router offers where it knows the machine by another one", async () => {
+  const { output } = await discover((lan) => lan.add({ address: "10.1.1.1", web: { status: 403, body: "" } }), {
+    guest: { interfaces: [interfaceAt("10.1.1.60")] },
+  });
+  assertMatch(
+    output,
+    /Most likely: 10\.1\.1\.1 serves no metadata: .* has status 403\. Next: 10\.1\.1\.1 offers 10\.1\.1\.50/,
+  );
+  assertMatch(output, /but eth0 has 10\.1\.1\.60: give the interface the address/);
+});
+
+test("runDiscover writes colours only where they are wanted", async () => {
+  const furnish = (lan: Lan) => void lan.add({ address: "10.1.1.1" });
+  const { output } = await discover(furnish, { isColored: true });
+  const plain = await discover(furnish);
+  assertEquals(output.includes("\x1b[32mdhcp"), true);
+  assertEquals(output.includes("\x1b[1mThe router is 10.1.1.1"), true);
+  // deno-lint-ignore no-control-regex
+  assertEquals(output.replace(/\x1b\[\d*m/g, ""), plain.output);
+});
+
+test("runDiscover shows what it waits for, and takes it away", async () => {
+  const shown: string[] = [];
+  await discover(() => {}, { show: (text) => void shown.push(text) });
+  assertMatch(shown[0]!, /searching, 0 of 5 s: waiting for dhcp/);
+  assertEquals(shown.at(-1), "\r\x1b[K");
 });

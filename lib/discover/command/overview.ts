@@ -1,0 +1,106 @@
+/**
+ * What `discover` says above its table: the machine as the search saw it, and the program that runs beside.
+ *
+ * @module
+ */
+
+import type { DiscoveryConfig } from "../../config/config.ts";
+import type { Machine } from "../../system/host.ts";
+import { createNetwork } from "../network.ts";
+import type { Nic, Route } from "../network.ts";
+
+/** What a running service believes, in the words of the status document. */
+export interface ServiceBelief {
+  readonly program: { readonly version: string; readonly pid: number };
+  readonly state: "searching" | "ready" | "suspect";
+  readonly router: {
+    readonly kind: string;
+    readonly address: string;
+    readonly source: string;
+    readonly identity: string | null;
+  } | null;
+  readonly lastFailedSearch: { readonly message: string } | null;
+}
+
+/** The machine, as far as a search looks at it. */
+export interface Overview {
+  /** The interfaces that are searched on; none if there is none yet. */
+  readonly interfaces: readonly (Nic & { readonly isUp: boolean })[];
+  /** The default routes over them. */
+  readonly gateways: readonly Route[];
+  /** The preferred default route, if it is over another interface. */
+  readonly elsewhere: Route | undefined;
+  /** Where the service listens, or would. */
+  readonly listen: { readonly address: string; readonly isPresent: boolean } | undefined;
+  /** Why it does not answer if it does not; `undefined` if it is silent. */
+  readonly service: ServiceBelief | string | undefined;
+}
+
+/** Where to look. */
+export interface OverviewOptions {
+  readonly machine: Machine;
+  readonly signal: AbortSignal;
+  /** The address to listen on, with and without its port. */
+  readonly listen?: { readonly hostname: string; readonly port: number } | undefined;
+  readonly askService?: (() => Promise<ServiceBelief | undefined>) | undefined;
+}
+
+/** Looks at the machine. What cannot be found out is left out. */
+export async function takeOverview(
+  config: DiscoveryConfig,
+  { machine, signal, listen, askService }: OverviewOptions,
+): Promise<Overview> {
+  const network = createNetwork({ ...config, machine, signal });
+  const everywhere = createNetwork({ ...config, iname: "auto", machine, signal });
+  const [nics, indexed, gateways, routes, service] = await Promise.all([
+    network.nics().catch(() => []),
+    network.indexedNics().catch(() => []),
+    network.gateways().catch(() => []),
+    everywhere.gateways().catch(() => []),
+    askService?.().catch((error: Error) => error.message),
+  ]);
+  const preferred = routes[0];
+  const isSearched = nics.some(({ name }) => name === preferred?.iface);
+  return {
+    interfaces: nics.map((nic) => ({ ...nic, isUp: indexed.find(({ name }) => name === nic.name)?.isUp ?? true })),
+    gateways,
+    elsewhere: isSearched ? undefined : preferred,
+    listen: listen && {
+      address: `${listen.hostname}:${listen.port}`,
+      isPresent: machine.interfaces().some(({ address }) => address === listen.hostname),
+    },
+    service,
+  };
+}
+
+/** Says it in a few lines, `label  text`. */
+export function formatOverview({ interfaces, gateways, elsewhere, listen, service }: Overview): string[] {
+  const rows: [string, string][] = [
+    ...interfaces.map(({ name, address, mac, isUp }): [string, string] => [
+      "interface",
+      `${name}, ${address}, ${mac}${isUp ? "" : ", down"}`,
+    ]),
+    ["gateway", gateways.map(({ gateway, iface }) => `${gateway} on ${iface}`).join(", ") || "none"],
+  ];
+  if (interfaces.length === 0) rows.unshift(["interface", "none to search on"]);
+  if (elsewhere !== undefined) rows.push(["elsewhere", `default route by ${elsewhere.gateway} on ${elsewhere.iface}`]);
+  if (listen !== undefined) {
+    rows.push(["listen", `${listen.address}${listen.isPresent ? "" : " (the address is not there)"}`]);
+  }
+  rows.push(["service", service === undefined ? "none that answers" : describeService(service)]);
+  return rows.map(([label, text]) => `${label.padEnd(11)}${text}`);
+}
+
+function describeService(service: ServiceBelief | string): string {
+  if (typeof service === "string") return service;
+  const { program, state, router, lastFailedSearch } = service;
+  const who = `running (${program.version}, pid ${program.pid})`;
+  const provider = router === null
+    ? undefined
+    : router.kind === "drive"
+    ? "the config drive"
+    : `${router.address}, found by ${router.source}`;
+  if (state === "ready" && provider !== undefined) return `${who}, serving the metadata of ${provider}`;
+  if (provider !== undefined) return `${who}, in doubt of ${provider}`;
+  return `${who}, searching${lastFailedSearch === null ? "" : ` (${lastFailedSearch.message})`}`;
+}
