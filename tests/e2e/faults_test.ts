@@ -122,3 +122,14 @@ networkTest(
     console.log(["  what the router does                 what the client gets      after", ...table, ""].join("\n"));
   },
 );
+
+networkTest("answers in 60,000 chunks of a byte each arrive whole, many at once", {}, async () => {
+  await using scene = await createScene({ router: "none", args: "none" });
+  const host = await scene.addHost("router", "10.1.1.1");
+  await startScriptedRouter(host, { address: "10.1.1.1", guests: [{ ...GUEST, metadata: METADATA }] });
+  await scene.startProgram(["--cache-ttl", "0"]);
+  // Each is held until it is whole: as pieces they would be more than V8's heap.
+  const answers = await Promise.all(Array.from({ length: 16 }, () => scene.get("/latest/chunks-of-one-byte")));
+  for (const { status, body } of answers) assertEquals([status, body === "x".repeat(60_000)], [200, true]);
+  assertEquals((await scene.get("/latest/fine")).body, "fine");
+});

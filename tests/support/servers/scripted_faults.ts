@@ -35,6 +35,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 9\r\n\r\nonly this"),
   "/latest/too-long": ({ write }) =>
     write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine and then some more than was said"),
+  "/latest/chunks-of-one-byte": ({ write }) =>
+    write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(60_000)}0\r\n\r\n`),
   "/latest/drip": async ({ write }) => {
     await write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nf");
     for (const byte of "ine") await pause(1_000).then(() => write(byte));
