@@ -8,7 +8,7 @@ import { filePath } from "../../tools/file_path.ts";
 //   guest 10.1.1.50 (a server on port 80 of loopback) ---- lan ---- 10.1.1.1 router (ports 80, 443, 8080)
 
 /** What the program needs; everything else that the probe tries has to be refused. */
-const ALLOWED = ["run ip", "reach port 80 of the router"];
+const ALLOWED = ["run ip", "reach port 80 of the router", "reach port 8080 of the router"];
 
 const SERVERS = { programs: ["dnsmasq", "nginx", "busybox"] } as const;
 
