@@ -11,6 +11,9 @@ import type { Document, Documents } from "./documents.ts";
 
 const NOTHING = new Uint8Array(0);
 
+/** A drive is replaced at any moment, and its successor's answers are to be seen at once. */
+const ASK_ALWAYS: Header = ["cache-control", "no-cache"];
+
 /** Answers from the documents; 404 without a body for what is not there. */
 export function respond(documents: Documents, { method, target, headers }: RequestHead): UpstreamResponse {
   const queryAt = target.indexOf("?");
@@ -19,7 +22,7 @@ export function respond(documents: Documents, { method, target, headers }: Reque
   const fields = new Map(headers.map(([name, value]) => [name.toLowerCase(), value.trim()]));
   const { status, from, to } = choose(document, fields, method);
   const { bytes, etag, modifiedAt, type } = document;
-  const validators: Header[] = [["last-modified", new Date(modifiedAt).toUTCString()], ["etag", etag]];
+  const validators: Header[] = [["last-modified", new Date(modifiedAt).toUTCString()], ["etag", etag], ASK_ALWAYS];
   switch (status) {
     case STATUS_CODE.NotModified:
       return reply(status, validators);

@@ -72,7 +72,7 @@ export interface Search {
 }
 
 /** The sources that start at once: what the operator said, and what answers within milliseconds. */
-const EARLY: readonly SourceName[] = ["server", "dhcp"];
+const EARLY: readonly SourceName[] = ["server", "dhcp", "config_drive"];
 /** How long those have for themselves. */
 const STAGGER_MS = 300;
 /** How long a candidate that proved itself may be held up by others, from its proof on: see `decideAt`. */

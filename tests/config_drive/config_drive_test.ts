@@ -149,6 +149,7 @@ driveTest("createConfigDrive describes a document as a web server does, to HEAD 
   const expected = {
     "last-modified": LAST_MODIFIED,
     etag,
+    "cache-control": "no-cache",
     "accept-ranges": "bytes",
     "content-length": "9",
     "content-type": "text/plain",

@@ -71,7 +71,7 @@ driveTest("pre-start.sh copies a drive for the program's group alone, and lets i
   const seconds = Math.floor(DRIVE_TIME.getTime() / 1_000);
   assertEquals((await at.host.must(["stat", "-c", "%Y", `${COPY}/metadata/vm-id.txt`])).trim(), String(seconds));
   assertEquals((await at.host.must(["stat", "-c", "%a %u %g", "/run/mdproxy4cs-root"])).trim(), "750 0 64123");
-  assertEquals(await at.host.must(["cat", "/proc/mounts"]).then((mounts) => mounts.includes("loop")), false);
+  assertEquals(await at.host.must(["cat", "/proc/mounts"]).then((mounts) => mounts.includes(drive.device)), false);
   await at.detach(drive);
   assertEquals(await drive.isBusy(), false);
 });
