@@ -4,7 +4,7 @@ set -eu
 
 usage() {
   cat <<'END'
-usage: install.sh [--version VERSION] [--root DIR] [--repository OWNER/NAME] [--arch amd64|arm64]
+usage: install.sh [--version VERSION] [--root DIR] [--repository OWNER/NAME] [--arch amd64|arm64] [--format gz|xz]
        install.sh --archive FILE [--root DIR]
        install.sh --uninstall [--root DIR]
 
@@ -12,7 +12,9 @@ usage: install.sh [--version VERSION] [--root DIR] [--repository OWNER/NAME] [--
   --root DIR               install into an image's root folder instead of the running system
   --repository OWNER/NAME  where the releases are (default: orange-cloudfoundry/mdproxy4cs)
   --arch amd64|arm64       the architecture to install for; this machine's if not given
-  --archive FILE           install this archive; the release's checksums.txt must be beside it
+  --format gz|xz           the archive to download: xz is a quarter smaller, and needs xz (default: gz)
+  --archive FILE           install this .tar.gz, .tar.xz or .deb; the release's checksums.txt must be beside it. What is in
+                           a .deb is installed as from an archive; to have it managed by dpkg: apt-get install ./FILE
   --uninstall              remove what was installed; /etc/default/mdproxy4cs stays
 
 A proxy is taken from https_proxy. MDPROXY4CS_API and MDPROXY4CS_DOWNLOADS stand in for
@@ -45,12 +47,12 @@ END
 unit=/usr/share/mdproxy4cs/mdproxy4cs.service
 
 read_arguments() {
-  version='' root='' repository=orange-cloudfoundry/mdproxy4cs arch='' archive='' uninstall=no
+  version='' root='' repository=orange-cloudfoundry/mdproxy4cs arch='' format=gz archive='' uninstall=no
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) usage; exit 0 ;;
       --uninstall) uninstall=yes; shift; continue ;;
-      --version | --root | --repository | --arch | --archive) ;;
+      --version | --root | --repository | --arch | --format | --archive) ;;
       *) fail "unknown argument '$1'" "See install.sh --help." ;;
     esac
     [ $# -ge 2 ] || fail "$1 needs a value" "See install.sh --help."
@@ -59,10 +61,12 @@ read_arguments() {
       --root) root=${2%/} ;;
       --repository) repository=$2 ;;
       --arch) arch=$2 ;;
+      --format) format=$2 ;;
       --archive) archive=$2 ;;
     esac
     shift 2
   done
+  case $format in gz | xz) ;; *) fail "--format is '$format'" "It must be gz or xz." ;; esac
   [ -d "$root/" ] || fail "there is no folder $root" "Give the root folder of an image, or leave --root out."
   [ -w "$root/usr" ] || fail "cannot write to $root/usr" "Run this as root, as in: sudo sh install.sh"
 }
@@ -100,7 +104,7 @@ fetch() {
     [ -n "$version" ] || fail "cannot tell the latest release of $repository" "Name one: install.sh --version 2.0.0"
   fi
   base=${MDPROXY4CS_DOWNLOADS:-https://github.com}/$repository/releases/download/v$version
-  archive=$work/mdproxy4cs_${version}_linux_$arch.tar.gz
+  archive=$work/mdproxy4cs_${version}_linux_$arch.tar.$format
   say "downloading mdproxy4cs $version for $arch from $repository"
   download "$base/checksums.txt" "$work/checksums.txt"
   download "$base/${archive##*/}" "$archive"
@@ -108,7 +112,7 @@ fetch() {
 
 verify() {
   name=${archive##*/} checksums=$(dirname "$archive")/checksums.txt
-  [ -r "$archive" ] || fail "cannot read $archive" "Give the path of a release's .tar.gz."
+  [ -r "$archive" ] || fail "cannot read $archive" "Give the path of a release's .tar.gz, .tar.xz or .deb."
   [ -r "$checksums" ] || fail "there is no checksums.txt beside $archive" "Download it from the same release."
   expected=$(awk -v name="$name" '$2 == name || $2 == "*" name { print $1 }' "$checksums")
   [ -n "$expected" ] || fail "$checksums does not name $name" "Download both from the same release, and keep their names."
@@ -122,10 +126,57 @@ put() {
   mkdir -p "${3%/*}" && cp "$2" "$3.new" && chmod "$1" "$3.new" && mv -f "$3.new" "$3"
 }
 
+# unpack FILTER: whoever unpacks names a program that may be missing.
+unpack() {
+  command -v "$1" >/dev/null || fail "cannot unpack $archive: $1 is not installed" "Install it, or take the .tar.gz."
+  case $1 in
+    dpkg-deb) dpkg-deb --extract "$archive" "$work/deb" ;;
+    *) "$1" -dc "$archive" | tar -xf - -C "$work" ;;
+  esac || fail "cannot unpack $archive" "Is the disk of $work full? Set TMPDIR to a larger one."
+}
+
+# Makes of an unpacked package the folder that an archive holds.
+arrange_deb() {
+  mkdir -p "$folder/assets"
+  files | while read -r _ source target; do
+    if [ -e "$work/deb/$target" ]; then
+      mv "$work/deb/$target" "$folder/$source"
+    elif [ -e "$work/deb/$target.gz" ]; then
+      gzip -dc "$work/deb/$target.gz" >"$folder/$source"
+    fi
+  done
+}
+
+# What the executable needs, which no package manager sees to here. Where an image does not tell, it is not refused.
+check_libraries() {
+  libc='' libgcc=''
+  for dir in "$root"/lib "$root"/usr/lib "$root"/lib64 "$root"/usr/lib64 "$root"/lib/*-linux-gnu "$root"/usr/lib/*-linux-gnu; do
+    [ ! -e "$dir/libc.so.6" ] || libc=$dir/libc.so.6
+    [ ! -e "$dir/libgcc_s.so.1" ] || libgcc=$dir/libgcc_s.so.1
+  done
+  if [ -z "$libc" ]; then
+    for musl in "$root"/lib/ld-musl-*; do
+      [ ! -e "$musl" ] || fail "this system has musl, and mdproxy4cs needs glibc" "There is no release for it."
+    done
+    return 0
+  fi
+  # "GNU C Library (...) stable release version 2.36." stands in the library itself.
+  minor=$(grep -ao 'GNU C Library .* version 2\.[0-9]*' "$libc" 2>/dev/null | sed -n '1s/.*\.//p')
+  [ -z "$minor" ] || [ "$minor" -ge 27 ] ||
+    fail "this system has glibc 2.$minor, and mdproxy4cs needs 2.27 or newer" "Debian 10, Ubuntu 18.04 and newer have it."
+  [ -n "$libgcc" ] || fail "libgcc_s.so.1 is missing" "Install it, on Debian: apt-get install libgcc-s1"
+}
+
 # Everything is unpacked before anything is replaced, and each file is replaced at once.
 install_files() {
-  tar -xzf "$archive" -C "$work" || fail "cannot unpack $archive" "Is the disk of $work full? Set TMPDIR to a larger one."
-  folder=$work/$(basename "$archive" .tar.gz)
+  name=$(basename "$archive")
+  folder=$work/${name%.tar.?z}
+  case $name in
+    *.tar.gz) unpack gzip ;;
+    *.tar.xz) unpack xz ;;
+    *.deb) unpack dpkg-deb && arrange_deb ;;
+    *) fail "$name is no .tar.gz, .tar.xz or .deb" "Give an unchanged file of a release." ;;
+  esac
   [ -x "$folder/mdproxy4cs" ] || fail "$archive holds no mdproxy4cs" "Give an unchanged release archive."
   files | while read -r mode source target; do
     # An older release has fewer files.
@@ -175,9 +226,10 @@ main() {
   trap 'exit 1' HUP INT TERM
   [ -n "$archive" ] || fetch
   verify
+  check_libraries
   install_files
   enable_unit
-  say "installed $(basename "$archive" .tar.gz) into $root/"
+  say "installed $(basename "$archive") into $root/"
 }
 
 main "$@"

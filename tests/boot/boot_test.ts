@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { ENV_FILE_CASES } from "../config/env_file_cases.ts";
-import { archiveName } from "../../tools/release.ts";
+import { archiveName } from "../../tools/release/release.ts";
 import { createNetwork } from "../support/net/network.ts";
 import type { Network } from "../support/net/network.ts";
 import { createGuest, PROXY } from "../support/net/program.ts";

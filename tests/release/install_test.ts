@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { archiveName } from "../../tools/release.ts";
+import { archiveName } from "../../tools/release/release.ts";
+import { debName } from "../../tools/release/deb.ts";
 import { startGitHub } from "../support/github.ts";
 import type { GitHub } from "../support/github.ts";
 import { runCommand } from "../support/net/process.ts";
@@ -32,7 +33,7 @@ function installTest(
 ): void {
   networkTest(
     name,
-    { programs: ["curl", "wget", "systemd-networkd", "zip", "libdeflate-gzip"], namespaces: false },
+    { programs: ["curl", "wget", "systemd-networkd", "zip", "libdeflate-gzip", "xz", "dpkg-deb"], namespaces: false },
     async () => {
       const release = await builtRelease();
       const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
@@ -190,6 +191,50 @@ installTest("install.sh installs a local archive without any network", async ({ 
   assertEquals(await files(), INSTALLED);
   assertEquals(github.requests, []);
 });
+
+for (const name of [`${archiveName("amd64")}.tar.xz`, debName("amd64")]) {
+  installTest(`install.sh installs the same from ${name}`, async ({ install, files, release }) => {
+    const { code, said } = await install(["--archive", `${release}/${name}`]);
+    assertEquals(code, 0, said);
+    assertEquals(await files(), INSTALLED);
+  });
+}
+
+installTest("install.sh --format xz downloads the smaller archive", async ({ install, files, github }) => {
+  const { code, said } = await install(["--format", "xz"]);
+  assertEquals(code, 0, said);
+  assertEquals(await files(), INSTALLED);
+  assert(github.requests.some((path) => path.endsWith(".tar.xz")));
+});
+
+/** Systems that lack what the executable needs: the files in them, and what is said. */
+const LACKING: readonly (readonly [what: string, files: Readonly<Record<string, string>>, said: string])[] = [
+  [
+    "an old glibc",
+    { "lib/x86_64-linux-gnu/libc.so.6": "\0GNU C Library (Debian GLIBC 2.24-11) stable release version 2.24, by\n" },
+    "has glibc 2.24, and mdproxy4cs needs 2.27",
+  ],
+  [
+    "no libgcc_s",
+    { "usr/lib/x86_64-linux-gnu/libc.so.6": "\0GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n" },
+    "libgcc_s.so.1 is missing",
+  ],
+  ["musl", { "lib/ld-musl-x86_64.so.1": "" }, "has musl"],
+];
+
+for (const [what, given, expected] of LACKING) {
+  installTest(`install.sh refuses a system with ${what}, and says so`, async ({ install, files, root, release }) => {
+    for (const [path, text] of Object.entries(given)) {
+      await Deno.mkdir(`${root}/${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
+      await Deno.writeTextFile(`${root}/${path}`, text);
+    }
+    const before = await files();
+    const { code, said } = await install(["--archive", `${release}/${ARCHIVE}`]);
+    assertEquals(code, 1, said);
+    assertStringIncludes(said, expected);
+    assertEquals(await files(), before);
+  });
+}
 
 installTest("install.sh verifies a local archive too", async ({ install, files, folder, release }) => {
   await Deno.writeTextFile(`${folder}/${ARCHIVE}`, "damaged");
