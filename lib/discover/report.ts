@@ -19,6 +19,8 @@ export interface SourceReport {
   readonly outcome: Outcome;
   /** Why it found no router. */
   readonly cause: Cause | undefined;
+  /** What it failed with besides, where the cause is what became of those it named. */
+  readonly trouble?: Cause;
 }
 
 /** What became of an address that a source named. One that several named comes once for each. */
@@ -85,7 +87,10 @@ export function reportSources(
     const named = candidates.filter((candidate) => candidate.source === source);
     const report = (outcome: Outcome, cause?: Cause) => ({ source, outcome, cause });
     if (named.some(({ cause }) => cause === undefined)) return report("found");
-    if (named.length > 0) return report("rejected", named[0]!.cause);
+    if (named.length > 0) {
+      const trouble = state === "failed" ? { trouble: toCause(source, failure) } : {};
+      return { ...report("rejected", named[0]!.cause), ...trouble };
+    }
     if (state === "failed") return report("failed", toCause(source, failure));
     if (state === "returned") return report("silent", { source, kind: "silent", message: "has nothing to say" });
     return report("unfinished", { source, kind: "unfinished", message: "has not answered yet" });

@@ -188,7 +188,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   }
 
   async function fail(report: SearchReport): Promise<void> {
-    lastCauses = report.sources.flatMap(({ cause }) => cause ?? []);
+    lastCauses = report.sources.flatMap(({ cause, trouble }) => [cause ?? [], trouble ?? []].flat());
     isForeignOnly = report.candidates.some(({ cause }) => cause?.kind === "other_identity");
     const error = explain();
     lastFailure = Object.freeze({ at: clock.date(), message: error.message });
@@ -296,7 +296,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 
   /** What is known of why there is no router: a caller who gives up gets all of it. */
   const explain = (signal?: AbortSignal) => {
-    const causes = current?.report().sources.flatMap(({ cause }) => cause ?? []) ?? [];
+    const causes = current?.report().sources.flatMap(({ cause, trouble }) => [cause ?? [], trouble ?? []].flat()) ?? [];
     const searched = mergeCauses(causes, lastCauses);
     const known = suspicion === undefined || searched.some(({ message }) => message.includes(router!.address))
       ? []

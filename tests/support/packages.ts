@@ -31,6 +31,7 @@ export const PACKAGES = {
   "dpkg-deb": "dpkg",
   "mke2fs": "e2fsprogs",
   "losetup": "mount",
+  "nft": "nftables",
 } as const;
 
 /** What only single commands need: not worth its size to everybody. */

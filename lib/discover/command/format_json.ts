@@ -27,7 +27,12 @@ export function formatJson(report: SearchReport, { overview, notes, advice, user
     elsewhere: elsewhere === undefined ? null : toRoute(elsewhere),
     listeners: { metadata: listen?.address ?? null },
     service: typeof service === "string" ? null : service ?? null,
-    sources: sources.map(({ source, outcome, cause }) => ({ source, outcome, cause: cause ?? null })),
+    sources: sources.map(({ source, outcome, cause, trouble }) => ({
+      source,
+      outcome,
+      cause: cause ?? null,
+      trouble: trouble ?? null,
+    })),
     candidates: candidates.map(({ source, address, iface, isOnLink, identity, verdict, elapsedMs, cause }) => ({
       kind: kindOf(address),
       address,

@@ -55,8 +55,12 @@ export function formatReport(report: SearchReport, findings: Findings, { isColor
     return outcome === "silent" ? [] : [[source, "-", "-", "-", "-", OUTCOMES[outcome]]];
   });
   const silent = report.sources.filter(({ outcome }) => outcome === "silent").map(({ source }) => source);
-  const reasons = [...report.sources, ...report.candidates]
-    .flatMap(({ cause }) => cause === undefined || cause.kind === "silent" ? [] : `${cause.source}: ${cause.message}`);
+  const causes = [
+    ...report.sources.flatMap(({ cause, trouble }) => [cause, trouble]),
+    ...report.candidates.map(({ cause }) => cause),
+  ];
+  const reasons = causes
+    .flatMap((cause) => cause === undefined || cause.kind === "silent" ? [] : `${cause.source}: ${cause.message}`);
   const lines = [
     ...formatOverview(findings.overview),
     "",

@@ -145,11 +145,20 @@ function createNotes() {
     say: (line: string) => void lines.set(line, line),
     /** What is said as a cause, or as the cause of a cause, need not be said twice. */
     unsaid: (said: readonly Cause[]) =>
-      [...lines].filter(([message]) => !said.some((cause) => cause.message.includes(message))).map(([, line]) => line),
+      [...lines].filter(([message]) => !said.some((cause) => uncounted(cause.message).includes(message)))
+        .map(([, line]) => line),
   };
 }
 
 /** The causes of a failed search: what candidates were is more telling than that a source had none. */
 function causesOf({ candidates, sources }: SearchReport): Cause[] {
-  return [...candidates, ...sources].flatMap(({ cause }) => cause ?? []);
+  return [
+    ...[...candidates, ...sources].flatMap(({ cause }) => cause ?? []),
+    ...sources.flatMap(({ trouble }) => trouble ?? []),
+  ];
+}
+
+/** A message without how often: what was said when it first happened is the same. */
+function uncounted(message: string): string {
+  return message.replaceAll(/ (once|\d+ times)(?= with)/g, "");
 }

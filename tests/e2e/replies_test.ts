@@ -1,0 +1,92 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { listTestdata } from "../dhcp/read_hex.ts";
+import { networkTest } from "../support/net/network_test.ts";
+import { programLine } from "../support/net/program.ts";
+import { createScene, SERVERS } from "../support/scene.ts";
+import type { Scene } from "../support/scene.ts";
+import { startPacketServer } from "../support/servers/packet_server.ts";
+import type { Packets } from "../support/servers/packet_server.ts";
+import { GUEST } from "../support/servers/router.ts";
+
+//   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.7 eth0 router (an odd DHCP server, nginx)
+
+const ID = "/latest/meta-data/instance-id";
+const DHCP_ONLY = ["--discovery", "dhcp"] as const;
+
+for (const name of listTestdata("replies")) {
+  networkTest(`a router whose DHCP server answers with ${name} is found by it`, SERVERS, async () => {
+    await using scene = await createScene({
+      router: { address: "10.1.1.7", dhcp: "none" },
+      prepare: async ({ router }) => void await startPacketServer(router.host, "10.1.1.7", name),
+      args: DHCP_ONLY,
+    });
+    assertEquals((await scene.getUntilGood(ID)).status, 200);
+  });
+}
+
+/** Each configuration of dnsmasq, as it was met somewhere. */
+const DNSMASQ: Readonly<Record<string, string>> = {
+  "names itself in an option as well": "dhcp-option=54,10.1.1.7",
+  "has leased the address to another": "dhcp-leasefile=LEASEFILE",
+};
+for (const [what, line] of Object.entries(DNSMASQ)) {
+  networkTest(`a router whose dnsmasq ${what} is found by it`, SERVERS, async () => {
+    await using scene = await createScene({
+      router: { address: "10.1.1.7", dhcp: "none" },
+      prepare: async ({ network, router }) => {
+        const leases = `${network.folder}/dnsmasq.leases`;
+        await Deno.writeTextFile(leases, "0 02:00:4b:00:00:99 10.1.1.50 old *\n");
+        await Deno.writeTextFile(
+          `${network.folder}/odd.conf`,
+          [
+            "port=0\ninterface=eth0\nbind-interfaces\ndhcp-ignore=tag:!known\nno-ping",
+            "dhcp-range=set:interface-eth0-0,10.1.1.7,static",
+            `dhcp-host=${GUEST.mac},${GUEST.address},vm,infinite`,
+            ...(line.includes("LEASEFILE") ? [] : ["leasefile-ro"]),
+            line.replace("LEASEFILE", leases),
+          ].join("\n"),
+        );
+        const dnsmasq = router.host.start([
+          "dnsmasq",
+          "--no-daemon",
+          "--user=root",
+          `--conf-file=${network.folder}/odd.conf`,
+        ]);
+        await dnsmasq.waitForLine(/DHCP, static leases only/);
+      },
+      args: DHCP_ONLY,
+    });
+    assertEquals((await scene.getUntilGood(ID)).status, 200);
+  });
+}
+
+const HEADER = "02010600 {xid} 0000 8000 00000000 0a010132 00000000 00000000 {chaddr} {z64} {z128} 63825363";
+
+/** What a DHCP server that serves no metadata answers, and what `discover` says of it. */
+const DISBELIEVED: readonly (readonly [what: string, packets: Packets, says: RegExp])[] = [
+  ["without a server identifier", "pkt_no_54.txt", /10\.1\.1\.7 answered \d+ times without a server identifier/],
+  ["with a NAK", { discover: `${HEADER} 350106 36040a010107 ff` }, /10\.1\.1\.7 answered \d+ times with a NAK/],
+  ["with plain BOOTP", { discover: `${HEADER} 0104ffffff00 ff` }, /10\.1\.1\.7 answered \d+ times with plain BOOTP/],
+  [
+    "with options that cannot be read",
+    { discover: `${HEADER} 350102 3604 0a` },
+    /10\.1\.1\.7 answered \d+ times with options that cannot be read/,
+  ],
+  ["with no DHCP message", { discover: "0102 {z64}" }, /10\.1\.1\.7 answered \d+ times with no DHCP message/],
+];
+for (const [what, packets, says] of DISBELIEVED) {
+  networkTest(`discover says that a DHCP server answers ${what}, and how often`, SERVERS, async () => {
+    await using scene = await createScene({
+      router: { address: "10.1.1.7", dhcp: "none", web: "none" },
+      prepare: async ({ router }) => void await startPacketServer(router.host, "10.1.1.7", packets),
+      args: "none",
+    });
+    const { code, stdout } = await discover(scene);
+    assertEquals(code, 1);
+    assertMatch(stdout, says);
+  });
+}
+
+function discover({ guest }: Scene) {
+  return guest.run(programLine(["discover", "--discovery", "dhcp", "--discovery-timeout", "2s"]));
+}
