@@ -81,3 +81,18 @@ networkTest(
     assert(exposure <= 1.4, stdout);
   },
 );
+
+test("mdproxy4cs.service lets root read block devices, for a config drive, and copies it anew before a reload", async () => {
+  const { DeviceAllow, PrivateDevices, ExecReload } = await settings(UNIT);
+  assertEquals([DeviceAllow, PrivateDevices], [["block-* r"], ["yes"]]);
+  assertEquals(ExecReload?.[0], "+/usr/share/mdproxy4cs/pre-start.sh reload");
+  assertEquals(ExecReload?.length, 2);
+});
+
+test("mdproxy4cs-wait-ready.service is wanted by nobody, before nobody, and gives up after the command it runs", async () => {
+  const path = filePath("../../assets/mdproxy4cs-wait-ready.service", import.meta.url);
+  const { WantedBy, Before, After, Type, RemainAfterExit, ExecStart, TimeoutStartSec } = await settings(path);
+  assertEquals([WantedBy, Before], [undefined, undefined]);
+  assertEquals([After?.at(-1), Type, RemainAfterExit], ["mdproxy4cs.service", ["oneshot"], ["yes"]]);
+  assertEquals([ExecStart, TimeoutStartSec], [["/usr/bin/mdproxy4cs wait --timeout 5m"], ["6min"]]);
+});
