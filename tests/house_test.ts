@@ -18,9 +18,6 @@ const KNOWN_CIRCLES: readonly string[] = [
   "lib/discover, lib/discover/sources",
 ];
 
-/** Files beside `lib/time` that still set timers of the runtime. */
-const KNOWN_TIMERS: readonly string[] = ["lib/proxy/server/front.ts"];
-
 /**
  * Files that may touch the runtime, besides those of `lib/system`: the thin edges. All others are pure, and can be tested by calling
  * them.
@@ -84,7 +81,7 @@ test("lib: nothing but lib/time sets timers of the runtime", () => {
   const timers = sources.filter(({ path, code }) =>
     !path.startsWith("lib/time/") && /\b(setTimeout|setInterval|AbortSignal\.timeout)\b/.test(code)
   );
-  assertEquals(timers.map(({ path }) => path).filter((path) => !KNOWN_TIMERS.includes(path)), []);
+  assertEquals(timers.map(({ path }) => path), []);
 });
 
 test("lib: only the edges touch the runtime; types of it may pass", () => {

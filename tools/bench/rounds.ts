@@ -106,8 +106,9 @@ export async function measureServices(bench: Bench): Promise<void> {
     const after = await workOf(pid);
     const perMinute = 60 / plan.idleSec;
     samples.add(name, {
-      cpu: (after.cpuSec - before.cpuSec) * perMinute,
-      wakeups: (after.wakeups - before.wakeups) * perMinute,
+      // A thread that ended meanwhile takes its past along.
+      cpu: Math.max(0, after.cpuSec - before.cpuSec) * perMinute,
+      wakeups: Math.max(0, after.wakeups - before.wakeups) * perMinute,
     });
   }));
   await measureLoads(bench, processes);
