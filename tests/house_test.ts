@@ -13,11 +13,6 @@ import { test } from "./support/test.ts";
 
 const TOP = filePath("..", import.meta.url);
 
-/** Circles of folders that are being mended. */
-const KNOWN_CIRCLES: readonly string[] = [
-  "lib/discover, lib/discover/sources",
-];
-
 /**
  * Files that may touch the runtime, besides those of `lib/system`: the thin edges. All others are pure, and can be tested by calling
  * them.
@@ -50,10 +45,7 @@ test("lib: no folders import each other in a circle", () => {
       if (from !== to) graph.set(from, (graph.get(from) ?? new Set()).add(to));
     }
   }
-  const circles = findCircles(graph).filter((circle) =>
-    !KNOWN_CIRCLES.some((known) => isWithin(circle, known.split(", ")))
-  );
-  assertEquals(circles, [], "these folders import each other");
+  assertEquals(findCircles(graph), [], "these folders import each other");
 });
 
 test("lib: no files import each other in a circle", () => {
@@ -181,8 +173,4 @@ function findCircles(graph: ReadonlyMap<string, ReadonlySet<string>>): string[][
   };
   for (const name of graph.keys()) if (!order.has(name)) visit(name);
   return circles;
-}
-
-function isWithin(circle: readonly string[], known: readonly string[]): boolean {
-  return circle.every((name) => known.includes(name));
 }

@@ -1,5 +1,5 @@
 /**
- * Answers those who watch the program, on a port of its own: `/metrics`, `/healthz`, `/readyz`, `/status`.
+ * Shows operators and monitoring how the program is, on a port of its own: `/metrics`, `/healthz`, `/readyz`, `/status`.
  *
  * States what it needs to know of the rest and imports none of it.
  *

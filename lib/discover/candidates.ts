@@ -16,7 +16,7 @@ import { withTimeout } from "../time/with_timeout.ts";
 import { createAdmission } from "./admission.ts";
 import type { Candidate, Proposal } from "./candidate.ts";
 import { ValidationError } from "./errors.ts";
-import type { Network } from "./network.ts";
+import type { Network } from "./sources/network.ts";
 import { compareCandidates, isRemembered } from "./rank.ts";
 import type { Validate } from "./validate.ts";
 

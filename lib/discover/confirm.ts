@@ -8,7 +8,7 @@ import type { DiscoveryConfig } from "../config/config.ts";
 import { kindOf } from "../config_drive/address.ts";
 import { withTimeout } from "../time/with_timeout.ts";
 import { ValidationError } from "./errors.ts";
-import { createNetwork } from "./network.ts";
+import { createNetwork } from "./sources/network.ts";
 import type { Router } from "./router.ts";
 import type { SearchDeps } from "./search.ts";
 

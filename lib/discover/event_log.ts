@@ -9,7 +9,7 @@ import { describeError } from "../telemetry/log.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { kindOf } from "../config_drive/address.ts";
-import { SourceError } from "./errors.ts";
+import { SourceError } from "./sources/source_error.ts";
 import type { Cause, DiscoveryError } from "./errors.ts";
 import type { SearchReport } from "./report.ts";
 import type { Router } from "./router.ts";

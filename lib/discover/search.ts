@@ -14,15 +14,15 @@ import { jitter } from "../time/backoff.ts";
 import { kindOf } from "../config_drive/address.ts";
 import { createCandidates } from "./candidates.ts";
 import type { Candidate } from "./candidate.ts";
-import { SourceError } from "./errors.ts";
+import { SourceError } from "./sources/source_error.ts";
 import type { Machine } from "../system/host.ts";
-import { createNetwork } from "./network.ts";
+import { createNetwork } from "./sources/network.ts";
 import { isRemembered } from "./rank.ts";
 import { reportCandidates, reportSources } from "./report.ts";
 import type { Asked, SearchReport } from "./report.ts";
 import type { Router } from "./router.ts";
-import type { NamedBy } from "./source.ts";
-import { SOURCES } from "./sources.ts";
+import type { NamedBy } from "./sources/source.ts";
+import { SOURCES } from "./sources/sources.ts";
 import type { Validate } from "./validate.ts";
 
 /** What a search works with. */

@@ -6,8 +6,8 @@
 
 import type { DiscoveryConfig } from "../../config/config.ts";
 import type { Machine } from "../../system/host.ts";
-import { createNetwork } from "../network.ts";
-import type { Nic, Route } from "../network.ts";
+import { createNetwork } from "../sources/network.ts";
+import type { Nic, Route } from "../sources/network.ts";
 
 /** What a running service believes, in the words of the status document. */
 export interface ServiceBelief {

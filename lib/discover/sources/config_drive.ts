@@ -5,8 +5,8 @@
  */
 
 import { CONFIG_DRIVE } from "../../config_drive/address.ts";
-import { SourceError } from "../errors.ts";
-import type { Source } from "../source.ts";
+import { SourceError } from "./source_error.ts";
+import type { Source } from "./source.ts";
 
 /** Proposes the drive if there is one. @throws {SourceError} If there is one that cannot be used. */
 // deno-lint-ignore require-await

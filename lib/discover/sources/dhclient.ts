@@ -12,8 +12,8 @@
  */
 
 import { isIPv4 } from "../../ipv4/ipv4.ts";
-import { createLeaseSource } from "../lease_files.ts";
-import type { Lease } from "../lease_files.ts";
+import { createLeaseSource } from "./lease_files.ts";
+import type { Lease } from "./lease_files.ts";
 
 /** Proposes the server of every lease for the interfaces, and of those for no interface that is here. */
 export const dhclient = createLeaseSource("dhclient", [{

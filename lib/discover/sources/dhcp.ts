@@ -6,9 +6,9 @@
 
 import type { DisbelievedReply, LikelyServer } from "../../dhcp/exchange.ts";
 import type { ClientInterface } from "../../dhcp/transaction.ts";
-import { SourceError } from "../errors.ts";
-import { LEASE_SOURCES } from "../lease_sources.ts";
-import type { Ask, Source } from "../source.ts";
+import { SourceError } from "./source_error.ts";
+import { LEASE_SOURCES } from "./lease_sources.ts";
+import type { Ask, Source } from "./source.ts";
 
 /**
  * Proposes every DHCP server that answers, for as long as the search goes on; also one whose answer names no server, by

@@ -15,7 +15,7 @@
 import { decodeMessage } from "../../dhcp/message.ts";
 import { MessageError } from "../../dhcp/message_error.ts";
 import { OPTION, readAddress } from "../../dhcp/options.ts";
-import { createLeaseSource } from "../lease_files.ts";
+import { createLeaseSource } from "./lease_files.ts";
 
 /** Proposes the server of every lease for the interfaces. */
 export const dhcpcd = createLeaseSource("dhcpcd", [{

@@ -6,8 +6,8 @@
  * @module
  */
 
-import { SourceError } from "../errors.ts";
-import type { Source } from "../source.ts";
+import { SourceError } from "./source_error.ts";
+import type { Source } from "./source.ts";
 
 const HOSTNAME = "data-server";
 const PORT = 80;

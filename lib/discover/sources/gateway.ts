@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Source } from "../source.ts";
+import type { Source } from "./source.ts";
 
 /** Proposes the gateway of each default route over the interfaces. */
 export const gateway: Source = async ({ network, propose }) => {

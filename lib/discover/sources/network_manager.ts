@@ -12,7 +12,7 @@
  */
 
 import { isIPv4 } from "../../ipv4/ipv4.ts";
-import { createLeaseSource } from "../lease_files.ts";
+import { createLeaseSource } from "./lease_files.ts";
 import { parseNetworkdLease } from "./networkd.ts";
 
 /** Proposes the server of every lease for the interfaces. */

@@ -9,7 +9,7 @@
  */
 
 import { isIPv4 } from "../../ipv4/ipv4.ts";
-import { createLeaseSource } from "../lease_files.ts";
+import { createLeaseSource } from "./lease_files.ts";
 
 /** Proposes the server of each interface's lease. */
 export const networkd = createLeaseSource("networkd", [{

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Source } from "../source.ts";
+import type { Source } from "./source.ts";
 
 /** Proposes the fixed address. */
 export const server: Source = ({ server, propose }) => {

@@ -9,7 +9,7 @@
  */
 
 import { isIPv4 } from "../../ipv4/ipv4.ts";
-import { createLeaseSource } from "../lease_files.ts";
+import { createLeaseSource } from "./lease_files.ts";
 
 /** Proposes the server of every lease for the interfaces. */
 export const wicked = createLeaseSource("wicked", [{

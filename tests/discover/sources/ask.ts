@@ -5,8 +5,8 @@
  */
 
 import type { SourceName } from "../../../lib/config/options.ts";
-import { createNetwork } from "../../../lib/discover/network.ts";
-import { SOURCES } from "../../../lib/discover/sources.ts";
+import { createNetwork } from "../../../lib/discover/sources/network.ts";
+import { SOURCES } from "../../../lib/discover/sources/sources.ts";
 import { createLan, interfaceAt, linkAt } from "../../support/fakes/lan.ts";
 import type { GuestOptions } from "../../support/fakes/lan.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";

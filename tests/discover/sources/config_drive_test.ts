@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { Ask } from "../../../lib/discover/source.ts";
-import { SourceError } from "../../../lib/discover/errors.ts";
+import type { Ask } from "../../../lib/discover/sources/source.ts";
+import { SourceError } from "../../../lib/discover/sources/source_error.ts";
 import { configDrive } from "../../../lib/discover/sources/config_drive.ts";
 import type { DriveState } from "../../../lib/system/host.ts";
 import { createLan } from "../../support/fakes/lan.ts";

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { ExchangeOptions, LikelyServer } from "../../../lib/dhcp/exchange.ts";
-import { SourceError } from "../../../lib/discover/errors.ts";
-import { createNetwork } from "../../../lib/discover/network.ts";
-import type { Ask } from "../../../lib/discover/source.ts";
+import { SourceError } from "../../../lib/discover/sources/source_error.ts";
+import { createNetwork } from "../../../lib/discover/sources/network.ts";
+import type { Ask } from "../../../lib/discover/sources/source.ts";
 import { dhcp } from "../../../lib/discover/sources/dhcp.ts";
 import { createLan, interfaceAt } from "../../support/fakes/lan.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { LEASE_SOURCES } from "../../../lib/discover/lease_sources.ts";
-import { SOURCES } from "../../../lib/discover/sources.ts";
+import { LEASE_SOURCES } from "../../../lib/discover/sources/lease_sources.ts";
+import { SOURCES } from "../../../lib/discover/sources/sources.ts";
 import { READABLE } from "../../../lib/system/permissions.ts";
 import { ROOT_FOLDER, RUNTIME_FILES } from "../../../lib/system/runtime_folder.ts";
 import { readHex } from "../../dhcp/read_hex.ts";

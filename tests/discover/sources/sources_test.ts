@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { SourceError } from "../../../lib/discover/errors.ts";
-import { SOURCES } from "../../../lib/discover/sources.ts";
+import { SourceError } from "../../../lib/discover/sources/source_error.ts";
+import { SOURCES } from "../../../lib/discover/sources/sources.ts";
 import { SOURCE_NAMES } from "../../../lib/config/options.ts";
 import { test } from "../../support/test.ts";
 import { ask, TWO_NICS } from "./ask.ts";

@@ -7,11 +7,11 @@
  * @module
  */
 
-import { contains, formatIPv4, isLinkLocal, parseIPv4 } from "../ipv4/ipv4.ts";
-import type { LikelyServer } from "../dhcp/exchange.ts";
-import type { ClientInterface } from "../dhcp/transaction.ts";
-import { SourceError } from "./errors.ts";
-import type { InterfaceAddress, Machine } from "../system/host.ts";
+import { contains, formatIPv4, isLinkLocal, parseIPv4 } from "../../ipv4/ipv4.ts";
+import type { LikelyServer } from "../../dhcp/exchange.ts";
+import type { ClientInterface } from "../../dhcp/transaction.ts";
+import { SourceError } from "./source_error.ts";
+import type { InterfaceAddress, Machine } from "../../system/host.ts";
 
 /** An interface that has an IPv4 address. */
 export type Nic = ClientInterface;

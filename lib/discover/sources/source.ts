@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { SourceError } from "./errors.ts";
-import type { Machine } from "../system/host.ts";
+import type { SourceError } from "./source_error.ts";
+import type { Machine } from "../../system/host.ts";
 import type { Network } from "./network.ts";
 
 /** How a source came to name an address. */

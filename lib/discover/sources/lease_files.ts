@@ -7,8 +7,8 @@
  * @module
  */
 
-import type { FileContent, Machine } from "../system/host.ts";
-import { RUNTIME_FILES } from "../system/runtime_folder.ts";
+import type { FileContent, Machine } from "../../system/host.ts";
+import { RUNTIME_FILES } from "../../system/runtime_folder.ts";
 import type { Network } from "./network.ts";
 import type { Ask, Source } from "./source.ts";
 

@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { SourceError } from "../../lib/discover/errors.ts";
-import type { InterfaceAddress } from "../../lib/system/host.ts";
-import { createNetwork, parseLinks, parseRoutes } from "../../lib/discover/network.ts";
-import { test } from "../support/test.ts";
-import { interfaceAt, linkAt } from "../support/fakes/lan.ts";
+import { SourceError } from "../../../lib/discover/sources/source_error.ts";
+import type { InterfaceAddress } from "../../../lib/system/host.ts";
+import { createNetwork, parseLinks, parseRoutes } from "../../../lib/discover/sources/network.ts";
+import { test } from "../../support/test.ts";
+import { interfaceAt, linkAt } from "../../support/fakes/lan.ts";
 
 const ETH0 = interfaceAt("10.1.1.50");
 const ETH1 = interfaceAt("10.2.2.50", { name: "eth1", mac: "02:00:4c:9f:00:0b" });
