@@ -218,7 +218,7 @@ export const OPTIONS = [
     group: "Proxy",
     flag: "max-requests",
     unit: "COUNT",
-    default: "256",
+    default: "64",
     help: "how many requests are served at once; more get 503",
     parse: countFrom(1, { to: 768 }),
     place: "proxy.maxRequests",

@@ -33,7 +33,11 @@ export function createMemoryRelease(heap: Heap = V8_HEAP): () => boolean {
 }
 
 const V8_HEAP: Heap = {
-  size: () => Deno.memoryUsage().heapTotal,
+  size() {
+    // Bytes of bodies lie outside of the heap, and are held until it is collected.
+    const { heapTotal, external } = Deno.memoryUsage();
+    return heapTotal + external;
+  },
   collect: () => gc?.({ type: "major", execution: "sync", flavor: "last-resort" }),
 };
 

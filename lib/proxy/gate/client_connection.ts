@@ -290,7 +290,9 @@ export class ClientConnection {
     const { inner, limits } = this.#with;
     this.#enter("answering");
     this.#watch();
-    const connection = await inner!.take();
+    const connection = await inner!.take().catch(() => undefined);
+    // Out of descriptors, or between two servers: the client may come back.
+    if (connection === undefined) return await this.#refuse("busy", head);
     if (this.#closed !== undefined) {
       connection.release();
       throw this.#closed.reason;

@@ -67,10 +67,11 @@ export function openInnerServer(handler: InnerHandler, { path, log, clock }: Inn
     const server: Deno.HttpServer<Deno.Addr> = path === undefined
       ? Deno.serve({ ...options, hostname: "127.0.0.1", port: 0 }, serve)
       : Deno.serve({ ...options, transport: "unix", path: freed(path) }, serve);
-    // Out of descriptors it closes its listener, and is over.
-    server.finished.then(() => {
+    // Out of descriptors it closes its listener, and is over with that error; what it serves already, it goes on serving.
+    const replace = () => {
       if (!stop.signal.aborted && current.server === server) void startAgain();
-    });
+    };
+    server.finished.then(replace, replace);
     return { server, cut };
   };
   const startAgain = async () => {
@@ -87,12 +88,23 @@ export function openInnerServer(handler: InnerHandler, { path, log, clock }: Inn
   };
   current = start();
 
+  const dial = (): Promise<Deno.Conn> =>
+    path === undefined
+      ? Deno.connect({ hostname: "127.0.0.1", port: (current.server.addr as Deno.NetAddr).port })
+      : Deno.connect({ transport: "unix", path });
+
   return {
     secret,
-    connect: () =>
-      path === undefined
-        ? Deno.connect({ hostname: "127.0.0.1", port: (current.server.addr as Deno.NetAddr).port })
-        : Deno.connect({ transport: "unix", path }),
+    async connect() {
+      try {
+        return await dial();
+      } catch (error) {
+        if (stop.signal.aborted || !(error instanceof Deno.errors.ConnectionRefused)) throw error;
+        // It listens no more, and is over only when all that it serves is.
+        await startAgain();
+        return await dial();
+      }
+    },
     renew: () => current.cut.abort(),
     async shutdown() {
       stop.abort();

@@ -1,0 +1,197 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import { openGate } from "../../../lib/proxy/gate/gate.ts";
+import type { GateLimits, GateOptions } from "../../../lib/proxy/gate/gate.ts";
+import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";
+import { createLog } from "../../../lib/telemetry/log.ts";
+import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
+import { createExchange } from "../../support/net/http.ts";
+import { test } from "../../support/test.ts";
+
+const LIMITS: GateLimits = {
+  maxConnections: 4,
+  maxRequests: 4,
+  maxUrlBytes: 200,
+  maxHeaderBytes: 1_000,
+  idleTimeoutMs: 10_000,
+  transferTimeoutMs: 10_000,
+};
+
+interface Options extends Partial<Pick<GateOptions, "isAllowed" | "onRest">> {
+  readonly limits?: Partial<GateLimits>;
+  readonly own?: NonNullable<GateOptions["handler"]["own"]>;
+  /** Wraps the listener. */
+  readonly wrap?: (listener: Deno.TcpListener) => Deno.TcpListener;
+}
+
+/** A gate that answers with the target. */
+function open({ limits = {}, own, wrap = (listener) => listener, ...options }: Options = {}) {
+  const lines: string[] = [];
+  const gate = openGate(wrap(Deno.listen({ hostname: "127.0.0.1", port: 0 })), {
+    limits: { ...LIMITS, ...limits },
+    handler: {
+      own: own ?? (({ target }) => Promise.resolve({ status: 200, headers: [], body: toBytes(target) })),
+      refuse: (kind) => ({ status: REFUSALS[kind].status, headers: [["reason", kind]], close: true }),
+      keyOf: () => undefined,
+      ready: () => undefined,
+      onCut: (target) => lines.push(`cut ${target}`),
+    },
+    isAllowed: () => true,
+    log: createLog((line) => lines.push(line), { level: "debug", format: "journal" }),
+    clock: SYSTEM_CLOCK,
+    ...options,
+  });
+  const connect = async () => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: gate.address.port });
+    return Object.assign(createExchange(connection), { connection, [Symbol.dispose]: () => connection.close() });
+  };
+  return { gate, lines, connect, [Symbol.asyncDispose]: () => gate.shutdown(0) };
+}
+
+const get = (target: string, ...fields: string[]) => `GET ${target} HTTP/1.1\r\nHost: x\r\n${fields.join("")}\r\n`;
+
+test("openGate answers requests in a row and requests sent ahead, in their order", async () => {
+  await using scene = open();
+  using exchange = await scene.connect();
+  await exchange.send(`\r\n${get("/1")}\r\n${get("/2")}${get("/3").slice(0, 9)}`);
+  assertEquals(latin1((await exchange.receive()).body), "/1");
+  assertEquals(latin1((await exchange.receive()).body), "/2");
+  await exchange.send(get("/3").slice(9) + get("/4", "Connection: close\r\n") + get("/5"));
+  assertEquals(latin1((await exchange.receive()).body), "/3");
+  const last = await exchange.receive();
+  assertEquals([latin1(last.body), new Map(last.headers).get("connection")], ["/4", "close"]);
+  assertEquals((await exchange.rest()).length, 0);
+});
+
+test("openGate refuses what is no request, and says so before it closes", async () => {
+  await using scene = open();
+  const table = [
+    ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505],
+    ["\x16\x03\x01\x00\xa5\x01", 400],
+    ["GET / HTTP/1.1\nHost: x\n\n", 400],
+    [get("/", "Content-Length: 5\r\n") + "12345", 413],
+    [get("/", `X: ${"a".repeat(2_000)}\r\n`), 431],
+    [get(`/${"a".repeat(400)}`), 414],
+  ] as const;
+  for (const [text, status] of table) {
+    using exchange = await scene.connect();
+    await exchange.send(toBytes(text));
+    const answer = await exchange.receive();
+    assertEquals([answer.status, new Map(answer.headers).get("connection")], [status, "close"], text);
+    assertEquals((await exchange.rest()).length, 0);
+  }
+});
+
+test("openGate turns away at once who is not allowed, without reading anything", async () => {
+  await using scene = open({ isAllowed: () => false });
+  using exchange = await scene.connect();
+  assertEquals((await exchange.receive()).status, 403);
+});
+
+test("openGate closes the connection that has been owing for longest when there are too many", async () => {
+  await using scene = open();
+  const idle = [];
+  for (let i = 0; i < 4; i++) {
+    const exchange = await scene.connect();
+    await exchange.send(get(`/${i}`));
+    await exchange.receive();
+    idle.push(exchange);
+  }
+  // The first is used again: now the second has been idle for longest.
+  await idle[0]!.send(get("/again"));
+  await idle[0]!.receive();
+  using fifth = await scene.connect();
+  await fifth.send(get("/fifth"));
+  assertEquals(latin1((await fifth.receive()).body), "/fifth");
+  assertEquals((await idle[1]!.rest()).length, 0);
+  await idle[0]!.send(get("/still"));
+  assertEquals(latin1((await idle[0]!.receive()).body), "/still");
+  for (const exchange of idle) exchange[Symbol.dispose]();
+});
+
+test("openGate gives 503 when every connection is being answered", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await using scene = open({
+    own: async ({ target }) => {
+      await promise;
+      return { status: 200, headers: [], body: toBytes(target) };
+    },
+  });
+  const busy = [];
+  for (let i = 0; i < 4; i++) {
+    const exchange = await scene.connect();
+    await exchange.send(get(`/${i}`));
+    busy.push(exchange);
+  }
+  while (scene.gate.inFlight < 4) await SYSTEM_CLOCK.sleep(1, new AbortController().signal);
+  using fifth = await scene.connect();
+  const { status, headers } = await fifth.receive();
+  assertEquals([status, new Map(headers).get("reason")], [503, "full"]);
+  resolve();
+  for (const [i, exchange] of busy.entries()) {
+    assertEquals(latin1((await exchange.receive()).body), `/${i}`);
+    exchange[Symbol.dispose]();
+  }
+});
+
+test("openGate cuts half a request and an idle connection, each in its own time", async () => {
+  await using scene = open({ limits: { idleTimeoutMs: 200 } });
+  using half = await scene.connect();
+  using idle = await scene.connect();
+  await half.send("GET / HTTP/1.1\r\nX");
+  await idle.send(get("/"));
+  await idle.receive();
+  assertEquals([(await half.rest()).length, (await idle.rest()).length], [0, 0]);
+});
+
+test("openGate survives errors of accept, says so once, and accepts again", async () => {
+  let errors = 3;
+  await using scene = open({
+    wrap: (listener) =>
+      new Proxy(listener, {
+        get(target, name) {
+          if (name === "accept") {
+            return () => errors-- > 0 ? Promise.reject(new Error("Too many open files")) : target.accept();
+          }
+          const value = Reflect.get(target, name, target);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      }),
+  });
+  using exchange = await scene.connect();
+  await exchange.send(get("/served"));
+  assertEquals(latin1((await exchange.receive()).body), "/served");
+  assertEquals(scene.lines.length, 2, scene.lines.join(""));
+  assertMatch(scene.lines[0]!, /^<4>cannot accept a connection, making room error="Too many open files"/);
+  assertMatch(scene.lines[1]!, /accepting connections again/);
+});
+
+test("openGate knows whether it accepts", async () => {
+  const scene = open({ limits: { maxConnections: 1 } });
+  using exchange = await scene.connect();
+  await exchange.send("GET");
+  assertEquals(await scene.gate.isAccepting(), true);
+  await scene.gate.shutdown(0);
+  assertEquals(await scene.gate.isAccepting(), false);
+});
+
+test("openGate lets requests finish when it stops, and closes what waits for nothing", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const scene = open({
+    own: async () => {
+      await promise;
+      return { status: 200, headers: [], body: toBytes("done") };
+    },
+  });
+  using idle = await scene.connect();
+  using busy = await scene.connect();
+  await busy.send(get("/"));
+  while (scene.gate.inFlight === 0) await SYSTEM_CLOCK.sleep(1, new AbortController().signal);
+  const stopped = scene.gate.shutdown(10_000);
+  assertEquals((await idle.rest()).length, 0);
+  resolve();
+  const answer = await busy.receive();
+  assertEquals([latin1(answer.body), new Map(answer.headers).get("connection")], ["done", "close"]);
+  assertEquals((await busy.rest()).length, 0);
+  await stopped;
+});
