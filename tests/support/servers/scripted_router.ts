@@ -31,6 +31,8 @@ export interface ScriptedRouterOptions {
   readonly modes?: readonly Mode[];
   /** Whether it has a DHCP server at all (default: yes). */
   readonly dhcp?: boolean;
+  /** How long it takes over each answer (default: no time). */
+  readonly delayMs?: number;
   /** Whether it prints every byte that reaches port 80, as lines of JSON: `{ head }`, and `{ rest }` for what is none. */
   readonly records?: boolean;
 }
@@ -54,13 +56,14 @@ export async function setMode(router: Process, mode: Mode): Promise<void> {
 
 /** Creates a router in this process, which then is one. Returns what makes it behave otherwise. */
 async function runRouter(options: ScriptedRouterOptions): Promise<(mode: Mode) => Promise<void>> {
-  const { address, gateway = address, guests, modes = ["serve"], dhcp = true, records = false } = options;
+  const { address, gateway = address, guests, modes = ["serve"], dhcp = true, delayMs = 0, records = false } = options;
   const report = (line: string) => console.log(line);
   const responder = dhcp ? createDhcpResponder({ address, gateway, guests }, report) : undefined;
   const metadata = serveMetadata(guests, records ? () => {} : report);
   const asked = new Map<string, number>();
   const serve: Script = async (heard) => {
     const { head, path, remote } = heard;
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     if (records) report(JSON.stringify({ head }));
     const fault = FAULTS[path];
     if (fault === undefined) return await metadata(heard);
