@@ -46,8 +46,8 @@ export interface Machine {
   listFolder(path: string): Promise<readonly string[]>;
   /** A file's content; `undefined` if it does not exist. @throws {Error} If it may not be read. */
   readFile(path: string): Promise<FileContent | undefined>;
-  /** Connects to a name and tells which address accepted. @throws {Error} If none did, or the signal aborts. */
-  dial(hostname: string, options: { readonly port: number; readonly signal: AbortSignal }): Promise<string>;
+  /** The IPv4 addresses of a name; none if it is unknown. @throws the signal's reason, if it aborts first */
+  lookUp(hostname: string, signal: AbortSignal): Promise<readonly string[]>;
   readonly drive: DriveState;
 }
 
@@ -87,15 +87,31 @@ export function openMachine(
       }
     },
 
-    dial(hostname, { port, signal }) {
-      const connected = Deno.connect({ hostname, port, signal }).then((connection) => {
-        connection.close();
-        return (connection.remoteAddr as Deno.NetAddr).hostname;
+    async lookUp(hostname, signal) {
+      const { lookup } = await import(NODE_DNS) as NodeDns;
+      const found = new Promise<readonly string[]>((resolve) => {
+        const options = { family: 4, all: true } as const;
+        lookup(hostname, options, (_, addresses) => resolve((addresses ?? []).map(({ address }) => address)));
       });
-      // A look-up whose name server is away takes longer than anyone cares, and older versions of Deno do not end it.
-      return Promise.race([connected, untilAborted(signal)]);
+      // A look-up whose name server is away takes longer than anyone cares, and cannot be called off.
+      return await Promise.race([found, untilAborted(signal)]);
     },
   };
+}
+
+/**
+ * The machine's own way to look up a name, /etc/hosts included, which Deno has under Node's name only. Imported late, for it is
+ * rarely needed, and not by a literal: its types would be a package of their own.
+ */
+const NODE_DNS: string = "node:dns";
+
+/** What is used of it. */
+interface NodeDns {
+  lookup(
+    hostname: string,
+    options: { readonly family: 4; readonly all: true },
+    callback: (error: unknown, addresses: readonly { readonly address: string }[] | undefined) => void,
+  ): void;
 }
 
 function untilAborted(signal: AbortSignal): Promise<never> {

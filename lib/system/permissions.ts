@@ -61,7 +61,7 @@ const NET_ALLOWED = [
   "169.254.0.0/16", // listening on a link-local address
   "127.0.0.0/8", // listening on loopback
   "[::1]",
-  "data-server:80", // the name that a virtual router gives itself
+  "data-server", // the name that a virtual router gives itself: it is looked up, and never connected to by name
 ] as const;
 
 /** The ports that are denied inside the VM, to serve on as well: the metadata's and the password server's. */

@@ -252,8 +252,7 @@ function createFakeMachine(
     },
 
     drive: guest.drive,
-    dial: () =>
-      typeof guest.dataServer === "string" ? Promise.resolve(guest.dataServer) : Promise.reject(guest.dataServer),
+    lookUp: () => Promise.resolve(typeof guest.dataServer === "string" ? [guest.dataServer] : []),
   };
 }
 
