@@ -69,11 +69,12 @@ export async function runDaemon(config: Config): Promise<number> {
   const client = withConfigDrive(createClient(config.proxy), drive);
   parts.defer(() => client.close());
 
+  const machine = openMachine({ clock: SYSTEM_CLOCK, metrics, drive });
   const resolver = createResolver(config.discovery, {
     log,
     metrics,
     client,
-    machine: openMachine({ clock: SYSTEM_CLOCK, metrics, drive }),
+    machine,
     memory: runtimeFolder === undefined ? undefined : openStateFile(RUNTIME_FILES.state, log),
   });
   parts.defer(() => resolver.close());
@@ -82,11 +83,11 @@ export async function runDaemon(config: Config): Promise<number> {
   resolver.start();
 
   const { hostname } = config.proxy.listen;
-  if (await ensureAddress(hostname, { interfaces: Deno.networkInterfaces, runIp }) === "added") {
+  if (await ensureAddress(hostname, machine) === "added") {
     log.info("added the listen address", { address: hostname, interface: "lo" });
   }
   const keeper = keepAddress(hostname, {
-    interfaces: Deno.networkInterfaces,
+    interfaces: machine.interfaces,
     runIp,
     monitorIp,
     clock: SYSTEM_CLOCK,
@@ -148,10 +149,11 @@ export async function runDaemon(config: Config): Promise<number> {
   // Before anybody is told that the program is ready, and might at once tell it to stop.
   const stopped = untilStopped(() => {
     reopen();
-    drive.load().then(() => {
+    const look = () => {
       proxy.expire();
       resolver.refresh();
-    });
+    };
+    drive.load().then(look).catch((error) => log.error("cannot reload", { error }));
     log.info("reloaded", { router: resolver.status().router?.address });
   });
   log.info("listening", { listen, version: BUILD.version, pid: Deno.pid });

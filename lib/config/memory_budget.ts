@@ -15,8 +15,8 @@ export const MEMORY_BYTES = 256 * MIB;
 
 /** What the program takes before anybody asks, with some air for garbage. */
 const BASE_BYTES = 64 * MIB;
-/** What a request may hold of a body on its way: pieces in the program, in the runtime and in the kernel. */
-const BODY_BYTES = 200 * 1024;
+/** What a request holds of a body that its client does not take, as measured: most of it is the runtime's. */
+const BODY_BYTES = MIB;
 
 /**
  * What the limits allow to be held at the same time.

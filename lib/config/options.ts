@@ -220,7 +220,7 @@ export const OPTIONS = [
     unit: "COUNT",
     default: "64",
     help: "how many requests are served at once; more get 503",
-    parse: countFrom(1, { to: 768 }),
+    parse: countFrom(1, { to: 160 }),
     place: "proxy.maxRequests",
   },
   {

@@ -63,9 +63,17 @@ export function openMachine(
   },
 ): Machine {
   const listen = (options: Deno.UdpListenOptions & { transport: "udp" }) => Deno.listenDatagram(options);
+  let known: readonly InterfaceAddress[] = [];
   return {
     drive,
-    interfaces: Deno.networkInterfaces,
+    interfaces() {
+      try {
+        return known = Deno.networkInterfaces();
+      } catch {
+        // For want of a descriptor: what was there a moment ago is better than none.
+        return known;
+      }
+    },
     runIp,
     exchange: createExchange({ listen, clock, metrics }),
 

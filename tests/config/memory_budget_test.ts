@@ -32,9 +32,9 @@ test("sumOfLimits counts heads twice, bodies on their way, and what is kept", ()
   assertEquals(more("max-connections", "2"), 2 * 512);
   assertEquals(more("max-url", "1k"), 2 * 768);
   assertEquals(more("max-header", "1k"), 2 * 768);
-  assertEquals(more("max-requests", "3"), 2 * 200 * 1024);
+  assertEquals(more("max-requests", "3"), 2 * MIB);
   assertEquals(more("cache-size", "1m"), MIB);
-  assertEquals(sumOfLimits(base), 64 * MIB + 1024 + 200 * 1024);
+  assertEquals(sumOfLimits(base), 64 * MIB + 1024 + MIB);
 });
 
 test("checkMemory accepts the defaults with room to spare, and each limit at its most beside the defaults of the others", () => {
@@ -43,7 +43,7 @@ test("checkMemory accepts the defaults with room to spare, and each limit at its
     "max-connections": "2048",
     "max-url": "64k",
     "max-header": "64k",
-    "max-requests": "768",
+    "max-requests": "160",
     "cache-size": "16m",
   };
   for (const [flag, value] of Object.entries(most)) read({ [flag]: value });
@@ -53,7 +53,7 @@ test("checkMemory refuses limits that hold alone and not together, up to the byt
   const message =
     "--max-connections, --max-url, --max-header, --max-requests and --cache-size together allow 264 MiB, " +
     "and must stay within the 256 MiB of the unit: lower one of them";
-  const error = assertThrows(() => read({ "max-requests": "768", "max-connections": "2048" }), ConfigError);
+  const error = assertThrows(() => read({ "max-requests": "160", "max-connections": "2048" }), ConfigError);
   assertEquals(error.message.replace(/allow \d+/, "allow 264"), message);
   const proxy = read();
   const rest = MEMORY_BYTES - sumOfLimits(proxy);

@@ -110,7 +110,7 @@ test("readConfig names the option, its value and what would be right", () => {
     [{ flags: { iname: "" } }, '--iname: "" must be an interface name'],
     [{ flags: { "log-format": "xml" } }, '--log-format: "xml" must be text or json'],
     [{ flags: { "cache-size": "1g" } }, '--cache-size: "1g" must be from 0 to 16m'],
-    [{ flags: { "max-requests": "65535" } }, '--max-requests: "65535" must be a whole number from 1 to 768'],
+    [{ flags: { "max-requests": "65535" } }, '--max-requests: "65535" must be a whole number from 1 to 160'],
     [{ flags: { "max-connections": "0" } }, '--max-connections: "0" must be a whole number from 1 to 2048'],
     [{ flags: { "idle-timeout": "999999h" } }, '--idle-timeout: "999999h" must be at most 87600h, ten years'],
     [{ flags: { identity: "x" } }, '--identity: "x" must be pinned or any'],

@@ -259,7 +259,11 @@ export class ClientConnection {
   }
 
   async #refuse(kind: RefusalKind, head?: ClientHead): Promise<boolean> {
-    const { handler, dateText } = this.#with;
+    const { handler, dateText, now } = this.#with;
+    if (head === undefined) {
+      this.#head = undefined;
+      this.#startedAt = now();
+    }
     const response = handler.refuse(kind, { peer: this.peer, head });
     const recipient = {
       method: head?.method ?? "GET",

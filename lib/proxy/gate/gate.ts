@@ -181,7 +181,14 @@ class AcceptLoop implements Gate {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        this.#admit(await this.#listener.accept());
+        const conn = await this.#listener.accept();
+        try {
+          this.#admit(conn);
+        } catch (error) {
+          // Who connects cannot be looked at, for want of a descriptor: nobody is let in unseen.
+          conn.close();
+          throw error;
+        }
         if (this.#hasFailed) log.info("accepting connections again", { listen: formatAddress(this.address) });
         this.#hasFailed = false;
       } catch (error) {
@@ -199,13 +206,17 @@ class AcceptLoop implements Gate {
     const { limits, isAllowed, clock } = this.#with;
     const { hostname: peer, port } = conn.remoteAddr;
     for (const note of this.#probes) note(port);
-    const isFull = this.#connections.size >= limits.maxConnections && !this.#makeRoom();
-    const connection = new ClientConnection(conn, peer, { ...this.#shared, onClosed: () => slot.cancel() });
-    const slot = this.#connections.add(connection);
+    const mayAsk = isAllowed({ peer, local: conn.localAddr.hostname });
     // The bytes of an answer are written in as few pieces as there are: none waits for the next.
     conn.setNoDelay(true);
-    if (!isAllowed({ peer, local: conn.localAddr.hostname })) connection.turnAway("peer");
-    else if (isFull) connection.turnAway("full");
+    const isFull = this.#connections.size >= limits.maxConnections;
+    // Whoever may not ask takes nobody's place, and is not even told why when there is none.
+    if (isFull && !mayAsk) return conn.close();
+    const isTooMany = isFull && !this.#makeRoom();
+    const connection = new ClientConnection(conn, peer, { ...this.#shared, onClosed: () => slot.cancel() });
+    const slot = this.#connections.add(connection);
+    if (!mayAsk) connection.turnAway("peer");
+    else if (isTooMany) connection.turnAway("full");
     else connection.serve();
     this.#sweep ??= clock.schedule(SWEEP_MS, () => this.#expire());
   }
