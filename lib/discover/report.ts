@@ -89,7 +89,9 @@ export function reportSources(
     if (named.some(({ cause }) => cause === undefined)) return report("found");
     if (named.length > 0) {
       const trouble = state === "failed" ? { trouble: toCause(source, failure) } : {};
-      return { ...report("rejected", named[0]!.cause), ...trouble };
+      // One of another identity waits for the operator's word: that is more telling than who is merely silent.
+      const telling = named.find(({ cause }) => cause?.kind === "other_identity") ?? named[0]!;
+      return { ...report("rejected", telling.cause), ...trouble };
     }
     if (state === "failed") return report("failed", toCause(source, failure));
     if (state === "returned") return report("silent", { source, kind: "silent", message: "has nothing to say" });

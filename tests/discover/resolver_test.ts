@@ -3,12 +3,13 @@ import type { DiscoveryConfig } from "../../lib/config/config.ts";
 import { DiscoveryError } from "../../lib/discover/errors.ts";
 import { createResolver } from "../../lib/discover/resolver.ts";
 import type { Resolver, Router } from "../../lib/discover/router.ts";
+import { UpstreamError } from "../../lib/http1/error.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
 import { createRegistry } from "../../lib/telemetry/metrics.ts";
 import type { Registry } from "../../lib/telemetry/metrics.ts";
 import { test } from "../support/test.ts";
 import { discoveryConfig } from "../support/fakes/config.ts";
-import { createLan } from "../support/fakes/lan.ts";
+import { createLan, interfaceAt } from "../support/fakes/lan.ts";
 import type { Guest, GuestOptions, Lan } from "../support/fakes/lan.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import type { VirtualClock } from "../support/fakes/virtual_clock.ts";
@@ -22,14 +23,18 @@ interface Scene {
   readonly resolver: Resolver;
   readonly metrics: Registry;
   readonly log: string[];
+  /** What was written to the memory. */
+  readonly written: readonly string[];
 }
 
 /** Plays a scene with a resolver that is not started yet, and closes it. */
 async function play(
   act: (scene: Scene) => Promise<void>,
-  { config = {}, guest: guestOptions = {} }: {
+  { config = {}, guest: guestOptions = {}, memory }: {
     readonly config?: Partial<DiscoveryConfig>;
     readonly guest?: Partial<GuestOptions>;
+    /** What is remembered of an earlier run. */
+    readonly memory?: string;
   } = {},
 ): Promise<void> {
   const clock = createVirtualClock();
@@ -37,6 +42,7 @@ async function play(
   const guest = lan.createGuest(guestOptions);
   const metrics = createRegistry();
   const lines: string[] = [];
+  const written: string[] = [];
   const log = createLog((line) => lines.push(line.slice(25).trimEnd()), {
     level: "debug",
     format: "text",
@@ -48,9 +54,10 @@ async function play(
     client: lan.client,
     clock,
     machine: guest.machine,
+    memory: { read: () => memory, write: (text) => void written.push(text) },
   });
   try {
-    await act({ clock, lan, guest, resolver, metrics, log: lines });
+    await act({ clock, lan, guest, resolver, metrics, log: lines, written });
   } finally {
     const closed = resolver.close();
     await clock.run(0);
@@ -387,6 +394,214 @@ test("createResolver recovers by itself when the network starts late", () =>
     guest.interfaces = interfaces;
     const { ms } = await timeRouter(scene);
     assert(ms < 2_000, `${ms} ms`);
+  }));
+
+const OWN = { status: 200, body: "i-2-50-VM" };
+const FOREIGN = { status: 200, body: "i-6-66-VM" };
+const SILENT_YET = new UpstreamError("response_timeout", "The router does not begin its answer");
+
+test("createResolver refuses a router of another identity until a reload accepts it, and names both", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    lan.routers.length = 0;
+    lan.add({ address: "10.1.1.66", web: FOREIGN });
+    resolver.report(router, new Error("refused"));
+    await clock.run(120_000);
+    assertEquals(resolver.status().state, "suspect");
+    const refusals = log.filter((line) => line.startsWith("warn  refusing a router of another identity"));
+    assertEquals(refusals.length, 1, "said once");
+    assert(/i-6-66-VM.*i-2-50-VM.*SIGHUP/.test(refusals[0]!), refusals[0]);
+    assert(resolver.status().lastFailure!.message.includes("serves the metadata of i-6-66-VM"));
+    resolver.refresh();
+    await clock.run(15_000);
+    assertEquals(resolver.status().router?.identity, "i-6-66-VM");
+    assert(log.some((line) => /^warn {2}the router serves another identity.*before=i-2-50-VM/.test(line)));
+  }));
+
+test("createResolver.refresh keeps to the identity of a router that is there, however fast another is", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1", delayMs: 90 });
+    await settle(scene);
+    lan.add({ address: "10.1.1.66", web: FOREIGN, delayMs: 1 });
+    for (let reload = 0; reload < 5; reload++) {
+      resolver.refresh();
+      await clock.run(2_000);
+      assertEquals([resolver.status().router?.identity, resolver.status().state], ["i-2-50-VM", "ready"]);
+    }
+  }));
+
+test("createResolver follows another identity at once under any", () =>
+  play(async (scene) => {
+    const { lan, resolver } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const first = await settle(scene);
+    router.web = FOREIGN;
+    resolver.report(first, new Error("reset"));
+    assertEquals((await timeRouter(scene)).router.identity, "i-6-66-VM");
+  }, { config: { identity: "any" } }));
+
+test("createResolver takes the same one of two identities at every start, and warns of both", async () => {
+  for (const [fast, slow] of [["10.1.1.1", "10.1.1.2"], ["10.1.1.2", "10.1.1.1"]] as const) {
+    await play(async (scene) => {
+      const { lan, log } = scene;
+      lan.add({ address: fast, delayMs: 1, web: fast === "10.1.1.1" ? OWN : FOREIGN });
+      lan.add({ address: slow, delayMs: 30, web: slow === "10.1.1.1" ? OWN : FOREIGN });
+      assertEquals((await settle(scene)).address, "10.1.1.2", "the gateway");
+      assert(log.some((line) => /^warn {2}another router.*i-2-50-VM.*i-6-66-VM/.test(line)), log.join("\n"));
+    }, { guest: { routes: [{ gateway: "10.1.1.2", dev: "eth0" }] } });
+  }
+});
+
+test("createResolver suspects a router whose metadata ended, by every third confirmation, though its DHCP lives", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    for (const web of ["refuses", { status: 404, body: "" }, { status: 200, body: "<html>" }, FOREIGN] as const) {
+      router.web = web;
+      await clock.run(8 * 60_000);
+      assertEquals(resolver.status().state, "suspect", JSON.stringify(web));
+      router.web = OWN;
+      await clock.run(60_000);
+      assertEquals(resolver.status().state, "ready");
+    }
+  }));
+
+test("createResolver.observe has the proof asked for at once, and ever more rarely while it is given", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const found = await settle(scene);
+    const before = lan.seen.request;
+    for (let second = 0; second < 60; second++) {
+      resolver.observe(found, { target: "/latest/user-data", status: 500 });
+      await clock.run(1_000);
+    }
+    const proofs = lan.seen.request - before;
+    assert(proofs >= 4 && proofs <= 7, `${proofs} in a minute`);
+    router.web = "refuses";
+    await clock.run(120_000);
+    resolver.observe(resolver.status().router!, { target: "/latest/user-data", status: 302 });
+    await clock.run(10);
+    assertEquals(resolver.status().state, "suspect");
+  }));
+
+test("createResolver.report asks a router that keeps a request waiting whether it is there, once a minute", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    await clock.run(31_000);
+    const before = { ...lan.seen };
+    for (let second = 0; second < 55; second++) {
+      resolver.report(router, SILENT_YET, { isPending: true });
+      await clock.run(1_000);
+      assert(resolver.router(NEVER) === router, "it stays in force");
+    }
+    const questions = lan.seen.inform + lan.seen.discover - before.inform - before.discover;
+    assertEquals([questions, lan.seen.request - before.request], [2, 1]);
+    assertEquals(log.slice(1), ["info  the router is slow to answer address=10.1.1.1"]);
+  }));
+
+test("createResolver.report searches for a router that keeps a request waiting and is not there", () =>
+  play(async (scene) => {
+    const { lan, resolver } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    lan.routers.length = 0;
+    lan.add({ address: "10.1.1.2" });
+    resolver.report(router, SILENT_YET, { isPending: true });
+    const { ms, router: found } = await timeRouter(scene);
+    assertEquals(found.address, "10.1.1.2");
+    assert(ms < 1_000, `${ms} ms`);
+  }));
+
+test("createResolver.observe ends a suspicion that rests on silence, and no other", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const found = await settle(scene);
+    Object.assign(router, { web: "hangs", dhcp: false });
+    resolver.report(found, SILENT_YET);
+    await clock.run(1_000);
+    assertEquals(resolver.status().state, "suspect");
+    resolver.observe(found, { target: "/latest/user-data", status: 200 });
+    assertEquals(resolver.status().state, "ready");
+    resolver.report(found, new UpstreamError("refused", "The router refused the connection"));
+    resolver.observe(found, { target: "/latest/user-data", status: 200 });
+    assertEquals(resolver.status().state, "suspect");
+  }));
+
+test("createResolver asks a remembered router first, which serves though no DHCP server answers", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1", dhcp: false });
+    resolver.start();
+    await clock.run(10);
+    assertEquals(resolver.status().router?.address, "10.1.1.1");
+    assertEquals(log.length, 1);
+  }, {
+    memory:
+      '{"version":1,"iname":"eth0","address":"10.1.1.1","source":"dhcp","interface":"eth0","identity":"i-2-50-VM"}\n',
+  }));
+
+test("createResolver ignores with a line what it remembers of other settings", async () => {
+  for (const [iname, source] of [["eth1", "dhcp"], ["eth0", "dns"], ["eth0", "nonsense"]] as const) {
+    await play(async ({ resolver, clock, log, lan }) => {
+      lan.add({ address: "10.1.1.1", dhcp: false });
+      resolver.start();
+      await clock.run(1_000);
+      assertEquals(resolver.status().state, "searching");
+      assert(log[0]!.startsWith("warn  ignoring what was known before the restart"), log[0]);
+    }, {
+      config: { sources: ["dhcp"] },
+      memory: JSON.stringify({
+        ...{ version: 1, iname, address: "10.1.1.1", source, interface: "eth0", identity: "i-2-50-VM" },
+      }),
+    });
+  }
+});
+
+test("createResolver writes down the router in force once, and again when it moves", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, written } = scene;
+    lan.add({ address: "10.1.1.1" });
+    resolver.report(await settle(scene), new Error("reset"));
+    await clock.run(2_000);
+    assertEquals(written.length, 1);
+    lan.routers.length = 0;
+    lan.add({ address: "10.1.1.2" });
+    resolver.report(resolver.status().router!, new Error("reset"));
+    await clock.run(2_000);
+    assertEquals(written.map((text) => JSON.parse(text).address), ["10.1.1.1", "10.1.1.2"]);
+  }));
+
+test("createResolver ends a long search soon after the last one who waited has left", () =>
+  play(async ({ lan, resolver, clock }) => {
+    resolver.start();
+    await clock.run(30_000);
+    const patience = new AbortController();
+    const waiting = assertRejects(() => Promise.resolve(resolver.router(patience.signal)), DiscoveryError);
+    await clock.run(1_000);
+    patience.abort();
+    await waiting;
+    const before = lan.seen.inform + lan.seen.discover;
+    await clock.run(10_000);
+    const packets = lan.seen.inform + lan.seen.discover - before;
+    assert(packets <= 7, `${packets} in ten seconds`);
+  }));
+
+test("createResolver never trusts a router whose address has become the machine's own", () =>
+  play(async (scene) => {
+    const { lan, guest, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    guest.interfaces = [...guest.interfaces, interfaceAt("10.1.1.1", { name: "lo", netmask: "255.255.255.255" })];
+    await clock.run(3 * 60_000);
+    assertEquals(resolver.status().state, "suspect");
   }));
 
 test("createResolver counts what it does", () =>
