@@ -168,7 +168,6 @@ function formatCopyright(notices: string): string {
 Source: https://github.com/orange-cloudfoundry/mdproxy4cs
 
 Copyright: the authors of mdproxy4cs
-Copyright 2024-2026 Orange
 
 ${notices}`;
 }
