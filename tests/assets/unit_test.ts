@@ -72,9 +72,12 @@ test("mdproxy4cs.service has no right but to port 68", async () => {
   assertEquals(DynamicUser, ["yes"]);
 });
 
+/** Older ones compute another exposure: Debian 11's 247 does. */
+const SYSTEMD = 252;
+
 networkTest(
   "mdproxy4cs.service has an exposure of 1.4 or better",
-  { programs: ["systemd-networkd"], namespaces: false },
+  { programs: ["systemd-networkd"], systemd: SYSTEMD, namespaces: false },
   async () => {
     const { stdout } = await runCommand(["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT]);
     const exposure = Number(/Overall exposure level .*: (\d+\.\d+)/.exec(stdout)?.[1]);

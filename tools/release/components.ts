@@ -16,6 +16,7 @@ export interface Component {
   readonly version: string;
   /** Its license as SPDX writes it; `NOASSERTION` if nobody has looked. */
   readonly license: string;
+  /** As its own files have it, or none. */
   readonly copyright?: string;
   /** Where it comes from (a package URL). */
   readonly purl: string;
@@ -60,14 +61,14 @@ export function readComponents(
       name: "v8",
       version: find("V8", /(\d+\.\d+\.\d+\.\d+)-rusty/),
       license: "BSD-3-Clause",
-      copyright: "Copyright the V8 project authors; Copyright Google Inc.",
+      copyright: "Copyright 2014, the V8 project authors. All rights reserved.",
       purl: "pkg:github/v8/v8",
     },
     {
       name: "icu",
       version: find("ICU", /icudt(\d+)[lb]/),
       license: "Unicode-3.0",
-      copyright: "Copyright Unicode, Inc.",
+      copyright: "Copyright (C) 2016 and later: Unicode, Inc. and others.",
       purl: "pkg:github/unicode-org/icu",
     },
     ...libraries(isNpmOnly),
@@ -91,6 +92,6 @@ function libraries(isNpmOnly: boolean): Component[] {
   };
   return [
     { ...npm("deno-std"), ...deno },
-    { ...npm("dotenv"), license: "BSD-2-Clause", copyright: "Copyright Scott Motte" },
+    { ...npm("dotenv"), license: "BSD-2-Clause", copyright: "Copyright (c) 2015, Scott Motte. All rights reserved." },
   ];
 }

@@ -81,8 +81,7 @@ export function formatNotices(components: readonly Component[]): string {
     "",
     ...known.map(({ name, version, license, copyright }) => `    ${name} ${version}: ${license}. ${copyright}`),
     "",
-    "and, as parts of the runtime, these crates of Rust, whose terms are at https://crates.io/crates/NAME/VERSION (nearly",
-    "all are MIT or Apache-2.0):",
+    "and, as parts of the runtime, these crates of Rust, whose terms are at https://crates.io/crates/NAME/VERSION:",
     "",
     ...wrap(others.map(({ name, version }) => `${name} ${version}`)),
     ...licenses.flatMap((license) => ["", "-".repeat(80), license, "", licenseText(license)]),
@@ -129,6 +128,10 @@ following conditions are met:
 2. Redistributions in binary form must reproduce the above copyright notice, this list of conditions and the following
    disclaimer in the documentation and/or other materials provided with the distribution.`;
 
+/**
+ * By SPDX identifier, word for word as published: the first three as in packages of Debian (BSD-2-Clause also in dotenv's LICENSE),
+ * Unicode-3.0 as in the LICENSE of Node.js.
+ */
 const TEXTS: Readonly<Record<string, string>> = {
   "MIT": `
 Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
@@ -149,6 +152,14 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
    derived from this software without specific prior written permission.
 ${AS_IS_BSD}`,
   "Unicode-3.0": `
+UNICODE LICENSE V3
+
+COPYRIGHT AND PERMISSION NOTICE
+
+NOTICE TO USER: Carefully read the following legal agreement. BY DOWNLOADING, INSTALLING, COPYING OR OTHERWISE USING DATA
+FILES, AND/OR SOFTWARE, YOU UNEQUIVOCALLY ACCEPT, AND AGREE TO BE BOUND BY, ALL OF THE TERMS AND CONDITIONS OF THIS
+AGREEMENT. IF YOU DO NOT AGREE, DO NOT DOWNLOAD, INSTALL, COPY, DISTRIBUTE OR USE THE DATA FILES OR SOFTWARE.
+
 Permission is hereby granted, free of charge, to any person obtaining a copy of data files and any associated
 documentation (the "Data Files") or software and any associated documentation (the "Software") to deal in the Data Files
 or Software without restriction, including without limitation the rights to use, copy, modify, merge, publish,
