@@ -3,7 +3,7 @@ import { parse } from "@std/dotenv/parse";
 import { PLAIN_FLAGS } from "../../lib/config/commands.ts";
 import { OPTIONS, variableOf } from "../../lib/config/options.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
-import { DOCUMENTS } from "../../tools/docs.ts";
+import { DOCUMENTS, PICTURES } from "../../tools/docs.ts";
 import { runCommand } from "../support/net/process.ts";
 import { test } from "../support/test.ts";
 import { filePath } from "../../tools/file_path.ts";
@@ -14,6 +14,16 @@ const readAsset = (name: string) => Deno.readTextFile(new URL(name, ASSETS));
 for (const [name, format] of Object.entries(DOCUMENTS)) {
   test(`assets/${name} is what ./dev docs writes from the table of options`, async () => {
     assertEquals(await readAsset(name), format(), "run ./dev docs");
+  });
+}
+
+for (const [name, draw] of Object.entries(PICTURES)) {
+  test(`tools/docs/${name} is what ./dev docs draws`, async () => {
+    assertEquals(
+      await Deno.readTextFile(filePath(`../../tools/docs/${name}`, import.meta.url)),
+      draw(),
+      "run ./dev docs",
+    );
   });
 }
 

@@ -1,0 +1,55 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import manifest from "../../deno.json" with { type: "json" };
+import { filePath } from "../../tools/file_path.ts";
+import { runCommand } from "../support/net/process.ts";
+import { readmeCommands } from "../support/readme.ts";
+import { test } from "../support/test.ts";
+
+const TOP = filePath("../..", import.meta.url);
+const PAGES = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"] as const;
+
+async function runDev(...args: readonly string[]) {
+  return await runCommand([`${TOP}/dev`, ...args]);
+}
+
+/** The commands of `./dev` and `deno task` on a page, each with its words. */
+async function commandsOn(page: string): Promise<string[][]> {
+  const text = await Deno.readTextFile(`${TOP}/${page}`);
+  return [...text.matchAll(/(?:\.\/dev|\bdeno task) ([a-z][a-z0-9-]*(?: +--?[a-z]+)*)/g)].map(([, words]) =>
+    words!.split(/ +/)
+  );
+}
+
+for (const page of PAGES) {
+  test(`${page}: every command of ./dev is one, and takes the arguments that are named`, async () => {
+    const { stdout: help } = await runDev("help");
+    const commands = await commandsOn(page);
+    assert(commands.length > 0);
+    for (const [command = "", ...args] of commands) {
+      if (command === "help") continue;
+      assert(command in manifest.tasks, `${page} names ./dev ${command}`);
+      for (const arg of args) assertStringIncludes(help, arg, `${page}: ./dev ${command} ${arg}`);
+    }
+  });
+
+  test(`${page}: every picture and page that it shows or names is there`, async () => {
+    const text = await Deno.readTextFile(`${TOP}/${page}`);
+    for (const [, path] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) await Deno.stat(`${TOP}/${path}`);
+  });
+}
+
+test("README's commands to try it are those of the demo and of the tests, nothing else", async () => {
+  const lines = (await readmeCommands("Try it")).join("").trim().split("\n");
+  assertEquals(lines.map((line) => line.replace(/ *#.*/, "")), ["./dev demo", "./dev test"]);
+});
+
+test("./dev lists every task, and refuses what is none", async () => {
+  const { stdout: help } = await runDev();
+  for (const [name, { description }] of Object.entries(manifest.tasks)) {
+    assertStringIncludes(help, name);
+    assertStringIncludes(help, description);
+  }
+  const { code, stderr } = await runDev("no-such-command");
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "there is no command 'no-such-command'");
+});
