@@ -14,6 +14,7 @@ import { setMode, startScriptedRouter } from "../support/servers/scripted_router
 // it is not only tried where nothing else can be.
 
 const NEEDS = { programs: ["curl"], namespaces: false } as const;
+const DRIVE = "/run/mdproxy4cs-root/config-drive";
 const VM_ID = "/latest/meta-data/vm-id";
 
 /** A guest, a router, and the program in the guest. */
@@ -107,6 +108,28 @@ networkTest("on loopback a token is given, and asked for where that is told", NE
   const token = await stage.get("/latest/api/token", ["--request", "PUT", ...ttl]);
   assertEquals(token.status, 200);
   assertEquals((await stage.get(VM_ID, ["--header", `X-aws-ec2-metadata-token: ${token.body}`])).status, 200);
+});
+
+networkTest("on loopback status and get say what the service knows and has", NEEDS, async () => {
+  await using stage = await createStage();
+  await stage.program.waitForLine(/\bfound the router\b/);
+  const status = await stage.guest.run(["mdproxy4cs", "status"]);
+  assertEquals([status.code, status.stderr], [0, ""]);
+  assertMatch(status.stdout, /^state: +ready: serving the metadata of 10\.1\.1\.1, found by dhcp$/m);
+  const id = await stage.guest.run(["mdproxy4cs", "get", "meta-data/instance-id"]);
+  assertEquals([id.code, id.stdout.trim()], [0, sampleMetadata(GUEST.address)["instance-id"]]);
+});
+
+networkTest("on loopback the copy of a config drive stands in for a router that never was", NEEDS, async () => {
+  await using network = await createLoopbackNetwork();
+  const guest = await createGuest(network, await network.createSegment());
+  const { "user-data": userData, ...keys } = sampleMetadata(GUEST.address);
+  for (const [key, value] of Object.entries(keys)) await guest.write(`${DRIVE}/metadata/${key}.txt`, `${value}`);
+  await guest.write(`${DRIVE}/userdata/user_data.txt`, `${userData}`);
+  const program = await startProgram(guest);
+  assertMatch(await program.waitForLine(/\bfound the router\b/), /source=config_drive/);
+  assertEquals((await get(guest, "/latest/user-data")).body, userData);
+  assertEquals((await get(guest, "/latest/meta-data/instance-id")).body, keys["instance-id"]);
 });
 
 networkTest("on loopback discover prints a table of what every source says", NEEDS, async () => {
