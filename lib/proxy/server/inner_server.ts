@@ -46,6 +46,8 @@ export function openInnerServer(handler: InnerHandler, { path, log, clock }: Inn
   const secret: Header | undefined = path === undefined ? [SECRET_FIELD, crypto.randomUUID()] : undefined;
   const stop = new AbortController();
   let current: ReturnType<typeof start>;
+  /** The current one, and those before it that still serve what was connected to them. */
+  const running = new Set<Deno.HttpServer<Deno.Addr>>();
 
   const serve = (request: Request, info: Pick<Deno.ServeHandlerInfo, "completed">) => {
     if (secret === undefined || request.headers.get(SECRET_FIELD) === secret[1]) return handler(request, info);
@@ -69,10 +71,19 @@ export function openInnerServer(handler: InnerHandler, { path, log, clock }: Inn
       : Deno.serve({ ...options, transport: "unix", path: freed(path) }, serve);
     // Out of descriptors it closes its listener, and is over with that error; what it serves already, it goes on serving.
     const replace = () => {
-      if (!stop.signal.aborted && current.server === server) void startAgain();
+      running.delete(server);
+      void replaceServer(server);
     };
+    running.add(server);
     server.finished.then(replace, replace);
     return { server, cut };
+  };
+  let starting: Promise<void> | undefined;
+  /** Has another server take the place of this one, once: whoever finds it gone meanwhile waits for the same other. */
+  const replaceServer = async (server: Deno.HttpServer<Deno.Addr>) => {
+    if (stop.signal.aborted || current.server !== server) return;
+    starting ??= startAgain().finally(() => starting = undefined);
+    await starting;
   };
   const startAgain = async () => {
     while (!stop.signal.aborted) {
@@ -96,19 +107,21 @@ export function openInnerServer(handler: InnerHandler, { path, log, clock }: Inn
   return {
     secret,
     async connect() {
+      const { server } = current;
       try {
         return await dial();
       } catch (error) {
-        if (stop.signal.aborted || !(error instanceof Deno.errors.ConnectionRefused)) throw error;
-        // It listens no more, and is over only when all that it serves is.
-        await startAgain();
+        const isGone = error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound;
+        if (stop.signal.aborted || !isGone) throw error;
+        // It listens no more, or its socket was removed, and it is over only when all that it serves is.
+        await replaceServer(server);
         return await dial();
       }
     },
     renew: () => current.cut.abort(),
     async shutdown() {
       stop.abort();
-      await current.server.shutdown();
+      await Promise.all([...running].map((server) => server.shutdown()));
     },
   };
 }

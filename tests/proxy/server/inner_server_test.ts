@@ -1,0 +1,41 @@
+import { assertEquals } from "@std/assert";
+import { openInnerServer } from "../../../lib/proxy/server/inner_server.ts";
+import { createLog } from "../../../lib/telemetry/log.ts";
+import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
+import { test } from "../../support/test.ts";
+
+const REQUEST = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+
+/** How a server can be found gone. */
+const FATES: Readonly<Record<string, (path: string) => Promise<void>>> = {
+  "listens no more": async (path) => {
+    // A listener takes away what it made, at the place where it made it.
+    const listener = Deno.listen({ transport: "unix", path: `${path}.closed` });
+    await Deno.rename(`${path}.closed`, path);
+    listener.close();
+  },
+  "has lost its socket": (path) => Deno.remove(path),
+};
+
+for (const [fate, strike] of Object.entries(FATES)) {
+  test(`openInnerServer replaces a server that ${fate}, once for however many find it gone`, async () => {
+    const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
+    const path = `${folder}/inner.sock`;
+    const lines: string[] = [];
+    const log = createLog((line) => lines.push(line), { level: "debug", format: "text" });
+    const inner = openInnerServer(() => new Response("served"), { path, log, clock: SYSTEM_CLOCK });
+    try {
+      await strike(path);
+      const connections = await Promise.all(Array.from({ length: 10 }, () => inner.connect()));
+      assertEquals(lines.filter((line) => line.includes("was renewed")).length, 1);
+      for (const connection of connections) {
+        await connection.write(REQUEST);
+        const answer = await new Response(connection.readable).text();
+        assertEquals([answer.slice(0, 15), answer.endsWith("served")], ["HTTP/1.1 200 OK", true]);
+      }
+    } finally {
+      await inner.shutdown();
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
