@@ -17,6 +17,7 @@ import { describeStatus } from "./control/status.ts";
 import { createResolver } from "./discover/resolver.ts";
 import type { Resolver, ResolverStatus } from "./discover/router.ts";
 import { createClient } from "./http1/client.ts";
+import { formatAddress } from "./proxy/gate/listen.ts";
 import { servePages } from "./proxy/server/serve_pages.ts";
 import { serveProxy } from "./proxy/serve_proxy.ts";
 import { BUILD } from "./system/build_info.ts";
@@ -109,7 +110,7 @@ export async function runDaemon(config: Config): Promise<number> {
   });
   parts.defer(() => proxy.shutdown(STOP_GRACE_MS));
   isAccepting = proxy.isAccepting;
-  const listen = `${proxy.address.hostname}:${proxy.address.port}`;
+  const listen = formatAddress(proxy.address);
 
   const listeners = {
     metadata: listen,
@@ -178,10 +179,6 @@ function summarize({ state, router, lastFailure }: ResolverStatus): string {
     case "searching":
       return `Searching for the virtual router${lastFailure === undefined ? "" : `: ${lastFailure.message}`}`;
   }
-}
-
-function formatAddress({ hostname, port }: { readonly hostname: string; readonly port: number }): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 function declareMetrics(metrics: Registry, { resolver, startedAt }: { resolver: Resolver; startedAt: number }): void {

@@ -68,6 +68,11 @@ interface Experience extends HedgeDelay {
   failed: Failed | undefined;
 }
 
+/** What a request works with. */
+interface RequestDependencies<R extends Router> extends ForwardDependencies<R> {
+  readonly experience: Experience;
+}
+
 /** How long a search may last before a router that has not proven itself yet is asked beside it. */
 const PROSPECT_AFTER_MS = 1_000;
 
@@ -86,7 +91,7 @@ export function createForwarder<R extends Router>(dependencies: ForwardDependenc
 class ForwardedRequest<R extends Router> {
   readonly #head: RequestHead;
   readonly #options: ForwardOptions;
-  readonly #with: ForwardDependencies<R> & { readonly experience: Experience };
+  readonly #with: RequestDependencies<R>;
   /** Ends searches and pauses. */
   readonly #over = new AbortController();
   readonly #deadlineAt: number;
@@ -97,11 +102,7 @@ class ForwardedRequest<R extends Router> {
   /** A router that was asked before it had proven itself; its response is held back until it has. */
   #prospect: Attempt<R> | undefined;
 
-  constructor(
-    head: RequestHead,
-    options: ForwardOptions,
-    dependencies: ForwardDependencies<R> & { readonly experience: Experience },
-  ) {
+  constructor(head: RequestHead, options: ForwardOptions, dependencies: RequestDependencies<R>) {
     this.#head = head;
     this.#options = options;
     this.#with = dependencies;
@@ -217,7 +218,9 @@ class ForwardedRequest<R extends Router> {
   /** Asks a router, and if it keeps silent another beside it. The first response counts, or else the last error. */
   async #ask(router: R, fresh: boolean): Promise<RouterResponse> {
     const { promise: response, resolve, reject } = Promise.withResolvers<RouterResponse>();
-    const searching = new AbortController();
+    /** Ends the search for another, if there is one: hardly any request has need of it. */
+    let searching: AbortController | undefined;
+    let isOver = false;
     let isAnswered = false;
     const add = (attempt: Attempt<R>) => {
       this.#attempts.push(attempt);
@@ -233,14 +236,16 @@ class ForwardedRequest<R extends Router> {
       });
     };
     const hedge = async (silent: Attempt<R>) => {
+      searching ??= new AbortController();
       const found = await this.#findOther(silent, searching.signal);
-      if (found !== undefined && !searching.signal.aborted) add(this.#start(found, { fresh: true, onSilent: hedge }));
+      if (found !== undefined && !isOver) add(this.#start(found, { fresh: true, onSilent: hedge }));
     };
     add(this.#takeProspect(router) ?? this.#start(router, { fresh, onSilent: hedge }));
     try {
       return await response;
     } finally {
-      searching.abort(DECIDED);
+      isOver = true;
+      searching?.abort(DECIDED);
       for (const attempt of this.#attempts.splice(0)) attempt.abort(DECIDED);
     }
   }
