@@ -21,7 +21,7 @@ import { formatAddress } from "./proxy/gate/listen.ts";
 import { servePages } from "./proxy/server/serve_pages.ts";
 import { serveProxy } from "./proxy/serve_proxy.ts";
 import { BUILD } from "./system/build_info.ts";
-import { openMachine } from "./system/host.ts";
+import { openHost } from "./system/host.ts";
 import { createMemoryRelease } from "./system/memory.ts";
 import { openNotifier, startWatchdog } from "./system/notify.ts";
 import { monitorIp, runIp } from "./system/run_ip.ts";
@@ -70,12 +70,12 @@ export async function runDaemon(config: Config): Promise<number> {
   const client = withConfigDrive(createClient(config.proxy), drive);
   parts.defer(() => client.close());
 
-  const machine = openMachine({ clock: SYSTEM_CLOCK, metrics, drive });
+  const host = openHost({ clock: SYSTEM_CLOCK, metrics, drive });
   const resolver = createResolver(config.discovery, {
     log,
     metrics,
     client,
-    machine,
+    host,
     memory: runtimeFolder === undefined ? undefined : openStateFile(RUNTIME_FILES.state, log),
   });
   parts.defer(() => resolver.close());
@@ -84,11 +84,11 @@ export async function runDaemon(config: Config): Promise<number> {
   resolver.start();
 
   const { hostname } = config.proxy.listen;
-  if (await ensureAddress(hostname, machine) === "added") {
+  if (await ensureAddress(hostname, host) === "added") {
     log.info("added the listen address", { address: hostname, interface: "lo" });
   }
   const keeper = keepAddress(hostname, {
-    interfaces: machine.interfaces,
+    interfaces: host.interfaces,
     runIp,
     monitorIp,
     clock: SYSTEM_CLOCK,

@@ -44,13 +44,13 @@ export interface ConfirmOptions extends SearchDeps {
 export async function confirmRouter(
   router: Router,
   config: DiscoveryConfig,
-  { machine, validate, clock, withProof, signal }: ConfirmOptions,
+  { host, validate, clock, withProof, signal }: ConfirmOptions,
 ): Promise<Confirmed> {
-  if (createNetwork({ ...config, machine, signal }).isOwn(router.address)) {
+  if (createNetwork({ ...config, host, signal }).isOwn(router.address)) {
     throw new ValidationError("own_address", "has become this machine's own address");
   }
   if (!withProof && hasDhcp(router, config)) {
-    const server = await askServer(router, config, { machine, clock, signal });
+    const server = await askServer(router, config, { host, clock, signal });
     if (server !== undefined) return { server, identity: undefined };
   }
   const identity = await withTimeout(HTTP_MS, { clock, signal }, (signal) => validate(router.address, signal));
@@ -62,7 +62,7 @@ export function hasDhcp({ address }: Router, { sources }: DiscoveryConfig): bool
   return sources.includes("dhcp") && kindOf(address) === "router";
 }
 
-type AskOptions = Pick<ConfirmOptions, "machine" | "clock" | "signal">;
+type AskOptions = Pick<ConfirmOptions, "host" | "clock" | "signal">;
 
 async function askServer(router: Router, config: DiscoveryConfig, options: AskOptions): Promise<string | undefined> {
   const answered = new AbortController();
@@ -105,7 +105,7 @@ export async function probeRouter(router: Router, config: DiscoveryConfig, optio
 async function exchange(
   router: Router,
   config: DiscoveryConfig,
-  { machine, clock, signal, limitMs, servers, ended, onServer }: AskOptions & {
+  { host, clock, signal, limitMs, servers, ended, onServer }: AskOptions & {
     readonly limitMs: number;
     readonly servers: readonly string[];
     readonly ended?: AbortSignal;
@@ -113,9 +113,9 @@ async function exchange(
   },
 ): Promise<void> {
   await withTimeout(limitMs, { clock, signal }, async (signal) => {
-    const nics = await createNetwork({ ...config, machine, signal }).nics();
+    const nics = await createNetwork({ ...config, host, signal }).nics();
     const nearest = nics.filter(({ name }) => name === router.iface);
-    await machine.exchange({
+    await host.exchange({
       clients: nearest.length > 0 ? nearest : nics,
       broadcast: false,
       servers,

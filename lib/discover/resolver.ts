@@ -16,8 +16,8 @@
 import type { DiscoveryConfig } from "../config/config.ts";
 import { kindOf } from "../config_drive/address.ts";
 import type { Client } from "../http1/client.ts";
-import { openMachine } from "../system/host.ts";
-import type { Machine } from "../system/host.ts";
+import { openHost } from "../system/host.ts";
+import type { Host } from "../system/host.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { jitter } from "../time/backoff.ts";
@@ -49,7 +49,7 @@ export interface ResolverDeps {
   /** The machine's own if not given. */
   readonly clock?: Clock;
   /** This one if not given. */
-  readonly machine?: Machine;
+  readonly host?: Host;
 }
 
 /** Every how many confirmations the router is asked for its proof: each of them instead of a DHCP question. */
@@ -61,8 +61,8 @@ const UNATTENDED = Symbol();
 
 /** Creates a resolver that does nothing until it is started. */
 export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Resolver {
-  const { metrics, memory, clock = SYSTEM_CLOCK, machine = openMachine({ clock, metrics }) } = deps;
-  const tools = { machine, clock, validate: createValidate(deps.client) };
+  const { metrics, memory, clock = SYSTEM_CLOCK, host = openHost({ clock, metrics }) } = deps;
+  const tools = { host, clock, validate: createValidate(deps.client) };
   const events = createEventLog(deps);
   const waiters = createWaiters();
   const doubts = createDoubts(clock.now);

@@ -15,7 +15,7 @@ import { kindOf } from "../config_drive/address.ts";
 import { createCandidates } from "./candidates.ts";
 import type { Candidate } from "./candidate.ts";
 import { SourceError } from "./sources/source_error.ts";
-import type { Machine } from "../system/host.ts";
+import type { Host } from "../system/host.ts";
 import { createNetwork } from "./sources/network.ts";
 import { isRemembered } from "./rank.ts";
 import { reportCandidates, reportSources } from "./report.ts";
@@ -27,7 +27,7 @@ import type { Validate } from "./validate.ts";
 
 /** What a search works with. */
 export interface SearchDeps {
-  readonly machine: Machine;
+  readonly host: Host;
   readonly validate: Validate;
   readonly clock: Clock;
 }
@@ -84,7 +84,7 @@ const PROSPECT_MS = 1_000;
 
 /** Starts a search. */
 export function startSearch(config: DiscoveryConfig, options: SearchOptions, deps: SearchDeps): Search {
-  const { clock, machine, validate } = deps;
+  const { clock, host, validate } = deps;
   const { known, identity, timeoutMs, retryMs, isRefresh = false, isThorough = false } = options;
   const { onTrouble = () => {}, onSubstitute = () => {} } = options;
   const startedAt = clock.now();
@@ -92,7 +92,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
   const { signal } = over;
   const asked = new Map<SourceName, Asked>();
   const tasks: Promise<void>[] = [];
-  const network = createNetwork({ ...config, machine, signal, onSubstitute });
+  const network = createNetwork({ ...config, host, signal, onSubstitute });
   /** Whether the search has had all its time. */
   let isComplete = false;
   /** When somebody was first named. */
@@ -169,7 +169,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
   async function ask(source: SourceName): Promise<Asked> {
     try {
       await SOURCES[source]({
-        machine,
+        host,
         network,
         server: config.server,
         known: known?.address,

@@ -38,7 +38,7 @@ export interface DriveState {
 const NO_DRIVE: DriveState = Object.freeze({ isPresent: () => false, problem: () => undefined });
 
 /** What discovery sees and does. */
-export interface Machine {
+export interface Host {
   interfaces(): readonly InterfaceAddress[];
   readonly runIp: RunIp;
   readonly exchange: Exchange;
@@ -55,13 +55,13 @@ export interface Machine {
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /** The machine this program runs on. */
-export function openMachine(
+export function openHost(
   { clock, metrics, drive = NO_DRIVE }: {
     readonly clock: Clock;
     readonly metrics: Metrics;
     readonly drive?: DriveState | undefined;
   },
-): Machine {
+): Host {
   const listen = (options: Deno.UdpListenOptions & { transport: "udp" }) => Deno.listenDatagram(options);
   let known: readonly InterfaceAddress[] = [];
   return {

@@ -53,7 +53,7 @@ async function play(
     metrics,
     client: lan.client,
     clock,
-    machine: guest.machine,
+    host: guest.host,
     memory: { read: () => memory, write: (text) => void written.push(text) },
   });
   try {

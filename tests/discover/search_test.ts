@@ -39,7 +39,7 @@ async function search(
     signal: new AbortController().signal,
     onTrouble: (source, error) => void troubles.push(`${source}: ${(error as Error).message}`),
     onSubstitute: (using) => void troubles.push(`substitute: ${using}`),
-  }, { machine: guest.machine, clock, validate: createValidate(lan.client) });
+  }, { host: guest.host, clock, validate: createValidate(lan.client) });
   let report: SearchReport | undefined;
   done.then((it) => report = it);
   await clock.run(full.timeoutMs * 2);

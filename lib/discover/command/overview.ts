@@ -5,7 +5,7 @@
  */
 
 import type { DiscoveryConfig } from "../../config/config.ts";
-import type { Machine } from "../../system/host.ts";
+import type { Host } from "../../system/host.ts";
 import { createNetwork } from "../sources/network.ts";
 import type { Nic, Route } from "../sources/network.ts";
 
@@ -38,7 +38,7 @@ export interface Overview {
 
 /** Where to look. */
 export interface OverviewOptions {
-  readonly machine: Machine;
+  readonly host: Host;
   readonly signal: AbortSignal;
   /** The address to listen on, with and without its port. */
   readonly listen?: { readonly hostname: string; readonly port: number } | undefined;
@@ -48,10 +48,10 @@ export interface OverviewOptions {
 /** Looks at the machine. What cannot be found out is left out. */
 export async function takeOverview(
   config: DiscoveryConfig,
-  { machine, signal, listen, askService }: OverviewOptions,
+  { host, signal, listen, askService }: OverviewOptions,
 ): Promise<Overview> {
-  const network = createNetwork({ ...config, machine, signal });
-  const everywhere = createNetwork({ ...config, iname: "auto", machine, signal });
+  const network = createNetwork({ ...config, host, signal });
+  const everywhere = createNetwork({ ...config, iname: "auto", host, signal });
   const [nics, indexed, gateways, routes, service] = await Promise.all([
     network.nics().catch(() => []),
     network.indexedNics().catch(() => []),
@@ -67,7 +67,7 @@ export async function takeOverview(
     elsewhere: isSearched ? undefined : preferred,
     listen: listen && {
       address: `${listen.hostname}:${listen.port}`,
-      isPresent: machine.interfaces().some(({ address }) => address === listen.hostname),
+      isPresent: host.interfaces().some(({ address }) => address === listen.hostname),
     },
     service,
   };

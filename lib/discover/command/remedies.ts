@@ -15,7 +15,7 @@ export interface Remedy {
 }
 
 /** Ranks: what is wrong with the machine, with what it was told, with who was found, with who was heard, with silence. */
-const RANK = { machine: 0, told: 10, found: 20, reached: 30, heard: 40, silence: 50, nothing: 90 } as const;
+const RANK = { host: 0, told: 10, found: 20, reached: 30, heard: 40, silence: 50, nothing: 90 } as const;
 
 const SEE_CURL = "it may be another kind of machine, or a router that is still starting: see what curl gets from it";
 const SEE_WAY = "look for a firewall or a missing route between here and its port 80, and at the router's own health";
@@ -24,18 +24,18 @@ const SEE_ROUTER = "its web server is overloaded or broken: restart the router i
 /** The remedies. */
 export const REMEDIES: Readonly<Record<CauseKind, Remedy>> = {
   no_interface: {
-    rank: RANK.machine,
+    rank: RANK.host,
     next: "name the interface with --iname (`ip link` lists them), or use --iname auto",
   },
   no_address: {
-    rank: RANK.machine + 1,
+    rank: RANK.host + 1,
     next: "look at `ip address`, and at whatever configures the network; the daemon waits for an address by itself",
   },
   link_down: {
-    rank: RANK.machine + 2,
+    rank: RANK.host + 2,
     next: "bring it up with `ip link set ... up`, or see that the virtual machine's network is plugged in",
   },
-  command: { rank: RANK.machine + 3, next: "install iproute2: the program asks `ip` for interfaces and routes" },
+  command: { rank: RANK.host + 3, next: "install iproute2: the program asks `ip` for interfaces and routes" },
 
   not_allowed: { rank: RANK.told, next: "add its range to --allow-server if it is to be trusted" },
   unusable: {

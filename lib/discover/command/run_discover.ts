@@ -10,8 +10,8 @@ import type { DiscoveryConfig } from "../../config/config.ts";
 import type { SourceName } from "../../config/options.ts";
 import { createClient } from "../../http1/client.ts";
 import type { Client } from "../../http1/client.ts";
-import { openMachine } from "../../system/host.ts";
-import type { Machine } from "../../system/host.ts";
+import { openHost } from "../../system/host.ts";
+import type { Host } from "../../system/host.ts";
 import { createRegistry } from "../../telemetry/metrics.ts";
 import { SYSTEM_CLOCK } from "../../time/clock.ts";
 import type { Clock } from "../../time/clock.ts";
@@ -51,7 +51,7 @@ export interface DiscoverOptions {
   /** The machine's own if not given. */
   readonly clock?: Clock;
   /** This one if not given. */
-  readonly machine?: Machine;
+  readonly host?: Host;
 }
 
 /** What a router may take its time for, where nobody waits but a person. */
@@ -65,7 +65,7 @@ const LIMITS = { connectTimeoutMs: 5_000, responseTimeoutMs: 10_000, idleTimeout
 export async function runDiscover(config: DiscoveryConfig, options: DiscoverOptions): Promise<number> {
   const { json, write, drive, isColored = false, clock = SYSTEM_CLOCK } = options;
   const client = options.client ?? openClient(drive);
-  const machine = options.machine ?? openMachine({ clock, metrics: createRegistry(), drive });
+  const host = options.host ?? openHost({ clock, metrics: createRegistry(), drive });
   const { signal } = new AbortController();
   const notes = createNotes();
   const search = startSearch(config, {
@@ -75,7 +75,7 @@ export async function runDiscover(config: DiscoveryConfig, options: DiscoverOpti
     isThorough: true,
     onTrouble: notes.add,
     onSubstitute: (_, reason) => notes.say(reason),
-  }, { machine, clock, validate: createValidate(client) });
+  }, { host, clock, validate: createValidate(client) });
 
   const over = new AbortController();
   const { timeoutMs } = config;
@@ -85,7 +85,7 @@ export async function runDiscover(config: DiscoveryConfig, options: DiscoverOpti
   await shown;
 
   const { listen, askService } = options;
-  const overview = await takeOverview(config, { machine, signal, listen, askService });
+  const overview = await takeOverview(config, { host, signal, listen, askService });
   const userData = report.router && await fetchUserData(client, report.router.address, signal);
   client.close();
   const causes = causesOf(report);

@@ -10,8 +10,8 @@ import type { Source } from "./source.ts";
 
 /** Proposes the drive if there is one. @throws {SourceError} If there is one that cannot be used. */
 // deno-lint-ignore require-await
-export const configDrive: Source = async ({ machine, propose }) => {
-  if (machine.drive.isPresent()) return propose(CONFIG_DRIVE);
-  const problem = machine.drive.problem();
+export const configDrive: Source = async ({ host, propose }) => {
+  if (host.drive.isPresent()) return propose(CONFIG_DRIVE);
+  const problem = host.drive.problem();
   if (problem !== undefined) throw new SourceError("unreadable", `the config drive cannot be used: ${problem}`);
 };

@@ -15,7 +15,7 @@ import type { Ask, Source } from "./source.ts";
  * the address that it came from: whether it is a router, it has to prove anyway.
  */
 export const dhcp: Source = async (ask) => {
-  const { machine, network, known, retryMs, signal, propose, note } = ask;
+  const { host, network, known, retryMs, signal, propose, note } = ask;
   const clients = await network.nics();
   const isCurrent = network.watch();
   const disbelieved = createTally();
@@ -24,7 +24,7 @@ export const dhcp: Source = async (ask) => {
   let blocked: SourceError | undefined;
   const offered = new Set<string>();
 
-  await machine.exchange({
+  await host.exchange({
     clients,
     servers: known === undefined ? [] : [known],
     likely: lazily(() => listLikely(ask)),

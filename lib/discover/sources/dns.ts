@@ -12,6 +12,6 @@ import type { Source } from "./source.ts";
 const HOSTNAME = "data-server";
 
 /** Proposes every address of the name; a name that is unknown, as on many networks, is nothing to report. */
-export const dns: Source = async ({ machine, signal, propose }) => {
-  for (const address of await machine.lookUp(HOSTNAME, signal)) propose(address);
+export const dns: Source = async ({ host, signal, propose }) => {
+  for (const address of await host.lookUp(HOSTNAME, signal)) propose(address);
 };

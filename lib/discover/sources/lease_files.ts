@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { FileContent, Machine } from "../../system/host.ts";
+import type { FileContent, Host } from "../../system/host.ts";
 import { RUNTIME_FILES } from "../../system/runtime_folder.ts";
 import type { Network } from "./network.ts";
 import type { Ask, Source } from "./source.ts";
@@ -48,14 +48,14 @@ export interface LeaseSource extends Source {
 export function createLeaseSource(client: string, formats: readonly LeaseFormat[]): LeaseSource {
   const copies = `${RUNTIME_FILES.leases}/${client}`;
   const source = async (ask: Ask) => {
-    const hasCopies = (await ask.machine.listFolder(RUNTIME_FILES.leases).catch(() => [] as string[])).includes(client);
+    const hasCopies = (await ask.host.listFolder(RUNTIME_FILES.leases).catch(() => [] as string[])).includes(client);
     const folders = formats.map((format) => ({
       format,
       // What root has copied need not be readable itself.
       folders: hasCopies ? [copies, ...format.folders] : format.folders,
     }));
     const failures: unknown[] = [];
-    const files = await readFiles(ask.machine, folders, (error) => void failures.push(error));
+    const files = await readFiles(ask.host, folders, (error) => void failures.push(error));
     if (files.length > 0) await propose(files, ask);
     else if (failures.length > 0 && !hasCopies) throw failures[0];
   };
@@ -70,16 +70,16 @@ interface LeaseFile extends FileContent {
 
 /** Reads every file in the folders whose name matches, the newest first. A folder that does not exist is empty. */
 async function readFiles(
-  machine: Pick<Machine, "listFolder" | "readFile">,
+  host: Pick<Host, "listFolder" | "readFile">,
   formats: readonly { readonly format: LeaseFormat; readonly folders: readonly string[] }[],
   onFailure: (error: unknown) => void,
 ): Promise<readonly LeaseFile[]> {
   const files: LeaseFile[] = [];
   for (const { format, folders } of formats) {
     for (const folder of folders) {
-      const names = await machine.listFolder(folder).catch((error) => (onFailure(error), []));
+      const names = await host.listFolder(folder).catch((error) => (onFailure(error), []));
       for (const name of names.filter((name) => format.pattern.test(name))) {
-        const file = await machine.readFile(`${folder}/${name}`).catch((error) => onFailure(error));
+        const file = await host.readFile(`${folder}/${name}`).catch((error) => onFailure(error));
         if (file !== undefined) files.push({ name, format, ...file });
       }
     }

@@ -11,7 +11,7 @@ import { contains, formatIPv4, isLinkLocal, parseIPv4 } from "../../ipv4/ipv4.ts
 import type { LikelyServer } from "../../dhcp/exchange.ts";
 import type { ClientInterface } from "../../dhcp/transaction.ts";
 import { SourceError } from "./source_error.ts";
-import type { InterfaceAddress, Machine } from "../../system/host.ts";
+import type { Host, InterfaceAddress } from "../../system/host.ts";
 
 /** An interface that has an IPv4 address. */
 export type Nic = ClientInterface;
@@ -80,7 +80,7 @@ export interface NetworkOptions {
   readonly iname: string;
   /** Whether somebody wrote the name: it is then kept to, whatever may be better. */
   readonly isInameChosen: boolean;
-  readonly machine: Pick<Machine, "interfaces" | "runIp">;
+  readonly host: Pick<Host, "interfaces" | "runIp">;
   readonly signal: AbortSignal;
   /** Called when the interface is not usable and another stands in, with the reason. */
   readonly onSubstitute?: (using: string, reason: string) => void;
@@ -88,15 +88,15 @@ export interface NetworkOptions {
 
 /** Looks at the network. Interfaces are read anew at every call: they may only just be coming up. */
 export function createNetwork(options: NetworkOptions): Network {
-  const { isInameChosen, machine, signal, onSubstitute } = options;
+  const { isInameChosen, host, signal, onSubstitute } = options;
   // An alias is an address with a label, and no device.
   const [iname = "", label] = options.iname.split(":");
-  const addresses = () => readAddresses(machine.interfaces());
+  const addresses = () => readAddresses(host.interfaces());
   const ordered = () => label === undefined ? addresses() : preferLabel(addresses(), options.iname);
-  const links = async () => parseLinks(await machine.runIp(["-json", "-details", "link", "show"], { signal }));
+  const links = async () => parseLinks(await host.runIp(["-json", "-details", "link", "show"], { signal }));
   // Policy routing has default routes in tables of its own.
   const routes = async () =>
-    parseRoutes(await machine.runIp(["-json", "route", "show", "table", "all", "default"], { signal }));
+    parseRoutes(await host.runIp(["-json", "route", "show", "table", "all", "default"], { signal }));
 
   let searched: readonly Nic[] = [];
   /** Why each interface is searched on that was not named. */
@@ -203,7 +203,7 @@ export function createNetwork(options: NetworkOptions): Network {
     whyOther: (iface) => reasons.get(iface ?? ""),
     isOnLink: (address) => addresses().some((own) => contains(rangeOf(own), address)),
     // One on `lo` is the machine's own as well: a server behind a balancer has the balancer's there.
-    isOwn: (address) => machine.interfaces().some((own) => own.address === address),
+    isOwn: (address) => host.interfaces().some((own) => own.address === address),
   };
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { SourceError } from "./source_error.ts";
-import type { Machine } from "../../system/host.ts";
+import type { Host } from "../../system/host.ts";
 import type { Network } from "./network.ts";
 
 /** How a source came to name an address. */
@@ -17,7 +17,7 @@ export interface NamedBy {
 
 /** What a source is given when it is asked. */
 export interface Ask {
-  readonly machine: Machine;
+  readonly host: Host;
   readonly network: Network;
   /** The fixed address that the program was told, if any. */
   readonly server: string | undefined;

@@ -10,9 +10,9 @@ import { test } from "../../support/test.ts";
 const LISTEN = { hostname: "169.254.169.254", port: 39724 };
 
 function take(guest: Partial<GuestOptions>, more: Partial<Parameters<typeof takeOverview>[1]> = {}, iname = "eth0") {
-  const { machine } = createLan(createVirtualClock()).createGuest(guest);
+  const { host } = createLan(createVirtualClock()).createGuest(guest);
   const { signal } = new AbortController();
-  return takeOverview(discoveryConfig({ iname, isInameChosen: true }), { machine, signal, ...more });
+  return takeOverview(discoveryConfig({ iname, isInameChosen: true }), { host, signal, ...more });
 }
 
 test("takeOverview looks at interfaces, gateways, the listen address and the route that is elsewhere", async () => {

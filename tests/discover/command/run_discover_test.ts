@@ -29,7 +29,7 @@ async function discover(
     isColored,
     listen: { hostname: "169.254.169.254", port: 39724 },
     ...(show === undefined ? {} : { show }),
-    machine: lan.createGuest(guest).machine,
+    host: lan.createGuest(guest).host,
   });
   await clock.run(10_000);
   const code = await exit;

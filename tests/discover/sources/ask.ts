@@ -20,12 +20,12 @@ export async function ask(
   const clock = createVirtualClock();
   const lan = createLan(clock);
   for (const address of routers) lan.add({ address });
-  const { machine } = lan.createGuest(guestOptions);
+  const { host } = lan.createGuest(guestOptions);
   const over = new AbortController();
   const said: string[] = [];
   const asked = SOURCES[source]({
-    machine,
-    network: createNetwork({ iname, isInameChosen: true, machine, signal: over.signal }),
+    host,
+    network: createNetwork({ iname, isInameChosen: true, host, signal: over.signal }),
     server: "10.1.1.9",
     known: undefined,
     retryMs: 1_000,

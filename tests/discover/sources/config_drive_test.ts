@@ -9,8 +9,8 @@ import { test } from "../../support/test.ts";
 
 async function ask(drive: DriveState): Promise<string[]> {
   const proposed: string[] = [];
-  const { machine } = createLan(createVirtualClock()).createGuest({ drive });
-  await configDrive({ machine, propose: (address: string) => void proposed.push(address) } as unknown as Ask);
+  const { host } = createLan(createVirtualClock()).createGuest({ drive });
+  await configDrive({ host, propose: (address: string) => void proposed.push(address) } as unknown as Ask);
   return proposed;
 }
 

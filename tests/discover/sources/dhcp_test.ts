@@ -58,11 +58,11 @@ for (const [message, kind, words] of SEND_ERRORS) {
 
 /** Has the source hear what a test hands it. */
 async function hear(feed: (options: ExchangeOptions) => unknown, options: Partial<Ask> = {}): Promise<string[]> {
-  const { machine } = createLan(createVirtualClock()).createGuest();
+  const { host } = createLan(createVirtualClock()).createGuest();
   const said: string[] = [];
   const { signal } = new AbortController();
   await dhcp({
-    network: createNetwork({ iname: "eth0", isInameChosen: true, machine, signal }),
+    network: createNetwork({ iname: "eth0", isInameChosen: true, host, signal }),
     server: undefined,
     known: undefined,
     retryMs: 1_000,
@@ -70,8 +70,8 @@ async function hear(feed: (options: ExchangeOptions) => unknown, options: Partia
     propose: (address, by) => void said.push(`${address} ${typeof by === "string" ? by : by?.iface}`),
     note: ({ kind, message }) => void said.push(`${kind}: ${message}`),
     ...options,
-    machine: {
-      ...(options.machine ?? machine),
+    host: {
+      ...(options.host ?? host),
       exchange: async (asked) => {
         await feed(asked);
       },
@@ -136,7 +136,7 @@ test("dhcp blames a firewall that drops some of what is sent, and nothing else t
 });
 
 test("dhcp asks by address whoever is likely: the first of the network, gateways, the servers of leases", async () => {
-  const { machine } = createLan(createVirtualClock()).createGuest({
+  const { host } = createLan(createVirtualClock()).createGuest({
     routes: [
       { gateway: "10.1.1.254", dev: "eth0" },
       { gateway: "10.2.2.1", dev: "eth1" },
@@ -152,9 +152,9 @@ test("dhcp asks by address whoever is likely: the first of the network, gateways
     assert(list!() === found, "it is found out once");
     likely = await found;
   }, {
-    machine,
+    host,
     known: "10.1.1.9",
-    network: createNetwork({ iname: "eth0", isInameChosen: true, machine, signal }),
+    network: createNetwork({ iname: "eth0", isInameChosen: true, host, signal }),
   });
   assertEquals(likely.map(({ address, iface }) => `${address} ${iface}`), [
     "10.1.1.1 eth0",
@@ -169,25 +169,25 @@ test("dhcp asks no more than eight by address", async () => {
       "",
     ),
   };
-  const { machine } = createLan(createVirtualClock()).createGuest({ files });
-  const network = createNetwork({ iname: "eth0", isInameChosen: true, machine, signal: new AbortController().signal });
+  const { host } = createLan(createVirtualClock()).createGuest({ files });
+  const network = createNetwork({ iname: "eth0", isInameChosen: true, host, signal: new AbortController().signal });
   let count = 0;
-  await hear(async ({ likely }) => void (count = (await likely!()).length), { machine, network });
+  await hear(async ({ likely }) => void (count = (await likely!()).length), { host, network });
   assertEquals(count, 8);
 });
 
 test("dhcp looks anew, without a word, at interfaces that changed", async () => {
-  const { machine } = createLan(createVirtualClock()).createGuest();
-  let interfaces = machine.interfaces();
-  const seeing = { ...machine, interfaces: () => interfaces };
+  const { host } = createLan(createVirtualClock()).createGuest();
+  let interfaces = host.interfaces();
+  const seeing = { ...host, interfaces: () => interfaces };
   const { signal } = new AbortController();
   const said = await hear(({ isCurrent }) => {
     assertEquals(isCurrent!(), true);
     interfaces = [interfaceAt("10.1.1.51")];
     assertEquals(isCurrent!(), false);
   }, {
-    machine: seeing,
-    network: createNetwork({ iname: "eth0", isInameChosen: true, machine: seeing, signal }),
+    host: seeing,
+    network: createNetwork({ iname: "eth0", isInameChosen: true, host: seeing, signal }),
   });
   assertEquals(said, []);
 });

@@ -34,7 +34,7 @@ function setUp(
   const network = createNetwork({
     iname,
     isInameChosen: isChosen,
-    machine: {
+    host: {
       interfaces: () => interfaces,
       runIp(args) {
         commands.push(args.join(" "));

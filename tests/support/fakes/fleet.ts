@@ -141,13 +141,13 @@ function putOnLan({ lan }: Fleet, index: number): Guest {
 /** A guest: the resolver, and what stands for the proxy. */
 function createGuest(fleet: Fleet, index: number): Member {
   const { clock, lan, signal } = fleet;
-  const { machine } = putOnLan(fleet, index);
+  const { host } = putOnLan(fleet, index);
   const resolver = createResolver(discoveryConfig({ sources: ["dhcp"] }), {
     log: SILENT,
     metrics: createRegistry(),
     client: lan.client,
     clock,
-    machine,
+    host,
   });
   resolver.start();
   return {

@@ -1,5 +1,5 @@
 /**
- * An Ethernet of the imagination: routers that can be moved, stopped and made to hang at will, and guests whose `Machine`
+ * An Ethernet of the imagination: routers that can be moved, stopped and made to hang at will, and guests whose `Host`
  * reaches them through the program's own DHCP code. Time is the clock's.
  *
  * @module
@@ -11,7 +11,7 @@ import type { DatagramSocket, Listen } from "../../../lib/dhcp/exchange.ts";
 import { decodeMessage, encodeMessage } from "../../../lib/dhcp/message.ts";
 import { encodeAddress, OPTION, readByte } from "../../../lib/dhcp/options.ts";
 import { MESSAGE_TYPE } from "../../../lib/dhcp/transaction.ts";
-import type { DriveState, InterfaceAddress, Machine } from "../../../lib/system/host.ts";
+import type { DriveState, Host, InterfaceAddress } from "../../../lib/system/host.ts";
 import type { Client } from "../../../lib/http1/client.ts";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import { createRegistry } from "../../../lib/telemetry/metrics.ts";
@@ -67,7 +67,7 @@ export interface GuestOptions {
 
 /** A guest and the machine that discovery sees. */
 export interface Guest extends GuestOptions {
-  readonly machine: Machine;
+  readonly host: Host;
   /** Sockets that are open. */
   readonly sockets: Set<unknown>;
 }
@@ -178,8 +178,8 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
         sockets.add(socket);
         return socket;
       };
-      const machine = createFakeMachine(guest, { listen, clock });
-      return Object.assign(guest, { machine, sockets });
+      const host = createFakeMachine(guest, { listen, clock });
+      return Object.assign(guest, { host, sockets });
     },
   };
 }
@@ -229,7 +229,7 @@ function createSocket(
 function createFakeMachine(
   guest: GuestOptions,
   { listen, clock }: { readonly listen: Listen; readonly clock: Clock },
-): Machine {
+): Host {
   return {
     interfaces: () => guest.interfaces,
     runIp: (args) => Promise.resolve(JSON.stringify(args.includes("link") ? guest.links : guest.routes)),
