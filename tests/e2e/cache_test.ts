@@ -4,6 +4,7 @@ import { networkTest } from "../support/net/network_test.ts";
 import { createScene, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
+import { startScriptedRouter } from "../support/servers/scripted_router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 
@@ -36,6 +37,32 @@ networkTest("a reload has the router asked again for what is kept", SERVERS, asy
   for (let i = 0; i < 100 && asked() < 2; i++) assertEquals((await scene.get(VM_ID)).status, 200);
   assertEquals(asked(), 2);
 });
+
+networkTest(
+  "an answer that was asked for before a reload is not kept beyond it, and waits under its age",
+  {},
+  async () => {
+    await using scene = await createScene({ router: "none", args: "none" });
+    const host = await scene.addHost("router", "10.1.1.1");
+    const guests = [{ ...GUEST, metadata: sampleMetadata(GUEST.address) }];
+    const router = await startScriptedRouter(host, { address: "10.1.1.1", guests });
+    const program = await scene.startProgram(["--cache-ttl", "1m"]);
+    const isAsked = (from: number) => router.waitForLine(/GET \/latest\/late" goes wrong/, { from });
+
+    const before = scene.get("/latest/late");
+    await isAsked(0);
+    program.kill("SIGHUP");
+    await program.waitForLine(/\breloaded\b/);
+    assertEquals((await before).body, "1");
+    const from = router.lines.length;
+    const after = await scene.get("/latest/late");
+    await isAsked(from);
+
+    const kept = await scene.get("/latest/late", ["--include"]);
+    assertEquals(kept.body.split("\r\n\r\n")[1], after.body);
+    assertMatch(kept.body, /^age: [2-9]\r$/m);
+  },
+);
 
 networkTest("the last good answer stands in, with its age, while no router can be reached", SERVERS, async () => {
   await using scene = await createScene({ args: ["--cache-ttl", "0", "--request-timeout", "3s"] });

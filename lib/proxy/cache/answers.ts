@@ -77,9 +77,17 @@ export function createAnswers(
     return { ...response, from };
   };
 
-  const store = (key: string | undefined, { method }: MetadataRequest, { status, headers, body }: RouterResponse) => {
+  const store = (
+    response: RouterResponse,
+    { key, method, generation }: {
+      readonly key: string | undefined;
+      readonly method: string;
+      readonly generation: number;
+    },
+  ) => {
+    const { status, headers, body, askedAt } = response;
     if (key === undefined || method !== "GET" || status !== STATUS_CODE.OK || !(body instanceof Uint8Array)) return;
-    cache.put(key, { headers, body });
+    cache.put(key, { headers, body, askedAt }, { generation });
   };
 
   const ask = async (
@@ -90,7 +98,10 @@ export function createAnswers(
       readonly watchClient: WatchClient;
     },
   ): Promise<MetadataResponse> => {
-    const sharedKey = cacheTtlMs > 0 && request.method === "GET" ? key : undefined;
+    const { generation } = cache;
+    // What was asked for before all became stale is not shared with whoever asks after that.
+    const isShared = cacheTtlMs > 0 && request.method === "GET" && key !== undefined;
+    const sharedKey = isShared ? `${generation} ${key}` : undefined;
     const client = new AbortController();
     const endWatch = watchClient((reason) => client.abort(reason));
     try {
@@ -103,7 +114,7 @@ export function createAnswers(
       const response = await (sharedKey === undefined || joined !== undefined
         ? forwarded(client.signal)
         : singleflight.start(sharedKey, client.signal, forwarded));
-      store(key, request, response);
+      store(response, { key, method: request.method, generation });
       return receive(response, key === undefined ? "bypass" : "miss");
     } catch (error) {
       if (stored === undefined || !isAway(error)) throw error;

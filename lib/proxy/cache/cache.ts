@@ -26,10 +26,12 @@ export interface StoredResponse {
 
 /** A store of responses. */
 export interface Cache {
+  /** How often all was made stale. */
+  readonly generation: number;
   get(key: string): StoredResponse | undefined;
-  /** Stores a router's 200 if that is allowed and there is room. */
-  put(key: string, response: Storable): void;
-  /** Makes all that is stored stale: what it was copied from may have changed. */
+  /** Stores a router's 200 if that is allowed and there is room, unless it was asked for in an earlier generation. */
+  put(key: string, response: Storable, asked: { readonly generation: number }): void;
+  /** Makes all that is stored stale, and what is still on its way not worth storing: what it was copied from may have changed. */
   expire(): void;
 }
 
@@ -37,6 +39,8 @@ export interface Cache {
 export interface Storable {
   readonly headers: readonly Header[];
   readonly body: Uint8Array<ArrayBuffer>;
+  /** When it was asked for, by the cache's clock. */
+  readonly askedAt: number;
 }
 
 /** The limits that a cache keeps. */
@@ -55,7 +59,7 @@ const FIELD_BYTES = 192;
 const SMALL_BODY_BYTES = 16_384;
 
 /** What storing a response costs, in bytes. */
-export function costOf(key: string, { headers, body }: Storable): number {
+export function costOf(key: string, { headers, body }: Pick<Storable, "headers" | "body">): number {
   const fields = headers.reduce((sum, [name, value]) => sum + FIELD_BYTES + 2 * (name.length + value.length), 0);
   return ENTRY_BYTES + key.length + fields + body.length + Math.min(body.length, SMALL_BODY_BYTES);
 }
@@ -69,6 +73,7 @@ export function createCache({ cacheBytes, ...limits }: CacheLimits, now: () => n
   // A map iterates in the order of insertion: the first is the one that was not used for longest.
   const entries = new Map<string, Entry>();
   let total = 0;
+  let generation = 0;
 
   const drop = (key: string) => {
     total -= entries.get(key)?.cost ?? 0;
@@ -76,6 +81,10 @@ export function createCache({ cacheBytes, ...limits }: CacheLimits, now: () => n
   };
 
   return {
+    get generation() {
+      return generation;
+    },
+
     get(key) {
       const entry = entries.get(key);
       if (entry === undefined) return undefined;
@@ -88,11 +97,12 @@ export function createCache({ cacheBytes, ...limits }: CacheLimits, now: () => n
       return entry;
     },
 
-    put(key, response) {
+    put(key, response, asked) {
+      if (asked.generation !== generation) return;
       drop(key);
       const cost = costOf(key, response);
       if (cost > cacheBytes) return;
-      const storage = judgeStorage(response.headers, limits);
+      const storage = judgeStorage(response.headers, { ...limits, delayMs: now() - response.askedAt });
       if (storage === undefined || Math.max(storage.freshForMs, storage.usableForMs) === 0) return;
       entries.set(key, new Entry(response, { ...storage, now, cost }));
       total += cost;
@@ -103,6 +113,7 @@ export function createCache({ cacheBytes, ...limits }: CacheLimits, now: () => n
     },
 
     expire() {
+      generation++;
       for (const entry of entries.values()) entry.expire();
     },
   };
@@ -113,6 +124,7 @@ class Entry implements StoredResponse {
   readonly cost: number;
   readonly #headers: readonly Header[];
   readonly #now: () => number;
+  readonly #askedAt: number;
   readonly #storedAt: number;
   readonly #usableUntil: number;
   readonly #ageBeforeSec: number;
@@ -121,13 +133,14 @@ class Entry implements StoredResponse {
   #agedSec = 0;
 
   constructor(
-    { headers, body }: Storable,
+    { headers, body, askedAt }: Storable,
     { now, cost, freshForMs, usableForMs, ageSec }: Storage & { readonly now: () => number; readonly cost: number },
   ) {
     this.body = body;
     this.cost = cost;
     this.#headers = compact(headers.filter(([name]) => name !== "age"));
     this.#now = now;
+    this.#askedAt = askedAt;
     this.#storedAt = now();
     this.#freshUntil = this.#storedAt + freshForMs;
     this.#usableUntil = this.#storedAt + usableForMs;
@@ -148,7 +161,7 @@ class Entry implements StoredResponse {
 
   headers(): readonly Header[] {
     // Built once for each second of its life, because it is asked for with every hit.
-    const ageSec = Math.floor((this.#now() - this.#storedAt) / 1_000);
+    const ageSec = Math.floor((this.#now() - this.#askedAt) / 1_000);
     if (this.#aged === undefined || ageSec !== this.#agedSec) {
       this.#aged = [...this.#headers, ["age", String(this.#ageBeforeSec + ageSec)]];
       this.#agedSec = ageSec;

@@ -9,7 +9,7 @@
  * | no lifetime is said | the operator's is taken (`--cache-ttl`), which caps any other too |
  * | a directive comes twice, or is malformed | the stricter reading: the shortest lifetime, or none |
  * | `private` or `no-cache` with field names | as without: nothing is stored |
- * | the age of a response on its arrival | as Age says; not by Date: a VM's clock may be far off while it boots |
+ * | the age of a response on its arrival | as Age says, and the time it was waited for; not by Date: a VM's clock may be far off while it boots |
  * | `Pragma: no-cache` without Cache-Control | as `no-cache` |
  *
  * `no-transform` needs nothing: nothing is ever transformed. `immutable`, `public`, `must-understand`, `stale-while-revalidate`
@@ -27,7 +27,7 @@ export interface Storage {
   readonly freshForMs: number;
   /** How long, from its arrival, while no router can be reached; 0 is never. */
   readonly usableForMs: number;
-  /** How old it was on its arrival. */
+  /** How old it was when it was asked for. */
   readonly ageSec: number;
 }
 
@@ -42,16 +42,20 @@ export interface StorageLimits {
 /**
  * Judges a 200 by its header fields.
  *
+ * @param options.delayMs how long it was waited for
  * @returns `undefined` if it must not be stored
  */
-export function judgeStorage(headers: readonly Header[], limits: StorageLimits): Storage | undefined {
+export function judgeStorage(
+  headers: readonly Header[],
+  { delayMs, ...limits }: StorageLimits & { readonly delayMs: number },
+): Storage | undefined {
   const said = readFields(headers);
   const control = readCacheControl(said.cacheControl ?? (/\bno-cache\b/i.test(said.pragma ?? "") ? "no-cache" : ""));
   if (said.hasCookie || said.isVariedOtherwise || control.isForbidden) return undefined;
 
   const ageSec = said.age === undefined ? 0 : readAge(said.age);
   const lifetimeSec = control.sharedMaxAgeSec ?? control.maxAgeSec ?? lifetimeByDates(said);
-  const leftMs = lifetimeSec === undefined ? Infinity : Math.max(0, lifetimeSec - ageSec) * 1_000;
+  const leftMs = lifetimeSec === undefined ? Infinity : Math.max(0, (lifetimeSec - ageSec) * 1_000 - delayMs);
   // s-maxage means proxy-revalidate too.
   const mayBeStale = !control.mustRevalidate && control.sharedMaxAgeSec === undefined;
   return {

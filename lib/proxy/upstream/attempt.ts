@@ -18,6 +18,8 @@ import type { Observed, Router } from "./upstream.ts";
 export interface AttemptOptions<R extends Router> {
   readonly client: Client;
   readonly deadlines: Deadlines;
+  /** The time, by a monotonic clock. */
+  readonly askedAt: number;
   /** Use a new connection, not a kept one. */
   readonly fresh: boolean;
   /** How long the router may take to begin its answer before it counts as silent. */
@@ -72,7 +74,7 @@ export class Attempt<R extends Router> {
   }
 
   async #run(head: RequestHead): Promise<RouterResponse> {
-    const { client, deadlines, fresh, onHead, hedgeAfterMs } = this.#options;
+    const { client, deadlines, askedAt, fresh, onHead, hedgeAfterMs } = this.#options;
     const { address } = this.router;
     this.#expectWithin(CONNECT_SILENCE_MS);
     try {
@@ -90,7 +92,7 @@ export class Attempt<R extends Router> {
       if (this.#controller.signal.aborted) response.body.cancel();
       this.#controller.signal.throwIfAborted();
       onHead(this, { target: head.target, status: response.status, headers: response.headers });
-      return await takeResponse(response, { address, method: head.method, deadlines });
+      return await takeResponse(response, { address, askedAt, method: head.method, deadlines });
     } finally {
       this.#silence?.cancel();
     }

@@ -287,6 +287,7 @@ class ForwardedRequest<R extends Router> {
     return new Attempt(router, this.#head, {
       client,
       deadlines,
+      askedAt,
       fresh,
       hedgeAfterMs: experience.hedgeAfterMs(router.address),
       onSilent,

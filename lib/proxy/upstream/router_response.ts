@@ -20,6 +20,8 @@ export interface RouterResponse {
   readonly body: BufferedBody | undefined;
   /** The router that gave it. */
   readonly address: string;
+  /** When it was asked for, by a monotonic clock. */
+  readonly askedAt: number;
 }
 
 /** Statuses without a body (RFC 9110 section 15). */
@@ -36,8 +38,9 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([
  */
 export function takeResponse(
   { status, headers, body }: UpstreamResponse,
-  { address, method, deadlines }: {
+  { address, askedAt, method, deadlines }: {
     readonly address: string;
+    readonly askedAt: number;
     readonly method: RequestHead["method"];
     readonly deadlines: Deadlines;
   },
@@ -48,6 +51,7 @@ export function takeResponse(
     headers: forClient(headers, { bodyDropped }),
     body,
     address,
+    askedAt,
   });
   if (bodyDropped || method === "HEAD" || WITHOUT_BODY.has(status)) {
     body.cancel();

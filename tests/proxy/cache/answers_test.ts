@@ -35,12 +35,14 @@ function setUp({ cacheTtlMs = TTL_MS, staleIfErrorMs = STALE_MS } = {}) {
   const lines: string[] = [];
   const forward = (head: RequestHead, { patienceMs, signal }: ForwardOptions) => {
     const { promise, resolve, reject } = Promise.withResolvers<RouterResponse>();
+    const askedAt = time;
     const request: Sent = {
       head,
       patienceMs,
       cancelled: undefined,
       answer(body, { status = 200, headers = [] } = {}) {
-        resolve({ status, headers, body: typeof body === "string" ? fromLatin1(body) : body, address: "10.1.1.1" });
+        const bytes = typeof body === "string" ? fromLatin1(body) : body;
+        resolve({ status, headers, body: bytes, address: "10.1.1.1", askedAt });
       },
       fail: reject,
     };
@@ -51,8 +53,9 @@ function setUp({ cacheTtlMs = TTL_MS, staleIfErrorMs = STALE_MS } = {}) {
     });
     return promise;
   };
+  const cache = createCache({ cacheTtlMs, staleIfErrorMs, cacheBytes: 100_000 }, () => time);
   const answer = createAnswers({ requestTimeoutMs: 15_000, cacheTtlMs }, {
-    cache: createCache({ cacheTtlMs, staleIfErrorMs, cacheBytes: 100_000 }, () => time),
+    cache,
     singleflight: createSingleflight(),
     forward,
     log: createLog((line) => lines.push(line), { level: "info", format: "text" }),
@@ -81,7 +84,7 @@ function setUp({ cacheTtlMs = TTL_MS, staleIfErrorMs = STALE_MS } = {}) {
     return { response, leave: () => leave(new ClientGoneError("gone")) };
   };
 
-  return { ask, sent, lines, at: (ms: number) => time = ms };
+  return { ask, sent, lines, at: (ms: number) => time = ms, expire: () => cache.expire() };
 }
 
 async function assertReplies(
@@ -105,6 +108,49 @@ test("createAnswers asks the router once for what is asked again soon, and then 
   assertEquals(second.response instanceof Promise, false);
   assertEquals((await assertReplies(second, "hit", "i-1")).headers, [["etag", "x"], ["age", "2"]]);
   at(TTL_MS);
+  ask();
+  assertEquals(sent.length, 2);
+});
+
+test("createAnswers neither keeps nor shares what was asked for before a reload", async () => {
+  const { ask, sent, expire } = setUp();
+  const before = ask();
+  expire();
+  const after = ask();
+  assertEquals(sent.length, 2);
+  sent[1]!.answer("new");
+  await assertReplies(after, "miss", "new");
+  sent[0]!.answer("old");
+  await assertReplies(before, "miss", "old");
+  await assertReplies(ask(), "hit", "new");
+});
+
+test("createAnswers keeps nothing fresh of an answer that a reload overtakes, and the one before as a stale one", async () => {
+  const { ask, sent, at, expire } = setUp();
+  const first = ask();
+  sent[0]!.answer("first");
+  await assertReplies(first, "miss", "first");
+  at(TTL_MS);
+  const second = ask();
+  expire();
+  sent[1]!.answer("second");
+  await assertReplies(second, "miss", "second");
+  const third = ask();
+  sent[2]!.fail(new NoRouterError("none"));
+  await assertReplies(third, "stale", "first");
+});
+
+test("createAnswers counts the time that an answer was waited for as age", async () => {
+  const { ask, sent, at } = setUp();
+  const first = ask();
+  at(1_500);
+  sent[0]!.answer("i-1", { headers: [["age", "7"], ["cache-control", "max-age=10"]] });
+  await assertReplies(first, "miss", "i-1");
+  at(2_999);
+  const { headers } = await assertReplies(ask(), "hit", "i-1");
+  assertEquals(headers, [["cache-control", "max-age=10"], ["age", "9"]]);
+  // 10 s old by what the router said and by the clock.
+  at(3_000);
   ask();
   assertEquals(sent.length, 2);
 });

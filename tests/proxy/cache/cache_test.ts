@@ -13,7 +13,7 @@ function createTimedCache(limits: Partial<typeof LIMITS> = {}) {
     cache,
     at: (ms: number) => time = ms,
     put: (key: string, body = key, headers: readonly Header[] = []) =>
-      cache.put(key, { headers, body: fromLatin1(body) }),
+      cache.put(key, { headers, body: fromLatin1(body), askedAt: time }, cache),
     text: (key: string) => {
       const stored = cache.get(key);
       return stored && latin1(stored.body);
@@ -94,6 +94,27 @@ test("createCache calls nothing fresh any more that was stored before it expired
   assertEquals([text("a"), cache.get("a")?.isFresh(), cache.get("a")?.isUsableWhenStale()], ["a", false, true]);
   put("a");
   assertEquals(cache.get("a")?.isFresh(), true);
+});
+
+test("createCache stores nothing that was asked for before it expired all, and keeps what came after", () => {
+  const { cache, put, text } = createTimedCache();
+  const late = { headers: [], body: fromLatin1("late"), askedAt: 0 };
+  const { generation } = cache;
+  cache.expire();
+  cache.put("a", late, { generation });
+  put("b", "newer");
+  cache.put("b", late, { generation });
+  assertEquals([text("a"), text("b"), cache.get("b")?.isFresh()], [undefined, "newer", true]);
+});
+
+test("createCache counts from when a response was asked for how old it is, and from its arrival how long it is kept", () => {
+  const { cache, at } = createTimedCache();
+  at(2_500);
+  cache.put("a", { headers: [["age", "1"]], body: fromLatin1("a"), askedAt: 0 }, cache);
+  at(7_499);
+  assertEquals([cache.get("a")?.isFresh(), cache.get("a")?.headers()], [true, [["age", "8"]]]);
+  at(7_500);
+  assertEquals(cache.get("a")?.isFresh(), false);
 });
 
 test("createCache keeps fields as they are", () => {

@@ -5,7 +5,7 @@ import { test } from "../../support/test.ts";
 
 const TTL = 5_000;
 const STALE = 60_000;
-const LIMITS = { cacheTtlMs: TTL, staleIfErrorMs: STALE };
+const LIMITS = { cacheTtlMs: TTL, staleIfErrorMs: STALE, delayMs: 0 };
 
 const NOW = "Sun, 22 Nov 2026 10:51:59 GMT";
 const IN_TWO_SECONDS = "Sun, 22 Nov 2026 10:52:01 GMT";
@@ -100,6 +100,11 @@ test("judgeStorage tells how old a response was on its arrival", () => {
 
 test("judgeStorage allows no more than the operator", () => {
   const headers = [control("max-age=3600, stale-if-error=3600")];
-  const { freshForMs, usableForMs } = judgeStorage(headers, { cacheTtlMs: 0, staleIfErrorMs: 0 })!;
+  const { freshForMs, usableForMs } = judgeStorage(headers, { cacheTtlMs: 0, staleIfErrorMs: 0, delayMs: 0 })!;
   assertEquals([freshForMs, usableForMs], [0, 0]);
+});
+
+test("judgeStorage takes the time that a response was waited for from the lifetime it was given", () => {
+  const freshForMs = (value: string) => judgeStorage([control(value)], { ...LIMITS, delayMs: 1_500 })?.freshForMs;
+  assertEquals(["max-age=4", "max-age=1", "public"].map(freshForMs), [2_500, 0, TTL]);
 });

@@ -41,6 +41,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     await write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nf");
     for (const byte of "ine") await pause(1_000).then(() => write(byte));
   },
+  "/latest/late": ({ write }, times) =>
+    pause(2_000).then(() => write(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n${times}`)),
   "/latest/busy-for-a-moment": ({ write }, times) =>
     write(times <= 2 ? BUSY : "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"),
   "/latest/always-busy": ({ write }) => write(BUSY),
