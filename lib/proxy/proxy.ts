@@ -16,7 +16,7 @@ import { createAnswers } from "./cache/answers.ts";
 import type { WatchClient } from "./cache/answers.ts";
 import { createCache } from "./cache/cache.ts";
 import { readClientRequest } from "./request/client_request.ts";
-import type { ClientRequest, MetadataRequest } from "./request/client_request.ts";
+import type { ClientRequest, MetadataRequest, ServedRequest } from "./request/client_request.ts";
 import type { Handler } from "./gate/client_connection.ts";
 import { ClientGoneError } from "./gate/errors.ts";
 import { REFUSALS } from "./gate/refusal.ts";
@@ -51,7 +51,7 @@ export interface ProxyDependencies<R extends Router = Router> {
 
 /** Answers clients: what the gate need not ask for, and the rest. */
 export interface Proxy extends Handler {
-  handle(request: Request, info: RequestInfo): Response | Promise<Response>;
+  handle(request: ServedRequest, info: RequestInfo): Response | Promise<Response>;
   /** Has the router asked again for all that is stored. */
   expire(): void;
   /** Ends what is waited for: the program stops. */
@@ -128,7 +128,7 @@ export function createProxy<R extends Router>(
     return responder.respond(response, { method, path: undefined, startedAt });
   };
 
-  const watcherOf = (request: Request): WatchClient => (onGone) => {
+  const watcherOf = (request: ServedRequest): WatchClient => (onGone) => {
     let signal: AbortSignal | undefined;
     const leave = () => onGone(new ClientGoneError("The client went away"));
     const deadline = deadlines.set(WATCH_CLIENT_AFTER_MS, () => {
@@ -155,7 +155,7 @@ export function createProxy<R extends Router>(
       const path = head && pathOf(head.target);
       responder.note(status, { method: head?.method ?? "", path, startedAt: now() });
       noteRefusal(reason, { status, client: peer, path });
-      return { status, headers: headersOf(status), close: kind !== "busy" };
+      return { status, headers: headersOf(status), close: kind !== "busy" && kind !== "inner" };
     },
 
     onCut: (target, error) => log.warn("an answer was cut", { path: pathOf(target), error }),

@@ -6,6 +6,9 @@
 
 import type { ProxyConfig } from "../config/config.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
+import { createInnerPool } from "./gate/inner_pool.ts";
+import type { Inner } from "./gate/inner.ts";
+import { createDateText } from "./gate/response.ts";
 import { openGate } from "./gate/gate.ts";
 import type { Gate, GateOptions } from "./gate/gate.ts";
 import { listen } from "./gate/listen.ts";
@@ -13,7 +16,8 @@ import { createPeerCheck } from "./gate/peers.ts";
 import { createProxy } from "./proxy.ts";
 import type { ProxyDependencies } from "./proxy.ts";
 import type { Router } from "./upstream/upstream.ts";
-import { openInnerServer } from "./server/inner_server.ts";
+import { createDirectServer } from "./server/direct_server.ts";
+import { createErrorResponder, openInnerServer } from "./server/inner_server.ts";
 
 /** What serving needs besides. */
 export interface ServeDependencies<R extends Router>
@@ -42,7 +46,13 @@ export async function serveProxy<R extends Router>(
   const { log, clock = SYSTEM_CLOCK } = dependencies;
   const listener = await listen(config.listen, { log, clock, signal: new AbortController().signal });
   const proxy = createProxy(config, { ...dependencies, inFlight: () => gate.inFlight });
-  const inner = openInnerServer(proxy.handle, { path: innerSocket, log, clock });
+  const onError = createErrorResponder(log);
+  const server = innerSocket === undefined
+    ? undefined
+    : openInnerServer(proxy.handle, { path: innerSocket, onError, log, clock });
+  const inner: Inner = server === undefined
+    ? createDirectServer(proxy.handle, { onError, dateText: createDateText(clock.date) })
+    : createInnerPool(server.connect);
   const gate: Gate = openGate(listener, {
     limits: config,
     handler: proxy,
@@ -62,7 +72,7 @@ export async function serveProxy<R extends Router>(
     expire: proxy.expire,
     async shutdown(graceMs) {
       await gate.shutdown(graceMs);
-      await inner.shutdown();
+      await server?.shutdown();
       proxy.close();
     },
   };

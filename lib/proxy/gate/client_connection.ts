@@ -17,8 +17,8 @@
 import { latin1 } from "../../http1/fields.ts";
 import type { ResponseHead } from "../../http1/response_head.ts";
 import { ClientGoneError, ClientTimeoutError } from "./errors.ts";
-import { encodeInnerHead, fromInner } from "./inner_head.ts";
-import type { InnerConnection, InnerPool } from "./inner_pool.ts";
+import type { Inner, InnerExchange } from "./inner.ts";
+import { fromInner } from "./inner_head.ts";
 import type { KnownHeads } from "./known_heads.ts";
 import { countEmptyLines, decodeRequestHead, findRequestEnd, maxHeadBytes } from "./request_head.ts";
 import type { ClientHead, HeadLimits } from "./request_head.ts";
@@ -65,8 +65,8 @@ export interface ConnectionOptions {
   readonly limits: ConnectionLimits;
   readonly handler: Handler;
   readonly known: KnownHeads;
-  /** The server behind, if there is one. */
-  readonly inner: InnerPool | undefined;
+  /** What answers behind the gate, if anything does. */
+  readonly inner: Inner | undefined;
   /** Whether one more request may be asked inside. Makes room if it can. */
   readonly mayAsk: () => boolean;
   readonly dateText: () => string;
@@ -114,7 +114,7 @@ export class ClientConnection {
   /** The request under way, and when it came. */
   #head: ClientHead | undefined;
   #startedAt = 0;
-  #inner: InnerConnection | undefined;
+  #inner: InnerExchange | undefined;
   #closed: { readonly reason: unknown } | undefined;
 
   constructor(conn: Deno.Conn, peer: string, options: ConnectionOptions) {
@@ -138,7 +138,7 @@ export class ClientConnection {
     return this.#state === "waiting" && this.#start < this.#end;
   }
 
-  /** Whether it holds a connection to the server behind. */
+  /** Whether it is being answered behind the gate. */
   get isInside(): boolean {
     return this.#inner !== undefined;
   }
@@ -294,25 +294,25 @@ export class ClientConnection {
     const { inner, limits } = this.#with;
     this.#enter("answering");
     this.#watch();
-    const connection = await inner!.take().catch(() => undefined);
-    // Out of descriptors, or between two servers: the client may come back.
-    if (connection === undefined) return await this.#refuse("busy", head);
-    if (this.#closed !== undefined) {
-      connection.release();
-      throw this.#closed.reason;
+    const exchange = this.#inner = inner!.open();
+    const response = await exchange.ask(head, maxInnerHeadBytes(limits)).catch(() => undefined);
+    if (this.#closed !== undefined) throw this.#closed.reason;
+    // Out of descriptors, or between two servers: nothing was said yet, and the client may come back.
+    if (response === undefined) {
+      this.#releaseInner();
+      return await this.#refuse("inner", head);
     }
-    this.#inner = connection;
-    const request = encodeInnerHead(head, inner!.secret);
-    const method = head.method === "HEAD" ? "HEAD" : "GET";
-    const response = await connection.ask(request, { method, maxHeadBytes: maxInnerHeadBytes(limits) });
-    const persistent = await this.#relay(response, head);
+    const persistent = await this.#relay(exchange, response, head);
     this.#releaseInner();
     return await this.#next(persistent);
   }
 
   /** Passes an answer on as it comes: what the client does not take is not read. Whether the connection may stay. */
-  async #relay({ status, headers, framing }: ResponseHead, head: ClientHead): Promise<boolean> {
-    const inner = this.#inner!;
+  async #relay(
+    inner: InnerExchange,
+    { status, headers, framing }: ResponseHead,
+    head: ClientHead,
+  ): Promise<boolean> {
     // A client of HTTP/1.0 knows no chunks: it gets what is in them, and the end of the connection as the end.
     const isUnchunked = framing === "chunked" && head.minor === 0;
     const fields = fromInner(headers);

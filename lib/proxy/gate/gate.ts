@@ -22,8 +22,7 @@ import { UnorderedList } from "../../time/unordered_list.ts";
 import type { Slot } from "../../time/unordered_list.ts";
 import { ClientConnection } from "./client_connection.ts";
 import type { ConnectionLimits, ConnectionOptions, Handler } from "./client_connection.ts";
-import { createInnerPool } from "./inner_pool.ts";
-import type { InnerPool, InnerServer } from "./inner_pool.ts";
+import type { Inner } from "./inner.ts";
 import { ClientTimeoutError, StoppingError } from "./errors.ts";
 import { createKnownHeads } from "./known_heads.ts";
 import { formatAddress } from "./listen.ts";
@@ -41,8 +40,8 @@ export interface GateLimits extends ConnectionLimits {
 export interface GateOptions {
   readonly limits: GateLimits;
   readonly handler: Handler;
-  /** The server behind; `undefined` if the handler answers everything. */
-  readonly inner?: InnerServer | undefined;
+  /** What answers behind it; `undefined` if the handler answers everything. */
+  readonly inner?: Inner | undefined;
   /** Whether somebody may ask at all. */
   readonly isAllowed: (ends: Ends) => boolean;
   readonly log: Log;
@@ -89,7 +88,7 @@ class AcceptLoop implements Gate {
   readonly #listener: Deno.TcpListener;
   readonly #with: GateOptions;
   readonly #shared: Omit<ConnectionOptions, "onClosed">;
-  readonly #inner: InnerPool | undefined;
+  readonly #inner: Inner | undefined;
   readonly #connections = new UnorderedList<ClientConnection>();
   readonly #accepting: Promise<void>;
   readonly #probes = new Set<(port: number) => void>();
@@ -101,7 +100,7 @@ class AcceptLoop implements Gate {
 
   constructor(listener: Deno.TcpListener, options: GateOptions) {
     const { limits, handler, inner, clock } = options;
-    this.#inner = inner && createInnerPool(inner);
+    this.#inner = inner;
     this.#listener = listener;
     this.#with = options;
     const { hostname, port } = listener.addr;

@@ -28,24 +28,28 @@ const HOP_ONLY: ReadonlySet<string> = new Set([
 /** What a Connection may list that is settled at the gate; what else it names is for whoever passes the request on. */
 const SETTLED: ReadonlySet<string> = new Set(["close", "http2-settings", "keep-alive", "upgrade"]);
 
-/**
- * Encodes a client's head for the server behind the gate, where every connection stays open.
- *
- * @param secret proves that the gate sends it, where others could reach that server; a client cannot send it
- */
-export function encodeInnerHead(
-  { method, target, headers }: ClientHead,
-  secret: Header | undefined,
-): Uint8Array<ArrayBuffer> {
+/** Encodes a client's head for the server behind the gate, where every connection stays open. */
+export function encodeInnerHead({ method, target, headers }: ClientHead): Uint8Array<ArrayBuffer> {
   const lines = [`${method} ${target} HTTP/1.1\r\n`];
-  for (const [name, value] of headers) {
-    if (HOP_ONLY.has(name) || name === secret?.[0]) continue;
-    const kept = name === "connection" ? withoutSettled(value) : value;
-    if (kept !== undefined) lines.push(name, ": ", kept, "\r\n");
-  }
-  if (secret !== undefined) lines.push(secret[0], ": ", secret[1], "\r\n");
+  for (const [name, value] of toInner(headers)) lines.push(name, ": ", value, "\r\n");
   lines.push("\r\n");
   return toBytes(lines.join(""));
+}
+
+/** Picks what of a client's fields is not settled at the gate. */
+export function toInner(headers: readonly Header[]): Header[] {
+  const kept: Header[] = [];
+  for (const field of headers) {
+    const [name, value] = field;
+    if (HOP_ONLY.has(name)) continue;
+    if (name !== "connection") {
+      kept.push(field);
+      continue;
+    }
+    const rest = withoutSettled(value);
+    if (rest !== undefined) kept.push([name, rest]);
+  }
+  return kept;
 }
 
 function withoutSettled(connection: string): string | undefined {

@@ -6,30 +6,16 @@
 
 import { createBodyDecoder } from "../../http1/body_decoder.ts";
 import type { BodyDecoder } from "../../http1/body_decoder.ts";
-import type { Header, RequestHead } from "../../http1/message.ts";
+import type { RequestHead } from "../../http1/message.ts";
 import { decodeResponseHead, findHeadEnd } from "../../http1/response_head.ts";
 import type { ResponseHead } from "../../http1/response_head.ts";
 import { Transport } from "../../http1/transport.ts";
+import type { Inner, InnerExchange } from "./inner.ts";
+import { encodeInnerHead } from "./inner_head.ts";
+import type { ClientHead } from "./request_head.ts";
 
-/** The server behind the gate, as far as the gate knows it. */
-export interface InnerServer {
-  connect(): Promise<Deno.Conn>;
-  /** What a request has to carry, where others than the gate could connect. */
-  readonly secret: Header | undefined;
-}
-
-/** Where the gate gets its connections. */
-export interface InnerPool {
-  readonly secret: Header | undefined;
-  /** How many are in use. */
-  readonly used: number;
-  /** @throws {Error} If the server cannot be reached. */
-  take(): Promise<InnerConnection>;
-  /** Closes those that nobody needs. */
-  rest(): void;
-  /** Closes them, and keeps none any more. */
-  close(): void;
-}
+/** Connects to the server behind. @throws {Error} If it cannot be reached. */
+export type InnerConnect = () => Promise<Deno.Conn>;
 
 /** Enough for what a boot asks at once; each costs two descriptors. */
 const MAX_IDLE = 16;
@@ -38,76 +24,73 @@ const MAX_IDLE = 16;
 const SMALL_BYTES = 16_384;
 
 /** Creates an empty pool. */
-export function createInnerPool(server: InnerServer): InnerPool {
-  const idle: InnerConnection[] = [];
-  let used = 0;
-  let closed = false;
-  const release = (connection: InnerConnection, isReusable: boolean) => {
-    used--;
-    if (isReusable && !closed && idle.length < MAX_IDLE) idle.push(connection);
-    else connection.close();
-  };
+export function createInnerPool(connect: InnerConnect): Inner {
+  const pool: Pool = { idle: [], connect, used: 0, isClosed: false };
   const rest = () => {
-    for (const connection of idle.splice(0)) connection.close();
+    for (const transport of pool.idle.splice(0)) close(transport);
   };
   return {
-    secret: server.secret,
     get used() {
-      return used;
+      return pool.used;
     },
-    async take() {
-      used++;
-      try {
-        return idle.pop()?.renew() ?? new InnerConnection(await server.connect(), release);
-      } catch (error) {
-        used--;
-        throw error;
-      }
-    },
+    open: () => new SocketExchange(pool),
     rest,
     close() {
-      closed = true;
+      pool.isClosed = true;
       rest();
     },
   };
 }
 
-/** One connection to the server behind the gate: a request out, an answer in. */
-export class InnerConnection {
-  readonly #transport: Transport;
-  readonly #onReleased: (connection: InnerConnection, isReusable: boolean) => void;
+interface Pool {
+  readonly idle: Transport[];
+  readonly connect: InnerConnect;
+  used: number;
+  isClosed: boolean;
+}
+
+class SocketExchange implements InnerExchange {
+  readonly #pool: Pool;
+  #transport: Transport | undefined;
   #decoder: BodyDecoder | undefined;
   #isPersistent = false;
   #isReleased = false;
 
-  constructor(conn: Deno.Conn, onReleased: (connection: InnerConnection, isReusable: boolean) => void) {
-    this.#transport = new Transport(conn);
-    this.#onReleased = onReleased;
+  constructor(pool: Pool) {
+    this.#pool = pool;
+    pool.used++;
   }
 
-  /** Makes it ready for another request. */
-  renew(): this {
-    this.#isReleased = false;
-    this.#decoder = undefined;
-    return this;
-  }
-
-  /** Whether the whole answer was taken. */
   get isDone(): boolean {
     return this.#decoder?.done ?? false;
   }
 
-  /**
-   * Sends a request and reads the head of its answer.
-   *
-   * @throws {UpstreamError} If the server behind does not answer as it should.
-   */
-  async ask(
+  async ask(head: ClientHead, maxHeadBytes: number): Promise<ResponseHead> {
+    const request = encodeInnerHead(head);
+    const limits = { method: head.method === "HEAD" ? "HEAD" : "GET", maxHeadBytes } as const;
+    const kept = this.#pool.idle.pop();
+    if (kept !== undefined) {
+      try {
+        return await this.#askOn(kept, request, limits);
+      } catch (error) {
+        // It died while nobody used it: nothing was heard, and no request has a body that could be gone.
+        if (this.#isReleased || kept.available > 0) throw error;
+        close(kept);
+      }
+    }
+    const fresh = new Transport(await this.#pool.connect());
+    return await this.#askOn(fresh, request, limits);
+  }
+
+  async #askOn(
+    transport: Transport,
     request: Uint8Array<ArrayBuffer>,
     { method, maxHeadBytes }: { readonly method: RequestHead["method"]; readonly maxHeadBytes: number },
   ): Promise<ResponseHead> {
-    const transport = this.#transport;
-    transport.write(request);
+    this.#transport = transport;
+    // The client may have gone while it was connected.
+    if (this.#isReleased) close(transport);
+    else transport.write(request);
     for (;;) {
       if (!await transport.read()) throw new Error("The server behind the gate closed the connection");
       const { bytes } = transport;
@@ -122,13 +105,10 @@ export class InnerConnection {
     }
   }
 
-  /**
-   * Takes what has come of the body: as it is framed, or its content only. A view that is good until the next read;
-   * may be empty.
-   */
   takeBody(form: "framed" | "content"): Uint8Array<ArrayBuffer> {
+    const transport = this.#transport!;
     const decoder = this.#decoder!;
-    const { bytes } = this.#transport;
+    const { bytes } = transport;
     let used = 0;
     let kept = 0;
     while (used < bytes.length && !decoder.done) {
@@ -138,27 +118,32 @@ export class InnerConnection {
       bytes.set(content, kept);
       kept += content.length;
     }
-    this.#transport.take(used);
+    transport.take(used);
     return bytes.subarray(0, form === "framed" ? used : kept);
   }
 
-  /** Waits for more of the body. @throws {Error} If there is none although there should be. */
   async more(): Promise<void> {
-    if ((this.#decoder!.remaining ?? Infinity) > SMALL_BYTES) this.#transport.expect("much");
-    if (!await this.#transport.read()) throw new Error("The answer was cut short");
+    const transport = this.#transport!;
+    if ((this.#decoder!.remaining ?? Infinity) > SMALL_BYTES) transport.expect("much");
+    if (!await transport.read()) throw new Error("The answer was cut short");
   }
 
-  /** Gives it back. What is not over is cut, which the server behind notices. */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    this.#transport.expect("little");
-    this.#onReleased(this, this.isDone && this.#isPersistent && this.#transport.available === 0);
+    const pool = this.#pool;
+    pool.used--;
+    const transport = this.#transport;
+    if (transport === undefined) return;
+    transport.expect("little");
+    const isReusable = this.isDone && this.#isPersistent && transport.available === 0;
+    if (isReusable && !pool.isClosed && pool.idle.length < MAX_IDLE) pool.idle.push(transport);
+    else close(transport);
   }
+}
 
-  close(): void {
-    this.#transport.close(new Error("The connection to the server behind the gate was closed"));
-  }
+function close(transport: Transport): void {
+  transport.close(new Error("The connection to the server behind the gate was closed"));
 }
 
 /**

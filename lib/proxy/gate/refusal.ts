@@ -12,6 +12,7 @@ export type RefusalKind =
   | "peer"
   | "full"
   | "busy"
+  | "inner"
   | "not_http"
   | "bad_line"
   | "bad_target"
@@ -38,6 +39,7 @@ export const REFUSALS: Readonly<Record<RefusalKind, Refusal>> = {
   peer: { status: STATUS_CODE.Forbidden, reason: "the client is not this machine, see --allow-client" },
   full: { status: STATUS_CODE.ServiceUnavailable, reason: "all of --max-connections are busy" },
   busy: { status: STATUS_CODE.ServiceUnavailable, reason: "--max-requests are being served" },
+  inner: { status: STATUS_CODE.ServiceUnavailable, reason: "the server behind the gate gave no answer" },
   not_http: { status: STATUS_CODE.BadRequest, reason: "it is not HTTP/1.x" },
   bad_line: { status: STATUS_CODE.BadRequest, reason: "its first line is malformed" },
   bare_lf: { status: STATUS_CODE.BadRequest, reason: "a line ends in LF alone" },

@@ -48,6 +48,12 @@ export interface RequestLike {
   readonly headers: Pick<Headers, "forEach">;
 }
 
+/** A request that is being served. */
+export interface ServedRequest extends RequestLike {
+  /** Aborts when the client has gone away. */
+  readonly signal: AbortSignal;
+}
+
 /** Path and query of visible ASCII characters. */
 const TARGET = /^\/[!-~]*$/;
 
@@ -84,6 +90,15 @@ export function readClientRequest(request: RequestLike, rules: RequestRules): Cl
   if (size > rules.maxHeaderBytes) return refuse("long_header");
   if (refusal !== undefined) return refuse(refusal);
   return { method, target, headers, host, token, cacheKey: cacheKeyOf({ target, headers }) };
+}
+
+/** The URL of a request as it was written, as the runtime says it behind the gate. */
+export function urlOf(
+  { target, headers }: { readonly target: string; readonly headers: readonly Header[] },
+): string {
+  if (!target.startsWith("/")) return target;
+  const host = headers.find(([name]) => name === "host")?.[1];
+  return `http+unix://${host ?? ""}${target}`;
 }
 
 /** Cuts the target out of a URL, as it was written. @returns the target, or why the request is refused */

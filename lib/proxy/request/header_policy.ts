@@ -61,7 +61,6 @@ const FIELDS: ReadonlyMap<string, readonly [inRequest: RequestRule, inResponse: 
   ["host", ["own", "pass"]],
   ["x-aws-ec2-metadata-token", ["own", "pass"]],
   ["x-aws-ec2-metadata-token-ttl-seconds", ["own", "pass"]],
-  ["mdproxy4cs-secret", ["own", "drop"]], // the gate's, to the server behind it
   // For the password service: a page of metadata in its place would become root's password.
   ["domu_request", ["elsewhere", "pass"]],
 

@@ -1,74 +1,67 @@
 /**
- * `Deno.serve` behind the gate, where nobody else can reach it.
- *
- * It listens on a Unix socket in a folder that only this program may enter. Without such a folder it listens on loopback,
- * at a port of the kernel's choice, and wants from each request a secret that the gate alone knows. Others of this machine
- * could still take up its connections: it is then replaced by another one, at another port.
+ * `Deno.serve` behind the gate, on a Unix socket in a folder that only this program may enter.
  *
  * @module
  */
 
-import type { Header } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Clock } from "../../time/clock.ts";
-import type { InnerServer } from "../gate/inner_pool.ts";
+import type { InnerConnect } from "../gate/inner_pool.ts";
+import type { ServedRequest } from "../request/client_request.ts";
 import { emptyResponse } from "./response.ts";
+import type { RequestInfo } from "./responder.ts";
 
 /** Answers requests. */
-export type InnerHandler = (
-  request: Request,
-  info: Pick<Deno.ServeHandlerInfo, "completed">,
-) => Response | Promise<Response>;
+export type InnerHandler = (request: ServedRequest, info: RequestInfo) => Response | Promise<Response>;
 
 /** What the server needs. */
 export interface InnerServerOptions {
-  /** The path of its socket; `undefined` if there is no folder for it. */
-  readonly path: string | undefined;
+  /** The path of its socket. */
+  readonly path: string;
+  /** The answer to a request that could not be handled, or whose body was cut. */
+  readonly onError: (error: unknown) => Response;
   readonly log: Log;
   readonly clock: Clock;
 }
 
 /** A server that runs. */
-export interface RunningInnerServer extends InnerServer {
-  /** Replaces it: whatever is connected to it is cut. */
-  renew(): void;
+export interface RunningInnerServer {
+  readonly connect: InnerConnect;
   /** Ends it, when the gate is closed. */
   shutdown(): Promise<void>;
 }
 
-/** The field that carries the secret. */
-export const SECRET_FIELD = "mdproxy4cs-secret";
-
 const RETRY_MS = 100;
 
+/** Creates what is told of errors that a handler lets out, and of bodies that were cut. */
+export function createErrorResponder(log: Log): (error: unknown) => Response {
+  return (error) => {
+    // Errors with a kind are expected, and logged where they arise.
+    if (!(error instanceof Error && "kind" in error)) log.error("cannot serve a request", { error });
+    return emptyResponse(500);
+  };
+}
+
 /** Starts the server. */
-export function openInnerServer(handler: InnerHandler, { path, log, clock }: InnerServerOptions): RunningInnerServer {
-  const secret: Header | undefined = path === undefined ? [SECRET_FIELD, crypto.randomUUID()] : undefined;
+export function openInnerServer(
+  handler: InnerHandler,
+  { path, onError, log, clock }: InnerServerOptions,
+): RunningInnerServer {
   const stop = new AbortController();
-  let current: ReturnType<typeof start>;
-  /** The current one, and those before it that still serve what was connected to them. */
+  /** The last one, and those before it that still serve what was connected to them. */
   const running = new Set<Deno.HttpServer<Deno.Addr>>();
 
-  const serve = (request: Request, info: Pick<Deno.ServeHandlerInfo, "completed">) => {
-    if (secret === undefined || request.headers.get(SECRET_FIELD) === secret[1]) return handler(request, info);
-    return emptyResponse(403);
-  };
   const start = () => {
-    const cut = new AbortController();
     const options = {
-      signal: cut.signal,
       // Newer versions of Deno know this, and older ones do not mind it.
       automaticCompression: false,
       onListen() {},
-      onError(error: unknown) {
-        // It is told of bodies that were cut too. Errors with a kind are expected, and logged where they arise.
-        if (!(error instanceof Error && "kind" in error)) log.error("cannot serve a request", { error });
-        return emptyResponse(500);
-      },
+      onError,
     };
-    const server: Deno.HttpServer<Deno.Addr> = path === undefined
-      ? Deno.serve({ ...options, hostname: "127.0.0.1", port: 0 }, serve)
-      : Deno.serve({ ...options, transport: "unix", path: freed(path) }, serve);
+    const server: Deno.HttpServer<Deno.Addr> = Deno.serve(
+      { ...options, transport: "unix", path: freed(path) },
+      handler,
+    );
     // Out of descriptors it closes its listener, and is over with that error; what it serves already, it goes on serving.
     const replace = () => {
       running.delete(server);
@@ -76,12 +69,13 @@ export function openInnerServer(handler: InnerHandler, { path, log, clock }: Inn
     };
     running.add(server);
     server.finished.then(replace, replace);
-    return { server, cut };
+    return server;
   };
+  let current: Deno.HttpServer<Deno.Addr>;
   let starting: Promise<void> | undefined;
   /** Has another server take the place of this one, once: whoever finds it gone meanwhile waits for the same other. */
   const replaceServer = async (server: Deno.HttpServer<Deno.Addr>) => {
-    if (stop.signal.aborted || current.server !== server) return;
+    if (stop.signal.aborted || current !== server) return;
     starting ??= startAgain().finally(() => starting = undefined);
     await starting;
   };
@@ -99,15 +93,11 @@ export function openInnerServer(handler: InnerHandler, { path, log, clock }: Inn
   };
   current = start();
 
-  const dial = (): Promise<Deno.Conn> =>
-    path === undefined
-      ? Deno.connect({ hostname: "127.0.0.1", port: (current.server.addr as Deno.NetAddr).port })
-      : Deno.connect({ transport: "unix", path });
+  const dial = () => Deno.connect({ transport: "unix", path });
 
   return {
-    secret,
     async connect() {
-      const { server } = current;
+      const server = current;
       try {
         return await dial();
       } catch (error) {
@@ -118,7 +108,6 @@ export function openInnerServer(handler: InnerHandler, { path, log, clock }: Inn
         return await dial();
       }
     },
-    renew: () => current.cut.abort(),
     async shutdown() {
       stop.abort();
       await Promise.all([...running].map((server) => server.shutdown()));

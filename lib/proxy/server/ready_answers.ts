@@ -11,7 +11,7 @@ import type { ClientHead } from "../gate/request_head.ts";
 import { createDateText, encodeResponse } from "../gate/response.ts";
 import type { EncodedResponse } from "../gate/response.ts";
 import type { ProxyMetrics } from "../metrics/proxy_metrics.ts";
-import { readClientRequest } from "../request/client_request.ts";
+import { readClientRequest, urlOf } from "../request/client_request.ts";
 import type { RequestRules } from "../request/client_request.ts";
 import { pathOf } from "./responder.ts";
 import type { Responder } from "./responder.ts";
@@ -70,11 +70,11 @@ function hasRepeatedField({ headers }: ClientHead): boolean {
 }
 
 /** As the runtime would say it, behind the gate. */
-function asRequest({ method, target, headers }: ClientHead) {
-  const host = headers.find(([name]) => name === "host")?.[1];
+function asRequest(head: ClientHead) {
+  const { method, headers } = head;
   return {
     method,
-    url: target.startsWith("/") ? `http+unix://${host ?? ""}${target}` : target,
+    url: urlOf(head),
     headers: {
       forEach(callback: (value: string, name: string, parent: Headers) => void) {
         for (const [name, value] of headers) callback(value, name, undefined as unknown as Headers);

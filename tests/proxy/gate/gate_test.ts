@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import { createInnerPool } from "../../../lib/proxy/gate/inner_pool.ts";
 import { openGate } from "../../../lib/proxy/gate/gate.ts";
 import type { GateLimits, GateOptions } from "../../../lib/proxy/gate/gate.ts";
 import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";
@@ -17,9 +18,10 @@ const LIMITS: GateLimits = {
   transferTimeoutMs: 10_000,
 };
 
-interface Options extends Partial<Pick<GateOptions, "isAllowed" | "onRest">> {
+interface Options extends Partial<Pick<GateOptions, "isAllowed" | "onRest" | "inner">> {
   readonly limits?: Partial<GateLimits>;
-  readonly own?: NonNullable<GateOptions["handler"]["own"]>;
+  /** `none` if what is behind answers. */
+  readonly own?: NonNullable<GateOptions["handler"]["own"]> | "none";
   /** Wraps the listener. */
   readonly wrap?: (listener: Deno.TcpListener) => Deno.TcpListener;
 }
@@ -30,8 +32,8 @@ function open({ limits = {}, own, wrap = (listener) => listener, ...options }: O
   const gate = openGate(wrap(Deno.listen({ hostname: "127.0.0.1", port: 0 })), {
     limits: { ...LIMITS, ...limits },
     handler: {
-      own: own ?? (({ target }) => Promise.resolve({ status: 200, headers: [], body: toBytes(target) })),
-      refuse: (kind) => ({ status: REFUSALS[kind].status, headers: [["reason", kind]], close: true }),
+      ...(own === "none" ? {} : { own: own ?? answerWithTarget }),
+      refuse: (kind) => ({ status: REFUSALS[kind].status, headers: [["reason", kind]], close: kind !== "inner" }),
       keyOf: () => undefined,
       ready: () => undefined,
       onCut: (target) => lines.push(`cut ${target}`),
@@ -47,6 +49,9 @@ function open({ limits = {}, own, wrap = (listener) => listener, ...options }: O
   };
   return { gate, lines, connect, [Symbol.asyncDispose]: () => gate.shutdown(0) };
 }
+
+const answerWithTarget = ({ target }: { readonly target: string }) =>
+  Promise.resolve({ status: 200, headers: [], body: toBytes(target) });
 
 const get = (target: string, ...fields: string[]) => `GET ${target} HTTP/1.1\r\nHost: x\r\n${fields.join("")}\r\n`;
 
@@ -194,4 +199,25 @@ test("openGate lets requests finish when it stops, and closes what waits for not
   assertEquals([latin1(answer.body), new Map(answer.headers).get("connection")], ["done", "close"]);
   assertEquals((await busy.rest()).length, 0);
   await stopped;
+});
+
+test("openGate says 503 where what is behind gives no answer, and the client may ask again on the same connection", async () => {
+  let isThere = false;
+  const connect = async () => {
+    if (!isThere) throw new Error("nobody listens");
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const [conn, served] = await Promise.all([Deno.connect({ port: listener.addr.port }), listener.accept()]);
+    listener.close();
+    await served.write(toBytes("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"));
+    served.close();
+    return conn;
+  };
+  await using scene = open({ own: "none", inner: createInnerPool(connect) });
+  using exchange = await scene.connect();
+  await exchange.send(get("/1"));
+  const { status, headers } = await exchange.receive();
+  assertEquals([status, new Map(headers).get("reason")], [503, "inner"]);
+  isThere = true;
+  await exchange.send(get("/2"));
+  assertEquals(latin1((await exchange.receive()).body), "fine");
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { openInnerServer } from "../../../lib/proxy/server/inner_server.ts";
+import { createErrorResponder, openInnerServer } from "../../../lib/proxy/server/inner_server.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
 import { test } from "../../support/test.ts";
@@ -23,7 +23,12 @@ for (const [fate, strike] of Object.entries(FATES)) {
     const path = `${folder}/inner.sock`;
     const lines: string[] = [];
     const log = createLog((line) => lines.push(line), { level: "debug", format: "text" });
-    const inner = openInnerServer(() => new Response("served"), { path, log, clock: SYSTEM_CLOCK });
+    const inner = openInnerServer(() => new Response("served"), {
+      path,
+      onError: createErrorResponder(log),
+      log,
+      clock: SYSTEM_CLOCK,
+    });
     try {
       await strike(path);
       const connections = await Promise.all(Array.from({ length: 10 }, () => inner.connect()));

@@ -50,6 +50,8 @@ export interface ProxyOptions {
   /** Other routers, by address. */
   readonly others?: Readonly<Record<string, ScriptedServer>>;
   readonly connect?: Connect;
+  /** Whether the server behind the gate has a folder for its socket. */
+  readonly hasFolder?: boolean;
   /** As of `createFakeUpstream`. */
   readonly onReport?: "same" | "search";
 }
@@ -76,9 +78,10 @@ export async function startProxy(script: Script, options: ProxyOptions = {}): Pr
   const metrics = createRegistry();
   const upstream = createFakeUpstream(ROUTER, { onReport: options.onReport ?? "same" });
   const client = createClient(config, connect);
-  const innerSocket = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
+  const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
+  const innerSocket = options.hasFolder === false ? undefined : `${folder}/inner.sock`;
   const { address, shutdown, isAccepting } = await serveProxy(config, {
-    ...{ upstream, client, log, metrics, ownAddresses: () => [], innerSocket: `${innerSocket}/inner.sock` },
+    ...{ upstream, client, log, metrics, ownAddresses: () => [], innerSocket },
   });
   const host = `127.0.0.1:${address.port}`;
 
@@ -114,7 +117,7 @@ export async function startProxy(script: Script, options: ProxyOptions = {}): Pr
     async [Symbol.asyncDispose]() {
       await shutdown(0);
       client.close();
-      await Deno.remove(innerSocket, { recursive: true });
+      await Deno.remove(folder, { recursive: true });
       await router[Symbol.asyncDispose]();
     },
   };

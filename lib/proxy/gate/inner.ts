@@ -1,0 +1,38 @@
+/**
+ * What is behind the gate, as far as the gate knows it: a request in, an answer out, as much of it at a time as is taken.
+ *
+ * @module
+ */
+
+import type { ResponseHead } from "../../http1/response_head.ts";
+import type { ClientHead } from "./request_head.ts";
+
+/** What answers that is not ready at the gate. */
+export interface Inner {
+  /** How many exchanges are under way. */
+  readonly used: number;
+  /** Begins one. */
+  open(): InnerExchange;
+  /** Gives up what is kept for later. */
+  rest(): void;
+  /** The same, and for good. */
+  close(): void;
+}
+
+/** A request and its answer. */
+export interface InnerExchange {
+  /** Whether the whole answer was taken. */
+  readonly isDone: boolean;
+  /**
+   * Asks, and waits for the head of the answer. Once.
+   *
+   * @throws {Error} If there is none.
+   */
+  ask(head: ClientHead, maxHeadBytes: number): Promise<ResponseHead>;
+  /** Takes what has come of the body: as it is framed, or its content only. Good until the next is waited for; may be empty. */
+  takeBody(form: "framed" | "content"): Uint8Array<ArrayBuffer>;
+  /** Waits for more of the body. @throws {Error} If there is none although there should be. */
+  more(): Promise<void>;
+  /** Ends it: what is not over is cut, which whoever answers notices. Harmless when done before. */
+  release(): void;
+}

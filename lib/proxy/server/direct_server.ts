@@ -1,0 +1,136 @@
+/**
+ * Answers behind the gate without a server: where there is no folder for a socket that only this program can reach, any
+ * socket would be open to all users of the machine, who could take up its connections for ever.
+ *
+ * Slower than `Deno.serve`, and frames bodies alike.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import { toBytes } from "../../http1/fields.ts";
+import type { Header } from "../../http1/message.ts";
+import type { Framing, ResponseHead } from "../../http1/response_head.ts";
+import type { Inner, InnerExchange } from "../gate/inner.ts";
+import { toInner } from "../gate/inner_head.ts";
+import type { ClientHead } from "../gate/request_head.ts";
+import { concat } from "../gate/response.ts";
+import { urlOf } from "../request/client_request.ts";
+import type { InnerHandler } from "./inner_server.ts";
+
+/** What answering needs. */
+export interface DirectServerOptions {
+  /** The answer to a request that could not be handled, or whose body was cut. */
+  readonly onError: (error: unknown) => Response;
+  readonly dateText: () => string;
+}
+
+/** Creates what answers. */
+export function createDirectServer(handler: InnerHandler, options: DirectServerOptions): Inner {
+  let used = 0;
+  return {
+    get used() {
+      return used;
+    },
+    open() {
+      used++;
+      return new DirectExchange(handler, options, () => used--);
+    },
+    rest() {},
+    close() {},
+  };
+}
+
+type Piece = Uint8Array<ArrayBuffer>;
+
+const NOTHING: Piece = new Uint8Array(0);
+const LINE_END = toBytes("\r\n");
+const LAST_CHUNK = toBytes("0\r\n\r\n");
+
+/** Statuses that never have a body (RFC 9110 sections 15.3.5 and 15.4.5). */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([STATUS_CODE.NoContent, STATUS_CODE.NotModified]);
+
+class DirectExchange implements InnerExchange {
+  readonly #handler: InnerHandler;
+  readonly #options: DirectServerOptions;
+  readonly #onReleased: () => void;
+  readonly #client = new AbortController();
+  #body: ReadableStreamDefaultReader<Piece> | undefined;
+  #framing: Framing = 0;
+  #piece = NOTHING;
+  #isOver = false;
+  #isReleased = false;
+
+  constructor(handler: InnerHandler, options: DirectServerOptions, onReleased: () => void) {
+    this.#handler = handler;
+    this.#options = options;
+    this.#onReleased = onReleased;
+  }
+
+  get isDone(): boolean {
+    return this.#isOver && this.#piece.length === 0;
+  }
+
+  async ask(head: ClientHead): Promise<ResponseHead> {
+    const response = await this.#respond(head);
+    const headers: Header[] = [...response.headers];
+    const has = (field: string) => headers.some(([name]) => name === field);
+    if (!has("date")) headers.push(["date", this.#options.dateText()]);
+
+    const isBodiless = head.method === "HEAD" || WITHOUT_BODY.has(response.status);
+    const length = headers.find(([name]) => name === "content-length")?.[1];
+    if (isBodiless || response.body === null) {
+      if (!isBodiless && length === undefined) headers.push(["content-length", "0"]);
+      this.#isOver = true;
+      void response.body?.cancel();
+    } else {
+      this.#body = response.body.getReader() as ReadableStreamDefaultReader<Piece>;
+      this.#framing = length === undefined ? "chunked" : Number(length);
+      if (length === undefined) headers.push(["transfer-encoding", "chunked"]);
+      this.#isOver = this.#framing === 0;
+    }
+    return { status: response.status, headers, framing: this.#framing, persistent: true };
+  }
+
+  async #respond(head: ClientHead): Promise<Response> {
+    const { method, headers } = head;
+    const request = {
+      method,
+      url: urlOf(head),
+      headers: new Headers(toInner(headers) as [string, string][]),
+      signal: this.#client.signal,
+    };
+    try {
+      return await this.#handler(request, { completed: Promise.resolve() });
+    } catch (error) {
+      return this.#options.onError(error);
+    }
+  }
+
+  takeBody(form: "framed" | "content"): Piece {
+    const piece = this.#piece;
+    this.#piece = NOTHING;
+    if (form === "content" || this.#framing !== "chunked") return piece;
+    const chunk = piece.length === 0 ? NOTHING : concat(toBytes(`${piece.length.toString(16)}\r\n`), piece, LINE_END);
+    return this.#isOver && this.#body !== undefined ? concat(chunk, LAST_CHUNK) : chunk;
+  }
+
+  async more(): Promise<void> {
+    const { done, value = NOTHING } = await this.#body!.read();
+    if (typeof this.#framing === "number") {
+      if (done || value.length > this.#framing) throw new Error("The body has not the length that was said");
+      this.#framing -= value.length;
+    }
+    this.#piece = value;
+    this.#isOver = done || this.#framing === 0;
+  }
+
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#onReleased();
+    if (this.#isOver) return;
+    this.#client.abort();
+    this.#body?.cancel().catch(() => {});
+  }
+}

@@ -1,0 +1,92 @@
+import { assertEquals } from "@std/assert";
+import { latin1 } from "../../../lib/http1/fields.ts";
+import type { RawResponse } from "../../support/net/http.ts";
+import { startProxy } from "../../support/fakes/upstream_proxy.ts";
+import type { RawRequest, RunningProxy } from "../../support/fakes/upstream_proxy.ts";
+import type { Script } from "../../support/servers/scripted_server.ts";
+import { test } from "../../support/test.ts";
+
+const LARGE = "0123456789abcdef".repeat(20_000);
+const DATE = "Date: Sun, 22 Nov 2026 10:51:59 GMT\r\n";
+
+const ANSWERS: Readonly<Record<string, string>> = {
+  "/latest/small": `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 4\r\nVary: Accept\r\nX: a\r\nX: b\r\n\r\nfine`,
+  "/latest/chunked": `HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n2\r\nfi\r\n2\r\nne\r\n0\r\n\r\n`,
+  "/latest/empty": `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 0\r\n\r\n`,
+  "/latest/large": `HTTP/1.1 200 OK\r\n${DATE}Content-Length: ${LARGE.length}\r\n\r\n${LARGE}`,
+  "/latest/large-chunked": `HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n${
+    LARGE.length.toString(16)
+  }\r\n${LARGE}\r\n0\r\n\r\n`,
+  "/latest/nothing": `HTTP/1.1 204 No Content\r\n${DATE}\r\n`,
+  "/latest/unchanged": `HTTP/1.1 304 Not Modified\r\n${DATE}ETag: "x"\r\n\r\n`,
+  "/latest/reset": `HTTP/1.1 205 Reset Content\r\n${DATE}Content-Length: 0\r\n\r\n`,
+  "/latest/missing": `HTTP/1.1 404 Not Found\r\n${DATE}Content-Length: 4\r\n\r\nnone`,
+  "/latest/moved":
+    `HTTP/1.1 301 Moved Permanently\r\n${DATE}Location: http://10.1.1.1/latest/small\r\nContent-Length: 0\r\n\r\n`,
+  "/latest/cut": `HTTP/1.1 200 OK\r\n${DATE}Content-Length: ${LARGE.length}\r\n\r\n${LARGE.slice(1)}`,
+};
+
+const script: Script = async ({ path, head, write }) => {
+  const answer = ANSWERS[path]!;
+  await write(head.startsWith("HEAD") ? answer.slice(0, answer.indexOf("\r\n\r\n") + 4) : answer);
+  if (path === "/latest/cut") return "close";
+};
+
+const REQUESTS: readonly RawRequest[] = [
+  ...Object.keys(ANSWERS).filter((path) => path !== "/latest/cut").flatMap((target) => [
+    { target, headers: ["Host: localhost"] },
+    { target, headers: ["Host: localhost"], method: "HEAD" },
+    { target, headers: ["Host: localhost"], version: "1.0" },
+  ]),
+  { target: "/latest/small", headers: ["Host: elsewhere.example"] },
+  { target: "/latest/small", headers: ["Host: localhost", "Via: 1.1 x"] },
+  { target: "/latest/small", headers: ["Host: localhost", "X-One: a", "X-One: b", "Connection: X-Two", "X-Two: c"] },
+  { target: "/latest/small", headers: ["Host: localhost", "Upgrade: h2c", "Connection: Upgrade"] },
+  { target: "/latest/api/token", method: "PUT", headers: ["Host: localhost"] },
+];
+
+/** An answer without what may differ: how a body is framed, the moment, and whether a field that comes twice is joined. */
+function essence({ status, headers, body }: RawResponse) {
+  const kept = new Headers(headers as [string, string][]);
+  for (const name of ["transfer-encoding", "content-length", "date"]) kept.delete(name);
+  return { status, headers: [...kept], body: latin1(body) };
+}
+
+/** Resolves when nothing is left under way behind the gate. */
+async function untilOver(proxy: RunningProxy): Promise<void> {
+  while (!/mdproxy4cs_requests_in_flight 0/.test(proxy.metrics())) await new Promise((next) => setTimeout(next, 1));
+}
+
+test("createDirectServer answers as the server on a socket does", async () => {
+  const config = { cacheTtlMs: 0, staleIfErrorMs: 0 };
+  await using direct = await startProxy(script, { config, hasFolder: false });
+  await using served = await startProxy(script, { config });
+  for (const request of REQUESTS) {
+    const answers = [await direct.ask(request), await served.ask(request)].map(essence);
+    assertEquals(answers[0], answers[1], JSON.stringify(request));
+  }
+  assertEquals(direct.router.heads, served.router.heads);
+});
+
+test("createDirectServer carries requests in a row, and frames each answer", async () => {
+  await using proxy = await startProxy(script, { config: { cacheTtlMs: 0 }, hasFolder: false });
+  using exchange = await proxy.open();
+  const targets = ["/latest/large-chunked", "/latest/nothing", "/latest/chunked", "/latest/missing", "/latest/large"];
+  await exchange.send(targets.map((target) => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`).join(""));
+  const lengths = [];
+  for (const _ of targets) lengths.push((await exchange.receive()).body.length);
+  assertEquals(lengths, [LARGE.length, 0, 4, 0, LARGE.length]);
+});
+
+test("createDirectServer cuts an answer that the router cuts, and ends what no client waits for", async () => {
+  await using proxy = await startProxy(script, { config: { cacheTtlMs: 0 }, hasFolder: false });
+  using exchange = await proxy.open();
+  await exchange.send("GET /latest/cut HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  assertEquals((await exchange.rest()).length < LARGE.length + 400, true);
+  {
+    using leaving = await proxy.open();
+    await leaving.send("GET /latest/large HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await leaving.peek();
+  }
+  await untilOver(proxy);
+});
