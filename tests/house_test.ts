@@ -99,6 +99,14 @@ test("README.md: every source is named where it says how the router is found", a
   assertEquals(SOURCE_NAMES.filter((name) => !words.includes((WORDS[name] ?? name).replace(/[^a-z]/g, ""))), []);
 });
 
+test("ARCHITECTURE.md: the order of sources is the one that the program has", async () => {
+  const text = await Deno.readTextFile(`${TOP}/ARCHITECTURE.md`);
+  const [, paragraph = ""] = /^- \*\*The order of sources\*\*(.*?)^- \*\*/ms.exec(text) ?? [];
+  const names: readonly string[] = SOURCE_NAMES;
+  const told = [...paragraph.matchAll(/`(\w+)`/g)].map(([, word]) => word!).filter((word) => names.includes(word));
+  assertEquals(told, names);
+});
+
 /** What the README calls a source whose name is no word of its own. */
 const WORDS: Readonly<Record<string, string>> = {
   server: "--server",

@@ -8,8 +8,8 @@ import type { DhcpClient } from "../support/servers/dhcp_client.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
 import type { Router } from "../support/servers/router.ts";
-import { SOURCE_NAMES } from "../../lib/config/options.ts";
 import type { SourceName } from "../../lib/config/options.ts";
+import { filePath } from "../../tools/file_path.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq that fell silent, nginx)
 
@@ -17,16 +17,14 @@ const INSTANCE_ID = sampleMetadata(GUEST.address)["instance-id"];
 
 /** How the guest comes to know the router's address, by each source that is not live DHCP. */
 const SOURCES: Readonly<
-  Partial<
-    Record<SourceName, {
-      readonly needs?: Needs;
-      /** A client that leaves a lease while the DHCP server still speaks. */
-      readonly client?: DhcpClient;
-      /** What else the guest is set up with. */
-      readonly prepare?: (guest: Host) => Promise<void>;
-      readonly args?: readonly string[];
-    }>
-  >
+  Record<Exclude<SourceName, "dhcp" | "config_drive">, {
+    readonly needs?: Needs;
+    /** A client that leaves a lease while the DHCP server still speaks. */
+    readonly client?: DhcpClient;
+    /** What else the guest is set up with. */
+    readonly prepare?: (guest: Host) => Promise<void>;
+    readonly args?: readonly string[];
+  }>
 > = {
   server: { args: ["--server", "10.1.1.1"] },
   networkd: { client: "networkd", needs: { programs: ["systemd-networkd"], root: true } },
@@ -35,10 +33,13 @@ const SOURCES: Readonly<
   network_manager: {
     prepare: async (guest) => {
       const [{ ifindex }] = JSON.parse(await guest.must(["ip", "-json", "link", "show", "eth0"]));
-      await guest.write(
-        `/run/NetworkManager/devices/${ifindex}`,
-        "[device]\nmanaged=1\n\n[dhcp4]\ndhcp4.dhcp_server_identifier=10.1.1.1\ndhcp4.ip_address=10.1.1.50\n",
-      );
+      await guest.write(`/run/NetworkManager/devices/${ifindex}`, await readLease("network_manager_1.52"));
+    },
+  },
+  wicked: {
+    prepare: async (guest) => {
+      const lease = (await readLease("wicked_lease.xml")).replace("10.1.1.7", "10.1.1.1");
+      await guest.write("/var/lib/wicked/lease-eth0-dhcp-ipv4.xml", lease);
     },
   },
   dns: { prepare: (guest) => guest.write("/etc/resolv.conf", "nameserver 10.1.1.1\n") },
@@ -74,7 +75,7 @@ networkTest(
   async () => {
     await using scene = await createScene({ router: { dataServer: "10.1.1.1" }, args: "none" });
     const { guest } = scene;
-    for (const source of SOURCE_NAMES) await SOURCES[source]?.prepare?.(guest);
+    for (const { prepare } of Object.values(SOURCES)) await prepare?.(guest);
 
     const program = await scene.startProgram();
     assertEquals((await scene.get("/latest/meta-data/instance-id")).body, INSTANCE_ID);
@@ -100,6 +101,10 @@ networkTest(
     console.log(`found ${answer.totalMs} ms after the router came up`);
   },
 );
+
+function readLease(name: string): Promise<string> {
+  return Deno.readTextFile(filePath(`../testdata/leases/${name}`, import.meta.url));
+}
 
 /** The router's DHCP server no longer knows the guest, so that it ignores it, and still answers as a name server. */
 async function fallSilent(network: Network, router: Router): Promise<void> {

@@ -77,7 +77,7 @@ async function listLikely(ask: Ask): Promise<readonly LikelyServer[]> {
   const named = { ...ask, propose: add, note() {} };
   await Promise.allSettled([
     ask.network.gateways().then((routes) => routes.forEach(({ gateway, iface }) => add(gateway, iface))),
-    ...LEASE_SOURCES.map((source) => source(named)),
+    ...Object.values(LEASE_SOURCES).map((source) => source(named)),
   ]);
   return [...likely.values()].slice(0, MAX_LIKELY);
 }

@@ -1,5 +1,5 @@
 /**
- * Every source that reads leases, the rarest last.
+ * Every source that reads leases, by its name, the rarest last.
  *
  * @module
  */
@@ -12,4 +12,10 @@ import { networkd } from "./networkd.ts";
 import { wicked } from "./wicked.ts";
 
 /** The sources. */
-export const LEASE_SOURCES: readonly LeaseSource[] = [networkd, dhclient, networkManager, dhcpcd, wicked];
+export const LEASE_SOURCES = {
+  networkd,
+  dhclient,
+  network_manager: networkManager,
+  dhcpcd,
+  wicked,
+} as const satisfies Readonly<Record<string, LeaseSource>>;

@@ -3,6 +3,7 @@ import { decodeDhcpcdLease } from "../../../lib/discover/sources/dhcpcd.ts";
 import { parseDhclientLeases } from "../../../lib/discover/sources/dhclient.ts";
 import { parseNetworkManagerState } from "../../../lib/discover/sources/network_manager.ts";
 import { parseNetworkdLease } from "../../../lib/discover/sources/networkd.ts";
+import type { LEASE_SOURCES } from "../../../lib/discover/sources/lease_sources.ts";
 import { parseWickedLease } from "../../../lib/discover/sources/wicked.ts";
 import { listTestdata, readHex } from "../../dhcp/read_hex.ts";
 import { test } from "../../support/test.ts";
@@ -16,7 +17,7 @@ function read(name: string): Uint8Array {
 }
 
 function readText(name: string): string {
-  return new TextDecoder().decode(read(name));
+  return textOf(read(name));
 }
 
 /** Each sample, and the servers it names, as "server interface", the newest last. */
@@ -54,20 +55,36 @@ const SERVERS: Readonly<Record<string, readonly string[]>> = {
   "wicked_lease.xml": ["10.1.1.7"],
 };
 
-/** Reads a sample as the source reads it whose name it begins with. */
-function parse(name: string, bytes: Uint8Array): readonly string[] {
-  const text = new TextDecoder().decode(bytes);
-  const one = (server: string | undefined) => server === undefined ? [] : [server];
-  // NetworkManager's own client writes as networkd does.
-  if (name.startsWith("networkd") || name.includes("internal")) return one(parseNetworkdLease(text));
-  if (name.startsWith("network_manager")) return one(parseNetworkManagerState(text));
-  if (name.startsWith("wicked")) return one(parseWickedLease(text));
-  if (name.startsWith("dhcpcd")) return one(decodeDhcpcdLease(bytes));
-  return parseDhclientLeases(text).map(({ server, iface }) => iface === undefined ? server : `${server} ${iface}`);
+/** What each source reads out of a file. */
+const PARSERS: Readonly<Record<keyof typeof LEASE_SOURCES, (bytes: Uint8Array) => readonly string[]>> = {
+  networkd: (bytes) => one(parseNetworkdLease(textOf(bytes))),
+  dhclient: (bytes) =>
+    parseDhclientLeases(textOf(bytes)).map(({ server, iface }) => iface === undefined ? server : `${server} ${iface}`),
+  network_manager: (bytes) => one(parseNetworkManagerState(textOf(bytes))),
+  dhcpcd: (bytes) => one(decodeDhcpcdLease(bytes)),
+  wicked: (bytes) => one(parseWickedLease(textOf(bytes))),
+};
+
+function one(server: string | undefined): readonly string[] {
+  return server === undefined ? [] : [server];
 }
 
-test("the samples are all accounted for", () => {
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+/** Reads a sample as the source reads it whose name it begins with. */
+function parse(name: string, bytes: Uint8Array): readonly string[] {
+  const source = SOURCES.find((source) => name.startsWith(source))!;
+  // NetworkManager's own client writes as networkd does.
+  return PARSERS[name.includes("internal") ? "networkd" : source](bytes);
+}
+
+const SOURCES = Object.keys(PARSERS) as (keyof typeof PARSERS)[];
+
+test("the samples are all accounted for, and every source has one", () => {
   assertEquals(Object.keys(SERVERS).sort(), SAMPLES);
+  assertEquals(SOURCES.filter((source) => !SAMPLES.some((name) => name.startsWith(source))), []);
 });
 
 for (const name of SAMPLES) {

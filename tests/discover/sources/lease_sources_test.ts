@@ -127,12 +127,12 @@ test("dhclient reads what lies elsewhere although one folder may not be read", a
 
 test("every folder that a source reads is one that the program may read", () => {
   const mayRead = (folder: string) => [...READABLE, ROOT_FOLDER].some((root) => `${folder}/`.startsWith(`${root}/`));
-  for (const folder of LEASE_SOURCES.flatMap(({ folders }) => folders)) {
+  for (const folder of Object.values(LEASE_SOURCES).flatMap(({ folders }) => folders)) {
     assertEquals([folder, mayRead(folder)], [folder, true]);
   }
 });
 
 test("every source that reads files is among those whose servers are asked by address", () => {
   const ofFiles = Object.values(SOURCES).filter((source) => "folders" in source);
-  assertEquals(new Set<unknown>(LEASE_SOURCES), new Set<unknown>(ofFiles));
+  assertEquals(new Set<unknown>(Object.values(LEASE_SOURCES)), new Set<unknown>(ofFiles));
 });
