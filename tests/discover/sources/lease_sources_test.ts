@@ -4,6 +4,7 @@ import { SOURCES } from "../../../lib/discover/sources/sources.ts";
 import { READABLE } from "../../../lib/system/permissions.ts";
 import { ROOT_FOLDER, RUNTIME_FILES } from "../../../lib/system/runtime_folder.ts";
 import { readHex } from "../../dhcp/read_hex.ts";
+import { filePath } from "../../../tools/file_path.ts";
 import { test } from "../../support/test.ts";
 import { ask, dhclientLease, TWO_NICS } from "./ask.ts";
 
@@ -135,4 +136,16 @@ test("every folder that a source reads is one that the program may read", () => 
 test("every source that reads files is among those whose servers are asked by address", () => {
   const ofFiles = Object.values(SOURCES).filter((source) => "folders" in source);
   assertEquals(new Set<unknown>(Object.values(LEASE_SOURCES)), new Set<unknown>(ofFiles));
+});
+
+test("pre-start.sh copies leases for sources that read them, out of the folders that they read", async () => {
+  const script = await Deno.readTextFile(filePath("../../../assets/pre-start.sh", import.meta.url));
+  const copied = [...script.matchAll(/^ {2}copy_files (\w+) (.*)$/gm)];
+  assertEquals(copied.length, new Set(copied.map(([, source]) => source)).size);
+  for (const [, source, files] of copied) {
+    const { folders } = LEASE_SOURCES[source as keyof typeof LEASE_SOURCES];
+    for (const file of files!.split(" ")) {
+      assertEquals([file, folders.includes(file.replace(/\/[^/]*$/, ""))], [file, true]);
+    }
+  }
 });
