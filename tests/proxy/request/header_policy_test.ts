@@ -8,30 +8,35 @@ import {
   localLocation,
   refusalFor,
 } from "../../../lib/proxy/request/header_policy.ts";
+import { filePath } from "../../../tools/file_path.ts";
 import { test } from "../../support/test.ts";
 
 const names = (headers: readonly Header[]) => headers.map(([name]) => name);
 const fields = (text: string): Header[] => text.split(" ").map((name) => [name, "x"]);
 
+const PASSED = fields(
+  "accept accept-encoding accept-language authorization cache-control cookie if-none-match range user-agent x-custom",
+);
+
 test("forRouter passes what a router may want to know, in its order", () => {
-  const headers = fields(
-    "accept accept-encoding authorization cache-control cookie if-none-match range user-agent x-custom",
-  );
-  assertEquals(forRouter(headers), headers);
+  assertEquals(forRouter(PASSED), PASSED);
 });
 
-test("forRouter drops what concerns this hop only", () => {
-  const headers = fields(
-    "connection keep-alive proxy-connection proxy-authorization te trailer transfer-encoding upgrade http2-settings",
-  );
-  assertEquals(forRouter(headers), []);
+const OF_THIS_HOP = fields(
+  "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade",
+);
+
+test("forRouter and forClient drop what concerns this hop only", () => {
+  assertEquals(forRouter([...OF_THIS_HOP, ["http2-settings", "x"]]), []);
+  assertEquals(forClient(OF_THIS_HOP, { bodyDropped: false }), []);
 });
+
+const OF_THIS_PROXY = fields(
+  "host content-length expect proxy x-aws-ec2-metadata-token x-aws-ec2-metadata-token-ttl-seconds domu_request",
+);
 
 test("forRouter drops what this proxy says itself or keeps for itself", () => {
-  const headers = fields(
-    "host content-length expect proxy x-aws-ec2-metadata-token x-aws-ec2-metadata-token-ttl-seconds domu_request",
-  );
-  assertEquals(forRouter(headers), []);
+  assertEquals(forRouter(OF_THIS_PROXY), []);
 });
 
 const THROUGH_PROXY = fields(
@@ -170,15 +175,26 @@ test("forClient keeps a length that Connection names", () => {
   assertEquals(names(forClient(headers, { bodyDropped: false })), ["content-length"]);
 });
 
+const OF_A_BODY = fields(
+  "content-type content-length content-encoding content-language etag last-modified accept-ranges " +
+    "content-digest content-disposition content-location content-md5 digest repr-digest",
+);
+
 test("forClient drops with a body what describes it, and keeps what describes the error", () => {
-  const headers = fields(
-    "content-type content-length content-encoding content-language etag last-modified accept-ranges " +
-      "date retry-after www-authenticate allow content-range set-cookie",
-  );
-  assertEquals(
-    names(forClient(headers, { bodyDropped: true })),
-    ["date", "retry-after", "www-authenticate", "allow", "content-range", "set-cookie"],
-  );
+  const ofTheError = fields("date retry-after www-authenticate allow content-range set-cookie");
+  assertEquals(forClient([...OF_A_BODY, ...ofTheError], { bodyDropped: true }), ofTheError);
+  assertEquals(forClient(OF_A_BODY, { bodyDropped: false }), OF_A_BODY);
+});
+
+test("every row of the table of header policy is asked for by a test of this file", async () => {
+  const policy = await Deno.readTextFile(filePath("../../../lib/proxy/request/header_policy.ts", import.meta.url));
+  const rows = [...policy.matchAll(/^ {2}\["([\w-]+)", \[/gm)].map(([, name]) => name!);
+  const asked = new Set([
+    ...names([...PASSED, ...OF_THIS_HOP, ...OF_THIS_PROXY, ...THROUGH_PROXY, ...OF_A_BODY]),
+    ...REFUSALS.map(([[name]]) => name),
+    "http2-settings",
+  ]);
+  assertEquals(rows.length > 0 && rows.filter((name) => !asked.has(name)), []);
 });
 
 const LOCATIONS: readonly (readonly [location: string, local: string])[] = [
