@@ -80,10 +80,11 @@ function plainValue(value: unknown): string | number | boolean {
 /** What Deno adds to a refusal is advice for whoever compiles the program, not for whoever runs it. */
 const ADVICE = /, (run again with the --allow-\S+ flag|specify the required permissions during compilation using .*)$/;
 
-/** Says an error with its causes, outermost first: `Cannot X: why: why that`. */
+/** Says an error with its causes, outermost first: `Cannot X: why: why that`. A symbol is a mark within the program. */
 export function describeError(error: unknown): string {
   const seen: string[] = [];
-  for (let at = error; at !== undefined && seen.length < 5; at = at instanceof Error ? at.cause : undefined) {
+  const isTelling = (at: unknown) => at !== undefined && typeof at !== "symbol";
+  for (let at = error; isTelling(at) && seen.length < 5; at = at instanceof Error ? at.cause : undefined) {
     const text = at instanceof Error ? at.message.replace(ADVICE, "") || at.name : String(at);
     // An outer message that already quotes its cause need not say it twice.
     if (!seen.some((said) => said.includes(text))) seen.push(text);

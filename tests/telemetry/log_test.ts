@@ -116,6 +116,7 @@ test("describeError says an error with its causes, each once", () => {
     "Cannot reach: connection refused",
   );
   assertEquals(describeError("plain"), "plain");
+  assertEquals(describeError(new Error("No router found", { cause: Symbol("late") })), "No router found");
 });
 
 test("rememberRecent keeps the last warnings and errors and passes everything on", () => {

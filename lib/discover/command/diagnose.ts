@@ -63,7 +63,7 @@ function isOfGateway({ source }: Cause): boolean {
 function adviseOn(cause: Cause, { causes, hasCandidates, searchedOn, elsewhere }: Findings): string {
   const advice = [REMEDIES[cause.kind].next];
   const other = causes.find(({ kind }) => kind === "other_address");
-  if (cause.kind === "unknown_guest") {
+  if (cause.kind === "unknown_guest" || cause.kind === "unreachable") {
     if (other !== undefined) return `${other.message}: ${REMEDIES.other_address.next}`;
     if (searchedOn !== undefined) advice.push(`requests leave from ${searchedOn}`);
   }

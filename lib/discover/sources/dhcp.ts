@@ -34,6 +34,8 @@ export const dhcp: Source = async (ask) => {
     onReply({ server, sender, offered: address, client }) {
       hasReply = true;
       propose(server, { iface: client.name, from: sender });
+      // One that calls itself by an address of this machine is misconfigured, and there all the same.
+      if (sender !== undefined && network.isOwn(server)) propose(sender, client.name);
       if (address === undefined || address === client.address || offered.has(address)) return;
       offered.add(address);
       note(new SourceError("other_address", otherAddress({ server, address, client })));

@@ -133,18 +133,26 @@ export function createNetwork(options: NetworkOptions): Network {
     const nic = named ?? all.find(({ name }) => name === link?.name);
     if (nic !== undefined && isInameChosen) return [nic];
     if (isInameChosen) throw new SourceError(...whyUnusable(link, others));
-    return await selectBest({ nic, link, others, known });
+    return await selectBest({ nic, link, others: all.filter((other) => other !== nic), known });
   }
 
   /** For a name that nobody chose: the interface itself, and whichever other one the router may rather be on. */
   async function selectBest({ nic, link, others, known }: Selection): Promise<readonly Nic[]> {
-    const other = findOther(link, { others, known, routes: await routes().catch(() => []) });
+    const guestNics = others.filter(({ name }) => known.find((link) => link.name === name)?.isGuestNic);
+    const other = findOther(link, { others, guestNics, known, routes: await routes().catch(() => []) });
     if (nic === undefined) {
-      if (other === undefined) throw new SourceError(...whyUnusable(link, []));
-      onSubstitute?.(other.nic.name, `${whyUnusable(link, [])[1]}: searching on ${other.nic.name}, ${other.why}`);
-      return [other.nic];
+      // What the name's own traffic passes stands for it; of all others nobody can tell which one the router is on.
+      const chosen = other?.isSame
+        ? [other.nic]
+        : [...new Set([...other === undefined ? [] : [other.nic], ...guestNics])];
+      if (chosen.length === 0) throw new SourceError(...whyUnusable(link, []));
+      const names = chosen.map(({ name }) => name);
+      const [first, ...rest] = names;
+      const where = other === undefined ? names.join(" and ") : [`${first}, ${other.why}`, ...rest].join(", and on ");
+      onSubstitute?.(names.join(), `${whyUnusable(link, [])[1]}: searching on ${where}`);
+      return chosen;
     }
-    if (other === undefined || other.nic.name === nic.name) return [nic];
+    if (other === undefined) return [nic];
     reasons = new Map([[other.nic.name, `nothing answers on ${nic.name}: using ${other.nic.name}, ${other.why}`]]);
     return link?.master === other.nic.name ? [other.nic, nic] : [nic, other.nic];
   }
@@ -156,7 +164,15 @@ export function createNetwork(options: NetworkOptions): Network {
     if (link === undefined) return ["no_interface", `${iname} does not exist${instead}`];
     if (link.master !== undefined) return ["no_address", `${iname} is a port of ${link.master}${instead}`];
     const why = link.isUp ? "has no IPv4 address" : "is down and has no IPv4 address";
-    return ["no_address", `${iname} ${why}${instead}`];
+    return ["no_address", `${iname} ${why}${onlyIPv6(link.name)}${instead}`];
+  }
+
+  /** Virtual routers serve metadata over IPv4 alone: a machine that has done without is not set up wrongly, and yet not served. */
+  function onlyIPv6(name: string): string {
+    const own = host.interfaces().find((entry) =>
+      entry.name === name && entry.family === "IPv6" && !entry.address.startsWith("fe80")
+    );
+    return own === undefined ? "" : `, only ${own.address}`;
   }
 
   /** Completes an interface that only has labelled addresses, of which the runtime tells no MAC. */
@@ -216,22 +232,25 @@ interface Selection {
   readonly known: readonly Link[];
 }
 
-/** Another interface that the router may be on, and why. */
+/** Another interface that the router may be on, and why; whether it is the same network by another name. */
 function findOther(
   link: Link | undefined,
-  { others, known, routes }: Pick<Selection, "others" | "known"> & { readonly routes: readonly Route[] },
-): { readonly nic: Nic; readonly why: string } | undefined {
+  { others, guestNics, known, routes }: Pick<Selection, "others" | "known"> & {
+    readonly guestNics: readonly Nic[];
+    readonly routes: readonly Route[];
+  },
+): { readonly nic: Nic; readonly why: string; readonly isSame: boolean } | undefined {
   const linkOf = (nic: Nic) => known.find(({ name }) => name === nic.name);
-  const find = (isIt: (nic: Nic) => boolean, why: string) => {
+  const find = (isIt: (nic: Nic) => boolean, why: string, isSame = false) => {
     const nic = others.find(isIt);
-    return nic && { nic, why };
+    return nic && { nic, why, isSame };
   };
-  const guestNics = others.filter((nic) => linkOf(nic)?.isGuestNic);
-  return find(({ name }) => name === link?.master, `which it is a port of`) ??
+  const only = guestNics.length === 1 ? guestNics[0] : undefined;
+  return find(({ name }) => name === link?.master, "which it is a port of", true) ??
     find(({ name }) => name === routes[0]?.iface, "which has the default route") ??
-    find((nic) => link !== undefined && linkOf(nic)?.parent === link.name, `which is on top of it`) ??
+    find((nic) => link !== undefined && linkOf(nic)?.parent === link.name, "which is on top of it", true) ??
     find((nic) => routes.some(({ iface }) => iface === nic.name), "which has a default route") ??
-    (guestNics.length === 1 ? { nic: guestNics[0]!, why: "the only other one with an address" } : undefined);
+    find((nic) => nic === only, "the only other one with an address");
 }
 
 /** A netmask of 30 bits: there are two hosts. */

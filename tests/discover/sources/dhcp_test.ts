@@ -128,6 +128,14 @@ test("dhcp says once which address a server offers where it is another one, and 
   ]);
 });
 
+test("dhcp has a server that calls itself by this machine's own address prove itself by the one it answers from", async () => {
+  const said = await hear(({ onReply }) => {
+    onReply({ server: "10.1.1.50", sender: "10.1.1.7", offered: undefined, client: CLIENT });
+    onReply({ server: "10.1.1.9", sender: "10.1.1.7", offered: undefined, client: CLIENT });
+  });
+  assertEquals(said, ["10.1.1.50 eth0", "10.1.1.7 eth0", "10.1.1.9 eth0"]);
+});
+
 test("dhcp blames a firewall that drops some of what is sent, and nothing else that fails", async () => {
   const [blocked] = await hear(({ onSendError }) => onSendError!(new Error("Operation not permitted (os error 1)")));
   assertEquals(blocked, `failed firewall: ${BLOCKED}`);

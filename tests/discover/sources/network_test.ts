@@ -135,6 +135,48 @@ const SELECTIONS: readonly (readonly [what: string, setup: Setup, expected: read
   ["the default route's for one that does not exist", { iname: "ens3", routes: [VIA_ETH0] }, ["eth0 10.1.1.50"]],
   ["the only one for one that does not exist", { iname: "ens3" }, ["eth0 10.1.1.50"]],
   [
+    "for one that does not exist every Ethernet interface, the default route's first",
+    {
+      iname: "ens3",
+      interfaces: [ETH0, ETH1, interfaceAt("172.17.0.1", { name: "docker0" })],
+      links: [ETH0_LINK, linkAt(3, "eth1"), linkAt(4, "docker0", { linkinfo: { info_kind: "bridge" } })],
+      routes: [VIA_ETH1],
+    },
+    ["eth1 10.2.2.50", "eth0 10.1.1.50"],
+  ],
+  [
+    "for a port only the bridge",
+    {
+      interfaces: [interfaceAt("10.1.1.60", { name: "br0" }), ETH1],
+      links: [
+        linkAt(2, "eth0", { master: "br0" }),
+        linkAt(3, "br0", { linkinfo: { info_kind: "bridge" } }),
+        linkAt(4, "eth1"),
+      ],
+    },
+    ["br0 10.1.1.60"],
+  ],
+  [
+    "one by another of its names, and the default route's behind it",
+    {
+      interfaces: [interfaceAt("10.1.1.50", { name: "enp1s0" }), ETH1],
+      links: [linkAt(2, "enp1s0", { altnames: ["eth0"] }), linkAt(3, "eth1")],
+      routes: [VIA_ETH1],
+    },
+    ["enp1s0 10.1.1.50", "eth1 10.2.2.50"],
+  ],
+  ...["vlan", "bond", "team", "macvlan", "ipvlan"].map((kind) =>
+    [
+      `a ${kind} as a network card under auto`,
+      {
+        iname: "auto",
+        interfaces: [interfaceAt("10.1.1.50", { name: "net0" })],
+        links: [linkAt(2, "eth0", { master: "bond0" }), linkAt(3, "net0", { linkinfo: { info_kind: kind } })],
+      },
+      ["net0 10.1.1.50"],
+    ] as const
+  ),
+  [
     "under auto every Ethernet interface, the default route's first",
     {
       iname: "auto",
@@ -217,6 +259,16 @@ const SUBSTITUTES: readonly (readonly [what: string, setup: Setup, expected: str
     "eth1: eth0 is down and has no IPv4 address: searching on eth1, the only other one with an address",
   ],
   [
+    "does not exist, and none of several others has a route",
+    { iname: "ens3", interfaces: [ETH0, ETH1], links: [ETH0_LINK, linkAt(3, "eth1")] },
+    "eth0,eth1: ens3 does not exist: searching on eth0 and eth1",
+  ],
+  [
+    "does not exist, and one of several others has a route",
+    { iname: "ens3", interfaces: [ETH0, ETH1], links: [ETH0_LINK, linkAt(3, "eth1")], routes: [VIA_ETH1] },
+    "eth1,eth0: ens3 does not exist: searching on eth1, which has the default route, and on eth0",
+  ],
+  [
     "is a port of a bridge",
     {
       interfaces: [interfaceAt("10.1.1.50", { name: "br0" }), ETH1],
@@ -240,14 +292,14 @@ const SUBSTITUTES: readonly (readonly [what: string, setup: Setup, expected: str
       links: [ETH0_LINK, linkAt(3, "eth1"), linkAt(4, "eth2")],
       routes: [VIA_ETH0, { ...VIA_ETH1, table: "7" }],
     },
-    "eth1: eth0 has no IPv4 address: searching on eth1, which has a default route",
+    "eth1,eth2: eth0 has no IPv4 address: searching on eth1, which has a default route, and on eth2",
   ],
 ];
 for (const [what, setup, expected] of SUBSTITUTES) {
   test(`createNetwork tells which one stands in when the one that nobody chose ${what}`, async () => {
     const { network, substitutes } = setUp(setup);
-    const [nic] = await network.nics();
-    assertEquals([...substitutes, nic!.name], [expected, expected.split(":")[0]!]);
+    const nics = await network.nics();
+    assertEquals([...substitutes, nics.map(({ name }) => name).join()], [expected, expected.split(":")[0]!]);
   });
 }
 
@@ -306,6 +358,18 @@ test("createNetwork knows the devices, and notices when an address changes", () 
 
 const TROUBLES: readonly (readonly [what: string, setup: Setup, kind: string, message: string])[] = [
   ["has no address", { interfaces: [LO] }, "no_address", "eth0 has no IPv4 address"],
+  [
+    "has only IPv6",
+    {
+      interfaces: [LO, { ...ETH0, family: "IPv6", address: "fe80::1" }, {
+        ...ETH0,
+        family: "IPv6",
+        address: "2001:db8::50",
+      }],
+    },
+    "no_address",
+    "eth0 has no IPv4 address, only 2001:db8::50",
+  ],
   [
     "has no address, and somebody chose it",
     { interfaces: [ETH1], routes: [VIA_ETH1], isChosen: true },
