@@ -139,7 +139,8 @@ export async function runDaemon(config: Config): Promise<number> {
       metrics: () => metrics.render(),
       status: describe,
       async whyNotReady() {
-        if (resolver.status().state !== "ready") return "no router";
+        const status = resolver.status();
+        if (status.state !== "ready") return summarize(status);
         return keeper.isPresent() && await proxy.isAccepting() ? undefined : "the listen address is not served";
       },
     });

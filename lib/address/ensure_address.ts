@@ -71,7 +71,7 @@ function explain(address: string, cause: unknown): unknown {
   const failed = `Cannot add ${address} to lo`;
   switch (cause.kind) {
     case "missing":
-      return new AddressError("ip_missing", `${failed}: there is no "ip" command; install iproute2`, { cause });
+      return new AddressError("ip_missing", `${failed}: ${cause.message}`, { cause });
     case "not_permitted":
       return new AddressError(
         "not_permitted",

@@ -95,7 +95,9 @@ export function createEventLog({ log, metrics }: { readonly log: Log; readonly m
           sayOfOtherIdentity({ address, source, identity }, { router, cause });
         } else if (router !== undefined) {
           const reason = cause?.message ?? `${router.address} is preferred`;
-          once(`${address} ${verdict}`, () => log.info("ignoring a candidate", { address, source, reason }));
+          // What the operator said and is not done is worth a warning.
+          const level = source === "server" ? "warn" : "info";
+          once(`${address} ${verdict}`, () => log[level]("ignoring a candidate", { address, source, reason }));
         }
       }
     },

@@ -6,7 +6,7 @@
 
 import { IP_COMMANDS } from "./permissions.ts";
 
-/** Why a command did not do its work: it is not installed, may not do it, or refused to. */
+/** Why a command did not do its work: it is not there to be run, may not do it, or refused to. */
 export type CommandErrorKind = "missing" | "not_permitted" | "failed";
 
 /** A command that did not do its work. */
@@ -39,7 +39,7 @@ export type MonitorIp = (
 /**
  * Runs `ip` from the first of its usual places that has one, with an empty environment.
  *
- * @throws {CommandError} If no `ip` is installed, or it exits with a failure.
+ * @throws {CommandError} If there is no `ip` that may be run, or it exits with a failure.
  */
 export const runIp: RunIp = async (args, { signal } = {}) => {
   const output = await atFirstPlace(args, (path) => command(path, { args, signal }).output());
@@ -57,7 +57,7 @@ export const runIp: RunIp = async (args, { signal } = {}) => {
 /**
  * Runs `ip`, as in `ip monitor`, for as long as it is wanted. It ends with the signal, or by itself.
  *
- * @throws {CommandError} If no `ip` is installed.
+ * @throws {CommandError} If there is no `ip` that may be run.
  */
 export const monitorIp: MonitorIp = async (args, { signal, onChange }) => {
   const child = await atFirstPlace(args, (path) => command(path, { args, signal, stderr: "null" }).spawn());
@@ -84,15 +84,17 @@ function command(
 }
 
 async function atFirstPlace<T>(args: readonly string[], run: (path: string) => T | Promise<T>): Promise<T> {
+  let refused: string | undefined;
   for (const path of IP_COMMANDS) {
     try {
       return await run(path);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (error instanceof Deno.errors.PermissionDenied) refused ??= path;
+      else if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
-  throw new CommandError(`Cannot run "ip": it is at none of ${IP_COMMANDS.join(", ")}; install iproute2`, {
-    kind: "missing",
-    argv: ["ip", ...args],
-  });
+  const why = refused === undefined
+    ? `it is at none of ${IP_COMMANDS.join(", ")}; install iproute2`
+    : `${refused} may not be executed`;
+  throw new CommandError(`Cannot run "ip": ${why}`, { kind: "missing", argv: ["ip", ...args] });
 }

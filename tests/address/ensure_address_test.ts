@@ -49,7 +49,7 @@ test("ensureAddress takes an address that the pre-start script added meanwhile f
 test("ensureAddress says each failure in its own words", async () => {
   const table: [ReturnType<typeof machine>, string, string][] = [
     [machine([{ name: "eth1", address: ADDRESS }]), "on_another_interface", "ip address del 169.254.169.254 dev eth1"],
-    [machine([], { kind: "missing", stderr: "" }), "ip_missing", "install iproute2"],
+    [machine([], { kind: "missing", stderr: "" }), "ip_missing", "to lo: Cannot run"],
     [machine([], { kind: "not_permitted", stderr: "Operation not permitted" }), "not_permitted", "CAP_NET_ADMIN"],
     [machine([], { kind: "failed", stderr: "Cannot find device" }), "ip_failed", 'ip says "Cannot find device"'],
   ];

@@ -79,7 +79,7 @@ function styleOf(line: string): keyof typeof STYLES {
 }
 
 function formatResult({ router }: SearchReport, { advice, userData }: Findings): string {
-  if (router === undefined) return `No router found. Most likely: ${advice?.cause}. Next: ${advice?.next}.`;
+  if (router === undefined) return endSentence(`No router found. Most likely: ${advice?.cause}. Next: ${advice?.next}`);
   const { address, source, iface } = router;
   const found = `The router is ${address}, found by ${source}${iface === undefined ? "" : ` on ${iface}`}`;
   const missing = userData && describeUserData(userData);
@@ -87,6 +87,10 @@ function formatResult({ router }: SearchReport, { advice, userData }: Findings):
   return `${found}, but its large answers do not come: ${missing}. Next: something on the way drops large packets without ` +
     `a word: compare the MTU of the interface (\`ip link\`) with the network's, and try a smaller one ` +
     `(\`ip link set ${iface ?? "eth0"} mtu 1400\`).`;
+}
+
+function endSentence(text: string): string {
+  return /[.?!]$/.test(text) ? text : `${text}.`;
 }
 
 function formatCandidate({ source, address, isOnLink, verdict, elapsedMs }: CandidateReport): string[] {

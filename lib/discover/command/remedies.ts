@@ -84,7 +84,9 @@ export const REMEDIES: Readonly<Record<CauseKind, Remedy>> = {
   unreachable: { rank: RANK.reached + 5, next: SEE_WAY },
   connect_timeout: {
     rank: RANK.reached + 6,
-    next: "its port 80 drops what is sent there: look for a firewall on the way or on the router, or see that it is up",
+    next:
+      "its port 80 drops what is sent there: look for a firewall on this machine, on the way or on the router, or see " +
+      "that it is up",
   },
   timeout: { rank: RANK.reached + 7, next: SEE_WAY },
 
@@ -106,7 +108,9 @@ export const REMEDIES: Readonly<Record<CauseKind, Remedy>> = {
   network: { rank: RANK.silence, next: "look at `ip link` and `ip route`: the link may be down" },
   no_answer: {
     rank: RANK.silence + 1,
-    next: "see that the router runs and is on this network, and that it knows this interface's MAC address",
+    next:
+      "see that the router runs and is on this network, that it knows this interface's MAC address, and that no firewall of " +
+      "this machine drops its answers (UDP from port 67)",
   },
   other_address: {
     rank: RANK.silence + 2,
