@@ -10,10 +10,17 @@ import { GUEST } from "../support/servers/router.ts";
 const ID = "/latest/meta-data/instance-id";
 const ROUTER = { address: "10.1.1.7" };
 
+/** Gives eth0 another name. */
+function renamed(name: string): readonly string[] {
+  return ["link set eth0 down", `link set eth0 name ${name}`, `link set ${name} up`];
+}
+
 /** How the guest is cabled, as words of `ip`, and what the log says. */
 const CABLINGS: readonly {
   readonly what: string;
   readonly words: readonly string[];
+  /** A second network that leads nowhere, on an interface of this name with 10.2.2.50/24; plugged in before the words. */
+  readonly second?: string;
   readonly says?: RegExp;
   readonly args?: readonly string[];
 }[] = [
@@ -43,8 +50,49 @@ const CABLINGS: readonly {
   },
   {
     what: "the interface has another name, and no route",
-    words: ["link set eth0 down", "link set eth0 name ens3", "link set ens3 up"],
+    words: renamed("ens3"),
     says: /using another interface.*using=ens3.*eth0 does not exist/,
+  },
+  {
+    what: "the interface has another name, and a second one has the default route",
+    second: "ens4",
+    words: [...renamed("ens3"), "route add default via 10.2.2.1"],
+    says: /using another interface.*using=ens4,ens3 .*searching on ens4, which has the default route, and on ens3/,
+  },
+  {
+    what: "the interface has another name, and there is a second one and no route",
+    second: "ens4",
+    words: renamed("ens3"),
+    says: /using another interface.*searching on ens[34] and ens[34]/,
+  },
+  {
+    what: "eth0 is another of the interface's names, and a second one has the default route",
+    second: "ens4",
+    words: [...renamed("enp1s0"), "link property add dev enp1s0 altname eth0", "route add default via 10.2.2.1"],
+  },
+  {
+    what: "the better of two default routes is over another interface",
+    second: "eth1",
+    words: ["route add default via 10.2.2.1 metric 100", "route add default via 10.1.1.7 metric 200"],
+  },
+  {
+    what: "the better of two default routes is over another interface, under --iname auto",
+    second: "eth1",
+    words: ["route add default via 10.2.2.1 metric 100", "route add default via 10.1.1.7 metric 200"],
+    args: ["--iname", "auto"],
+  },
+  {
+    what: "the worse of two default routes is over the interface, and eth0 leads nowhere",
+    second: "eth9",
+    words: [
+      ...renamed("eth1"),
+      "link set eth9 down",
+      "link set eth9 name eth0",
+      "link set eth0 up",
+      "route add default via 10.2.2.1 metric 100",
+      "route add default via 10.1.1.7 metric 200",
+    ],
+    says: /nothing answers on eth0: using eth1, which has a default route/,
   },
   {
     what: "the interface is named by another of its names",
@@ -64,11 +112,13 @@ const CABLINGS: readonly {
     words: ["route add default via 10.1.1.7 table 7", "rule add from 10.1.1.50 table 7"],
   },
 ];
-for (const { what, words, says, args = [] } of CABLINGS) {
+for (const { what, second, words, says, args = [] } of CABLINGS) {
   networkTest(`the router is found where ${what}`, SERVERS, async () => {
     await using scene = await createScene({
       router: ROUTER,
-      prepare: async ({ guest }) => {
+      prepare: async ({ network, guest }) => {
+        const other = await network.createSegment();
+        if (second !== undefined) await other.attach(guest, { iface: second, address: "10.2.2.50/24" });
         for (const line of words) await guest.ip(line);
       },
       args,
@@ -80,7 +130,7 @@ for (const { what, words, says, args = [] } of CABLINGS) {
 
 /** Gives the guest a second interface that leads nowhere, which takes the name eth0. */
 async function moveToSecondNic({ network, guest }: Scene): Promise<void> {
-  for (const line of ["link set eth0 down", "link set eth0 name eth1", "link set eth1 up"]) await guest.ip(line);
+  for (const line of renamed("eth1")) await guest.ip(line);
   const other = await network.createSegment();
   await other.attach(guest, { iface: "eth0", address: "10.2.2.50/24" });
   await guest.ip("route add default via 10.1.1.7");

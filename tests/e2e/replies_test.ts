@@ -62,6 +62,38 @@ for (const [what, line] of Object.entries(DNSMASQ)) {
 
 const HEADER = "02010600 {xid} 0000 8000 00000000 0a010132 00000000 00000000 {chaddr} {z64} {z128} 63825363";
 
+/** What a router's DHCP server may call itself that is no router's address, and no reason not to find it. */
+const MISNAMED: Readonly<Record<string, string>> = {
+  "0.0.0.0": "00000000",
+  "255.255.255.255": "ffffffff",
+  "127.0.0.1": "7f000001",
+  "a multicast address": "e0000001",
+  "a link-local address": "a9fe0101",
+  "the listen address": "a9fea9fe",
+  "the guest's own address": "0a010132",
+};
+networkTest(
+  "a router whose DHCP server calls itself by no router's address is found by its own",
+  SERVERS,
+  async (context) => {
+    for (const [what, identifier] of Object.entries(MISNAMED)) {
+      await context.step(what, async () => {
+        const packets = {
+          discover: `${HEADER} 350102 3604 ${identifier} ff`,
+          inform: `${HEADER} 350105 3604 ${identifier} ff`,
+        };
+        await using scene = await createScene({
+          router: { address: "10.1.1.7", dhcp: "none" },
+          prepare: async ({ router }) => void await startPacketServer(router.host, "10.1.1.7", packets),
+          args: DHCP_ONLY,
+        });
+        assertEquals((await scene.getUntilGood(ID)).status, 200);
+        assertMatch(await scene.program.waitForLine(/found the router/), /address=10\.1\.1\.7\b/);
+      });
+    }
+  },
+);
+
 /** What a DHCP server that serves no metadata answers, and what `discover` says of it. */
 const DISBELIEVED: readonly (readonly [what: string, packets: Packets, says: RegExp])[] = [
   ["without a server identifier", "pkt_no_54.txt", /10\.1\.1\.7 answered \d+ times without a server identifier/],

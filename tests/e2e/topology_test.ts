@@ -78,6 +78,53 @@ networkTest("a router that is not the gateway is found on a shared network", SER
   assertEquals((await scene.get(VM_ID)).body, "told-by-router");
 });
 
+networkTest("a router behind a DHCP relay is found, in another network and with another gateway", SERVERS, async () => {
+  //   guest 10.1.1.50 ---- lan ---- 10.1.1.1 relay (dnsmasq) 10.5.0.254 ---- far ---- 10.5.0.1 router (dnsmasq, nginx)
+  await using scene = await createScene({ router: "none", args: "none" });
+  const { network, guest } = scene;
+  const far = await network.createSegment();
+  const relay = await scene.addHost("relay", "10.1.1.1");
+  await far.attach(relay, { iface: "eth1", address: "10.5.0.254/24" });
+  await relay.must(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+  await guest.ip("route add default via 10.1.1.1");
+  const router = await startRouter(network, far, {
+    address: "10.5.0.1",
+    dhcp: "none",
+    metadata: { [GUEST.address]: toldBy("router") },
+  });
+  await router.host.ip("route add 10.1.1.0/24 via 10.5.0.254");
+  const dnsmasq = ["dnsmasq", "--no-daemon", "--user=root", "--conf-file=/dev/null", "--port=0"];
+  const server = router.host.start([
+    ...[...dnsmasq, "--interface=eth0", "--bind-interfaces", "--leasefile-ro"],
+    ...["--dhcp-range=10.1.1.0,static", `--dhcp-host=${GUEST.mac},${GUEST.address}`],
+  ]);
+  await server.waitForLine(/DHCP, static leases only/);
+  await relay.start([...dnsmasq, "--dhcp-relay=10.1.1.1,10.5.0.1"]).waitForLine(/DHCP relay/);
+
+  const program = await scene.startProgram();
+  assertEquals((await scene.getUntilGood(VM_ID)).body, "told-by-router");
+  assertMatch(await program.waitForLine(/found the router/), /address=10\.5\.0\.1 source=dhcp/);
+});
+
+networkTest(
+  "a router that only answers to the name data-server is found beside another's DHCP server",
+  SERVERS,
+  async () => {
+    //   guest 10.1.1.50 ---- lan ---- 10.1.1.2 DHCP and names (dnsmasq), an error page for every path of metadata
+    //                         |
+    //                         ------- 10.1.1.7 router (nginx)
+    await using scene = await createScene({
+      router: { name: "other", address: "10.1.1.2", metadata: {}, dataServer: "10.1.1.7" },
+      args: "none",
+    });
+    await scene.startRouter({ address: "10.1.1.7", dhcp: "none", metadata: { [GUEST.address]: toldBy("router") } });
+    await scene.guest.write("/etc/resolv.conf", "nameserver 10.1.1.2\n");
+    const program = await scene.startProgram();
+    assertEquals((await scene.getUntilGood(VM_ID)).body, "told-by-router");
+    assertMatch(await program.waitForLine(/found the router/), /address=10\.1\.1\.7 source=dns/);
+  },
+);
+
 networkTest("the redundant partner takes over the address without a failed request", SERVERS, async () => {
   //   guest 10.1.1.50 ---- lan ---- master, 10.1.1.1 until it fails
   //                         |
