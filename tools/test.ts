@@ -7,6 +7,7 @@
  *   tools/test.ts boot         the boot
  *   tools/test.ts tests/dhcp   these files or folders; anything else, such as --filter=NAME, is passed on to `deno test`
  *   tools/test.ts ... --as-released    with the program as one module under this Deno instead of the compiled one
+ *   tools/test.ts ... --on-loopback    of the tests that need a network those that loopback can be one for, there
  * ```
  *
  * It says first which Debian packages are missing; with `--install`, and in CI, it installs them. What cannot run is
@@ -30,6 +31,9 @@ const SETS: Readonly<Record<string, readonly string[]>> = {
 /** Has the program run under this very Deno, which a release is compiled with, wherever another one compiles here. */
 const AS_RELEASED = "--as-released";
 
+/** Has the tests do what they do where the machine refuses namespaces. */
+const ON_LOOPBACK = "--on-loopback";
+
 /** Makes the program that many of the tests run. Those that do not need it run even if that fails. */
 async function makeProgram(): Promise<void> {
   if (Deno.env.has("MDPROXY4CS_BINARY")) return;
@@ -38,8 +42,9 @@ async function makeProgram(): Promise<void> {
 }
 
 const { args, install } = takeInstall(Deno.args);
-const [set = "all", ...more] = args.filter((arg) => arg !== AS_RELEASED);
+const [set = "all", ...more] = args.filter((arg) => arg !== AS_RELEASED && arg !== ON_LOOPBACK);
 const asReleased = args.includes(AS_RELEASED);
+if (args.includes(ON_LOOPBACK)) Deno.env.set("MDPROXY4CS_TEST_NETWORK", "loopback");
 if (set !== "quick") {
   await ensurePackages({ what: "./dev test", install, isOptional: true });
   await makeProgram();

@@ -16,7 +16,7 @@ const SCRIPTS = {
 } as const;
 
 for (const [path, shell] of Object.entries(SCRIPTS)) {
-  networkTest(`${path} is clean to shellcheck`, { programs: ["shellcheck"], namespaces: false }, async () => {
+  networkTest(`${path} is clean to shellcheck`, { programs: ["shellcheck"], network: "none" }, async () => {
     const { stdout, stderr } = await runCommand(["shellcheck", "--shell", shell, `${TOP}/${path}`]);
     assertEquals(stdout + stderr, "");
   });

@@ -77,7 +77,7 @@ const SYSTEMD = 252;
 
 networkTest(
   "mdproxy4cs.service has an exposure of 1.4 or better",
-  { programs: ["systemd-networkd"], systemd: SYSTEMD, namespaces: false },
+  { programs: ["systemd-networkd"], systemd: SYSTEMD, network: "none" },
   async () => {
     const { stdout } = await runCommand(["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT]);
     const exposure = Number(/Overall exposure level .*: (\d+\.\d+)/.exec(stdout)?.[1]);

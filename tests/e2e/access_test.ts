@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { get, PROXY } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
 import { GUEST } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
@@ -30,7 +30,7 @@ const REQUESTS: readonly (readonly [status: number, request: string])[] = [
 
 networkTest(
   "requests that a guest's own programs would not make are refused, with an empty body",
-  SERVERS,
+  ROUTER,
   async (context) => {
     await using scene = await createScene({ args: ["--allow-host", "metadata.internal"] });
     for (const [status, request] of REQUESTS) {
@@ -46,7 +46,7 @@ networkTest(
   },
 );
 
-networkTest("--require-token serves only those who fetched a session token", SERVERS, async () => {
+networkTest("--require-token serves only those who fetched a session token", ROUTER, async () => {
   await using scene = await createScene({ args: ["--require-token"] });
   const { router } = scene;
   const without = await scene.get("/latest/vm-id");
@@ -63,7 +63,7 @@ networkTest("--require-token serves only those who fetched a session token", SER
   assertEquals(router.web.lines.filter((line) => line.includes("token")), [], "the router was asked for a token");
 });
 
-networkTest("nothing the program writes holds a secret of user-data or of a query", SERVERS, async () => {
+networkTest("nothing the program writes holds a secret of user-data or of a query", ROUTER, async () => {
   const canary = "CANARY-5f2c9e";
   await using scene = await createScene({
     router: {

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER } from "../support/scene.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 
@@ -9,7 +9,7 @@ const ARGS = ["--admin-listen", "127.0.0.1:39725", "--cache-ttl", "0", "--reques
 
 networkTest(
   "/metrics is what Prometheus reads, with and without a router",
-  { programs: ["dnsmasq", "nginx", "promtool"] },
+  { ...ROUTER, programs: ["promtool"] },
   async () => {
     await using scene = await createScene({ router: "none", args: ARGS });
     const { guest } = scene;
@@ -30,7 +30,7 @@ networkTest(
 
 networkTest(
   "/readyz follows the router, /healthz does not, and /status names it",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({ router: "none", args: ARGS });
     const { program } = scene;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { PROXY } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
 import { startScriptedRouter } from "../support/servers/scripted_router.ts";
@@ -10,7 +10,7 @@ import { startScriptedRouter } from "../support/servers/scripted_router.ts";
 
 const VM_ID = "/latest/meta-data/vm-id";
 
-networkTest("a burst of equal requests costs the router one", SERVERS, async () => {
+networkTest("a burst of equal requests costs the router one", ROUTER, async () => {
   await using scene = await createScene({ args: ["--cache-ttl", "1m"] });
   const { guest, router } = scene;
   const urls = Array.from({ length: 60 }, () => PROXY + VM_ID);
@@ -19,14 +19,14 @@ networkTest("a burst of equal requests costs the router one", SERVERS, async () 
   assertEquals(router.web.lines.filter((line) => line.includes(VM_ID)).length, 1);
 });
 
-networkTest("--cache-ttl 0 asks the router every time", SERVERS, async () => {
+networkTest("--cache-ttl 0 asks the router every time", ROUTER, async () => {
   await using scene = await createScene({ args: ["--cache-ttl", "0"] });
   const { router } = scene;
   for (let i = 0; i < 5; i++) assertEquals((await scene.get(VM_ID)).status, 200);
   assertEquals(router.web.lines.filter((line) => line.includes(VM_ID)).length, 5);
 });
 
-networkTest("a reload has the router asked again for what is kept", SERVERS, async () => {
+networkTest("a reload has the router asked again for what is kept", ROUTER, async () => {
   await using scene = await createScene({ args: ["--cache-ttl", "1m"] });
   const { router, program } = scene;
   const asked = () => router.web.lines.filter((line) => line.includes(VM_ID)).length;
@@ -64,7 +64,7 @@ networkTest(
   },
 );
 
-networkTest("the last good answer stands in, with its age, while no router can be reached", SERVERS, async () => {
+networkTest("the last good answer stands in, with its age, while no router can be reached", ROUTER, async () => {
   await using scene = await createScene({ args: ["--cache-ttl", "0", "--request-timeout", "3s"] });
   const { router, program } = scene;
   assertEquals((await scene.get(VM_ID)).status, 200);
@@ -82,7 +82,7 @@ networkTest("the last good answer stands in, with its age, while no router can b
   assertEquals([never.status, never.body], [502, ""], "an answer that was never given came from somewhere");
 });
 
-networkTest("a kept answer never hides the error of a living router", SERVERS, async () => {
+networkTest("a kept answer never hides the error of a living router", ROUTER, async () => {
   await using scene = await createScene({
     router: {
       metadata: { [GUEST.address]: { ...sampleMetadata(GUEST.address), gone: "here" } },

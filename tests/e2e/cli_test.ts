@@ -3,7 +3,7 @@ import { OPTIONS, variableOf } from "../../lib/config/options.ts";
 import { binary } from "../support/binary.ts";
 import { runCommand } from "../support/net/process.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene } from "../support/scene.ts";
+import { createScene, NO_SERVERS } from "../support/scene.ts";
 import { test } from "../support/test.ts";
 
 /** Runs the program where it ends before it would touch the network. */
@@ -68,31 +68,35 @@ for (const [what, args, says] of MISTAKES) {
   });
 }
 
-networkTest("mdproxy4cs takes a flag before its variable, and the variable before the env file", {}, async () => {
-  await using scene = await createScene({ router: "none", args: "none" });
-  const { guest } = scene;
-  const file = "/etc/default/mdproxy4cs";
-  await guest.must(["mount", "-t", "tmpfs", "tmpfs", "/etc/default"]);
-  await guest.must(["tee", file], { input: "# as in /etc/default\nMDPROXY4CS_HTTP_LISTEN=9.9.9.1:1\n" });
-  const env = { MDPROXY4CS_HTTP_LISTEN: "9.9.9.2:1" };
-  const complaint = async (args: readonly string[], env = {}) =>
-    (await guest.run([binary(), "--env-file", file, ...args], { env })).stderr;
-  assertStringIncludes(await complaint([]), "9.9.9.1:1");
-  assertStringIncludes(await complaint([], env), "9.9.9.2:1");
-  assertStringIncludes(await complaint(["--http-listen", "9.9.9.3:1"], env), "9.9.9.3:1");
-  assertStringIncludes(await complaint([], { MDPROXY4CS_HTTP_LISTEN: "" }), "9.9.9.1:1");
-});
+networkTest(
+  "mdproxy4cs takes a flag before its variable, and the variable before the env file",
+  NO_SERVERS,
+  async () => {
+    await using scene = await createScene({ router: "none", args: "none" });
+    const { guest } = scene;
+    const file = "/etc/default/mdproxy4cs";
+    await guest.emptyFolder("/etc/default");
+    await guest.must(["tee", file], { input: "# as in /etc/default\nMDPROXY4CS_HTTP_LISTEN=9.9.9.1:1\n" });
+    const env = { MDPROXY4CS_HTTP_LISTEN: "9.9.9.2:1" };
+    const complaint = async (args: readonly string[], env = {}) =>
+      (await guest.run([binary(), "--env-file", file, ...args], { env })).stderr;
+    assertStringIncludes(await complaint([]), "9.9.9.1:1");
+    assertStringIncludes(await complaint([], env), "9.9.9.2:1");
+    assertStringIncludes(await complaint(["--http-listen", "9.9.9.3:1"], env), "9.9.9.3:1");
+    assertStringIncludes(await complaint([], { MDPROXY4CS_HTTP_LISTEN: "" }), "9.9.9.1:1");
+  },
+);
 
-networkTest("mdproxy4cs starts with an unknown log level, and says so", {}, async () => {
+networkTest("mdproxy4cs starts with an unknown log level, and says so", NO_SERVERS, async () => {
   await using scene = await createScene({ router: "none", env: { MDPROXY4CS_LOG_LEVEL: "verbose" } });
   const { program } = scene;
   assertMatch(program.lines.join("\n"), /warn .*verbose.*using info/);
 });
 
-networkTest("mdproxy4cs logs to the end of a file, as text or as JSON", {}, async () => {
+networkTest("mdproxy4cs logs to the end of a file, as text or as JSON", NO_SERVERS, async () => {
   await using scene = await createScene({ router: "none", args: "none" });
   const { guest } = scene;
-  await guest.must(["mount", "-t", "tmpfs", "tmpfs", "/var/log"]);
+  await guest.emptyFolder("/var/log");
   const file = "/var/log/mdproxy4cs.log";
   await guest.must(["sh", "-c", `echo "an earlier line" > ${file}`]);
   const program = guest.start([binary(), "--log-file", file, "--log-format=json"]);

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { binary } from "../support/binary.ts";
 import { writeDrive } from "../support/fakes/drive_folder.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import type { Metadata } from "../support/servers/metadata.ts";
@@ -45,7 +45,7 @@ const status = async (scene: Scene) => JSON.parse((await scene.guest.run([binary
 
 networkTest(
   "a config drive serves a VM without DHCP and router, at the first try of whoever asks",
-  SERVERS,
+  ROUTER,
   async () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
     await using scene = await createScene({
@@ -80,7 +80,7 @@ networkTest(
 
 networkTest(
   "a drive that comes later, is replaced and goes is followed by reload, with nothing of before it",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({
       router: "none",
@@ -103,7 +103,7 @@ networkTest(
 
 networkTest(
   "a router goes before the drive of the same VM, the drive before nothing, and the router again when it is back",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({
       args: ["--cache-ttl", "0", "--stale-if-error", "0", "--confirm-interval", "1s"],
@@ -122,7 +122,7 @@ networkTest(
   },
 );
 
-networkTest("--discovery says who goes first", SERVERS, async () => {
+networkTest("--discovery says who goes first", ROUTER, async () => {
   await using scene = await createScene({
     args: ["--discovery", "config_drive,dhcp"],
     prepare: (scene) => putDrive(scene, ON_DRIVE),
@@ -130,7 +130,7 @@ networkTest("--discovery says who goes first", SERVERS, async () => {
   assertEquals(await offering(scene), "from the drive");
 });
 
-networkTest("the drive of another VM does not take a dead router's place", SERVERS, async () => {
+networkTest("the drive of another VM does not take a dead router's place", ROUTER, async () => {
   await using scene = await createScene({
     args: ["--cache-ttl", "0", "--stale-if-error", "0", "--request-timeout", "3s", "--discovery-timeout", "2s"],
     prepare: (scene) => putDrive(scene, { ...ON_DRIVE, "instance-id": "i-2-99-VM" }),
@@ -143,7 +143,7 @@ networkTest("the drive of another VM does not take a dead router's place", SERVE
   await scene.program.waitForLine(/i-2-99-VM/);
 });
 
-networkTest("a damaged drive is a clear line, in the log and in discover", SERVERS, async () => {
+networkTest("a damaged drive is a clear line, in the log and in discover", ROUTER, async () => {
   await using scene = await createScene({
     router: "none",
     args: ["--request-timeout", "1s"],
@@ -163,7 +163,7 @@ networkTest("a damaged drive is a clear line, in the log and in discover", SERVE
   assertMatch(stdout, /the config drive cannot be used: .*names no instance-id/);
 });
 
-networkTest("a drive's password is given once, and stays saved over reload and restart", SERVERS, async () => {
+networkTest("a drive's password is given once, and stays saved over reload and restart", ROUTER, async () => {
   const args = ["--password-service"];
   await using scene = await createScene({
     router: "none",

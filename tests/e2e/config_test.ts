@@ -1,16 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { READ_EARLY, READ_LATE } from "../../lib/system/runtime_environment.ts";
 import { binary } from "../support/binary.ts";
-import type { Host } from "../support/net/network.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { runCommand } from "../support/net/process.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, NO_SERVERS, ROUTER, SERVERS } from "../support/scene.ts";
 import { test } from "../support/test.ts";
-
-/** Lays empty folders, of this host only, over the machine's own. */
-async function ownFolders(guest: Host, ...paths: string[]): Promise<void> {
-  for (const path of paths) await guest.must(["mount", "-t", "tmpfs", "tmpfs", path]);
-}
 
 const NOTHING = { guest: "unplugged", router: "none", args: "none" } as const;
 
@@ -24,7 +18,7 @@ test("mdproxy4cs shows control characters of a refused configuration as text", a
 });
 
 for (const value of ["no", "0", "off", "false", "yes", "optional"]) {
-  networkTest(`--require-token=${value} is read as MDPROXY4CS_REQUIRE_TOKEN=${value} is`, SERVERS, async () => {
+  networkTest(`--require-token=${value} is read as MDPROXY4CS_REQUIRE_TOKEN=${value} is`, ROUTER, async () => {
     const asFlag = { args: [`--require-token=${value}`] };
     const asVariable = { args: [], env: { MDPROXY4CS_REQUIRE_TOKEN: value } };
     for (const options of [asFlag, asVariable]) {
@@ -54,11 +48,11 @@ const REFUSED: readonly (readonly [what: string, args: readonly string[], says: 
 
 networkTest(
   "mdproxy4cs refuses what it cannot read or use as configuration with 78, and does not hang",
-  {},
+  NO_SERVERS,
   async () => {
     await using scene = await createScene(NOTHING);
     const { guest } = scene;
-    await ownFolders(guest, "/etc/default");
+    await guest.emptyFolder("/etc/default");
     await guest.must([
       ...["sh", "-ec"],
       "cd /etc/default; mkfifo fifo; mknod zero c 1 5 || ln -s /dev/zero zero; truncate -s 2M large; echo MDPROXY4CS_CACHE_TTL=soon > wrong",
@@ -85,11 +79,11 @@ const NO_LOG: readonly (readonly [path: string, reason: RegExp])[] = [
 
 networkTest(
   "mdproxy4cs logs to standard output where it cannot log to a file, and says where it could",
-  {},
+  NO_SERVERS,
   async () => {
     await using scene = await createScene(NOTHING);
     const { guest } = scene;
-    await ownFolders(guest, "/var/log");
+    await guest.emptyFolder("/var/log");
     await guest.must(["sh", "-ec", "cd /var/log; mkfifo fifo; mknod null c 1 3 || ln -s /dev/null null"]);
     for (const [path, reason] of NO_LOG) {
       await using program = await scene.startProgram(["--log-file", path]);
@@ -104,7 +98,7 @@ networkTest(
   },
 );
 
-networkTest("mdproxy4cs as root writes to no file that a link in /tmp points to", {}, async () => {
+networkTest("mdproxy4cs as root writes to no file that a link in /tmp points to", NO_SERVERS, async () => {
   await using scene = await createScene(NOTHING);
   const { guest, network } = scene;
   const target = `${network.folder}/target`;
@@ -114,10 +108,10 @@ networkTest("mdproxy4cs as root writes to no file that a link in /tmp points to"
   assertEquals(await Deno.readTextFile(target), "untouched\n");
 });
 
-networkTest("mdproxy4cs logs to files in and below /var/log, as version 1 did", {}, async () => {
+networkTest("mdproxy4cs logs to files in and below /var/log, as version 1 did", NO_SERVERS, async () => {
   await using scene = await createScene(NOTHING);
   const { guest } = scene;
-  await ownFolders(guest, "/var/log");
+  await guest.emptyFolder("/var/log");
   await guest.must(["mkdir", "/var/log/mdproxy4cs"]);
   for (const path of ["/var/log/mdproxy4cs.log", "/var/log/mdproxy4cs/mdproxy4cs.log"]) {
     await using program = guest.start([binary(), "--log-level=trace", "--log-file", path]);
@@ -128,7 +122,7 @@ networkTest("mdproxy4cs logs to files in and below /var/log, as version 1 did", 
   }
 });
 
-networkTest("mdproxy4cs outlives the signals that mean nothing to it", SERVERS, async () => {
+networkTest("mdproxy4cs outlives the signals that mean nothing to it", ROUTER, async () => {
   await using scene = await createScene();
   for (
     const signal of ["SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGPIPE"] as const
@@ -139,7 +133,7 @@ networkTest("mdproxy4cs outlives the signals that mean nothing to it", SERVERS, 
   assertEquals((await scene.program.stop()).code, 0);
 });
 
-networkTest("mdproxy4cs takes a duration as long as ten years for what it is", SERVERS, async () => {
+networkTest("mdproxy4cs takes a duration as long as ten years for what it is", ROUTER, async () => {
   const long = ["connect", "response", "idle", "request", "transfer", "discovery"].map((name) =>
     `--${name}-timeout=87600h`
   );
@@ -158,7 +152,7 @@ networkTest("mdproxy4cs takes from its environment what would move or change its
   }
 });
 
-networkTest("mdproxy4cs does not serve where its runtime was told otherwise behind its back", {}, async () => {
+networkTest("mdproxy4cs does not serve where its runtime was told otherwise behind its back", NO_SERVERS, async () => {
   await using scene = await createScene(NOTHING);
   for (const name of Object.keys(READ_EARLY)) {
     // What stands in for the compiled program where that is not of the runtime that ships has to unset this one itself.

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { binary } from "../support/binary.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import type { Host } from "../support/net/network.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
 
@@ -16,7 +16,7 @@ function command(host: Host, ...args: string[]) {
   return host.run([binary(), ...args]);
 }
 
-networkTest("mdproxy4cs status says what the service believes, with an exit code as systemctl's", SERVERS, async () => {
+networkTest("mdproxy4cs status says what the service believes, with an exit code as systemctl's", ROUTER, async () => {
   await using scene = await createScene({ router: "none", args: "none" });
   const { guest } = scene;
   const none = await command(guest, "status");
@@ -76,7 +76,7 @@ networkTest(
   },
 );
 
-networkTest("mdproxy4cs wait ends with 0 as soon as there is a service and a router", SERVERS, async () => {
+networkTest("mdproxy4cs wait ends with 0 as soon as there is a service and a router", ROUTER, async () => {
   await using scene = await createScene({ router: "none", args: "none" });
   const { guest } = scene;
   const waiting = guest.start([binary(), "wait", "--timeout", "60s"]);
@@ -91,7 +91,7 @@ networkTest("mdproxy4cs wait ends with 0 as soon as there is a service and a rou
 
 networkTest(
   "mdproxy4cs wait ends with 1 at its timeout, and says in a line what it had waited for",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({ router: "none", args: ["--discovery-timeout", "500ms"] });
     await scene.program.waitForLine(/no router found/);
@@ -115,7 +115,7 @@ networkTest("mdproxy4cs wait shows on a terminal what it waits for", { programs:
   assertEquals((await waiting.ended).code, 0);
 });
 
-networkTest("mdproxy4cs get prints metadata byte for byte, and exits by the class of the status", SERVERS, async () => {
+networkTest("mdproxy4cs get prints metadata byte for byte, and exits by the class of the status", ROUTER, async () => {
   const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
   const metadata = { [GUEST.address]: { ...SAMPLE, "user-data": bytes } };
   await using scene = await createScene({ router: { metadata }, args: ["--require-token", "yes"] });

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { networkTest } from "../support/net/network_test.ts";
 import { programLine } from "../support/net/program.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER } from "../support/scene.ts";
 import type { Scene, SceneOptions } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 
@@ -96,7 +96,7 @@ networkTest(
 
 networkTest(
   "discover says above its table what the machine has and what the running service believes",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene();
     assertEquals((await scene.getUntilGood("/latest/meta-data/instance-id")).status, 200);

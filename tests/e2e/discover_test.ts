@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { programLine } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene } from "../support/scene.ts";
+import { createScene, ROUTER } from "../support/scene.ts";
 import type { SceneOptions } from "../support/scene.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 
 const SERVERS = { programs: ["dnsmasq", "nginx", "busybox"] } as const;
 
-networkTest("mdproxy4cs discover prints what every source said, and exits 0 with a router", SERVERS, async () => {
+networkTest("mdproxy4cs discover prints what every source said, and exits 0 with a router", ROUTER, async () => {
   await using scene = await createScene({ args: "none" });
   const { guest } = scene;
   await guest.ip("route add default via 10.1.1.1");
@@ -18,7 +18,7 @@ networkTest("mdproxy4cs discover prints what every source said, and exits 0 with
   assertMatch(stdout, /^gateway\s+10\.1\.1\.1\b.*$/m);
 });
 
-networkTest("mdproxy4cs discover --json says the same for programs", SERVERS, async () => {
+networkTest("mdproxy4cs discover --json says the same for programs", ROUTER, async () => {
   await using scene = await createScene({ args: "none" });
   const { guest } = scene;
   const { code, stdout } = await guest.run(programLine(["discover", "--json"]));
@@ -26,7 +26,7 @@ networkTest("mdproxy4cs discover --json says the same for programs", SERVERS, as
   assertEquals([code, report.router.address, report.router.source], [0, "10.1.1.1", "dhcp"]);
 });
 
-networkTest("mdproxy4cs discover runs beside the daemon", SERVERS, async () => {
+networkTest("mdproxy4cs discover runs beside the daemon", ROUTER, async () => {
   await using scene = await createScene();
   const { guest } = scene;
   const { code, stdout } = await guest.run(programLine(["discover"]));

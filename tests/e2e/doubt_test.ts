@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { networkTest } from "../support/net/network_test.ts";
 import type { Process } from "../support/net/process.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import { sampleMetadata, startWebServer } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
@@ -71,7 +71,7 @@ networkTest("ready means that the router serves metadata, whatever its DHCP serv
   }
 });
 
-networkTest("a router known by its id is suspect when it begins to serve another", SERVERS, async () => {
+networkTest("a router known by its id is suspect when it begins to serve another", ROUTER, async () => {
   await using scene = await createScene({ args: [...UNCACHED, "--confirm-interval", "1s"] });
   const { router, program } = scene;
   assertEquals((await scene.get(VM_ID)).status, 200);
@@ -115,7 +115,7 @@ const STRANGE: readonly (readonly [what: string, command: string, says: RegExp])
 
 networkTest(
   "what was known before a restart is ignored, with a line, where it is not this program's",
-  SERVERS,
+  ROUTER,
   async (context) => {
     await using scene = await createScene({ args: UNCACHED });
     for (const [what, command, says] of STRANGE) {
@@ -132,7 +132,7 @@ networkTest(
   },
 );
 
-networkTest("a remembered router outside of --allow-server is not asked", SERVERS, async () => {
+networkTest("a remembered router outside of --allow-server is not asked", ROUTER, async () => {
   await using scene = await createScene({ args: UNCACHED });
   assertEquals((await scene.get(VM_ID)).status, 200);
   await scene.program.stop();

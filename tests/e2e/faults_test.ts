@@ -3,7 +3,7 @@ import type { Host } from "../support/net/network.ts";
 import type { Process } from "../support/net/process.ts";
 import type { Answer } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene } from "../support/scene.ts";
+import { createScene, NO_SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
 import { setMode, startScriptedRouter } from "../support/servers/scripted_router.ts";
@@ -46,14 +46,25 @@ const PATHS: Readonly<Record<string, Outcome>> = {
 };
 
 /** By what is done to the router; undone afterwards. */
-const CONDITIONS: Readonly<
+type Conditions = Readonly<
   Record<string, { readonly strike: Strike; readonly heal: Strike; readonly outcome: Outcome }>
-> = {
+>;
+type Strike = (host: Host, router: Process) => unknown;
+
+const CONDITIONS: Conditions = {
   "nobody listens": {
     strike: (_, router) => setMode(router, "refuse"),
     heal: (_, router) => setMode(router, "serve"),
     outcome: 502,
   },
+  "it is stopped in its tracks": {
+    strike: (_, router) => router.kill("SIGSTOP"),
+    heal: (_, router) => router.kill("SIGCONT"),
+    outcome: 504,
+  },
+};
+
+const LINK_CONDITIONS: Conditions = {
   "its answers are lost on the way": {
     strike: (host) => host.ip("route add blackhole 10.1.1.50/32"),
     heal: (host) => host.ip("route del blackhole 10.1.1.50/32"),
@@ -64,66 +75,71 @@ const CONDITIONS: Readonly<
     heal: (host) => host.ip("link set eth0 up"),
     outcome: 504,
   },
-  "it is stopped in its tracks": {
-    strike: (_, router) => router.kill("SIGSTOP"),
-    heal: (_, router) => router.kill("SIGCONT"),
-    outcome: 504,
-  },
 };
 
-type Strike = (host: Host, router: Process) => unknown;
-
-networkTest(
-  "whatever a router does wrong, the client gets an empty error or a visibly cut body, in time, and the next is served",
-  {},
-  async (context) => {
-    await using scene = await createScene({ router: "none", args: "none" });
-    const host = await scene.addHost("router", "10.1.1.1");
-    const router = await startScriptedRouter(host, { address: "10.1.1.1", guests: [{ ...GUEST, metadata: METADATA }] });
-    const program = await scene.startProgram(DEADLINES);
-    assertEquals((await scene.get("/latest/fine")).body, "fine");
-
-    const table: string[] = [];
-    let logged = 0;
-    const judge = (what: string, answer: Answer, outcome: Outcome) => {
-      const { status, body, elapsedMs, error } = answer;
-      const got = status === 200 ? (error === "" ? `200 ${body}` : `200, cut after ${body.length} bytes`) : `${status}`;
-      table.push(`  ${what.padEnd(36)} ${got.padEnd(24)} ${String(elapsedMs).padStart(6)} ms`);
-      const said = `${what}: ${JSON.stringify(answer)}\n${program.lines.slice(-5).join("\n")}`;
-      if (outcome === "fine") assertEquals([status, body, error], [200, "fine", ""], said);
-      else if (outcome === "cut") assertEquals([status, error !== ""], [200, true], said);
-      else assertEquals([status, body], [outcome, ""], said);
-      const failed = program.lines.slice(logged).filter((line) => line.includes("request failed"));
-      logged = program.lines.length;
-      // What a router says itself is no failure of it; what was begun is another line.
-      const isFailure = typeof outcome === "number" && outcome !== 503;
-      assertEquals(failed.length, isFailure ? 1 : 0, said);
-      if (isFailure) assertMatch(failed[0]!, new RegExp(`status=${outcome} error="10\\.1\\.1\\.1 failed`));
-    };
-    const isServedAgain = async () => {
-      const answer = await scene.get("/latest/fine");
-      assertEquals([answer.status, answer.body], [200, "fine"], program.lines.slice(-10).join("\n"));
-    };
-
-    for (const [path, outcome] of Object.entries(PATHS)) {
-      await context.step(`${path.slice("/latest/".length).replaceAll("-", " ")}`, async () => {
-        judge(path, await scene.get(path), outcome);
-        await isServedAgain();
+for (
+  const [what, needs, paths, conditions] of [
+    ["whatever a router does wrong", NO_SERVERS, PATHS, CONDITIONS],
+    ["whatever becomes of the link to a router", {}, {}, LINK_CONDITIONS],
+  ] as const
+) {
+  networkTest(
+    `${what}, the client gets an empty error or a visibly cut body, in time, and the next is served`,
+    needs,
+    async (context) => {
+      await using scene = await createScene({ router: "none", args: "none" });
+      const host = await scene.addHost("router", "10.1.1.1");
+      const router = await startScriptedRouter(host, {
+        address: "10.1.1.1",
+        guests: [{ ...GUEST, metadata: METADATA }],
       });
-    }
-    for (const [what, { strike, heal, outcome }] of Object.entries(CONDITIONS)) {
-      await context.step(what, async () => {
-        await strike(host, router);
-        judge(what, await scene.get("/latest/fine"), outcome);
-        await heal(host, router);
-        await isServedAgain();
-      });
-    }
-    console.log(["  what the router does                 what the client gets      after", ...table, ""].join("\n"));
-  },
-);
+      const program = await scene.startProgram(DEADLINES);
+      assertEquals((await scene.get("/latest/fine")).body, "fine");
 
-networkTest("answers in 60,000 chunks of a byte each arrive whole, many at once", {}, async () => {
+      const table: string[] = [];
+      let logged = 0;
+      const judge = (what: string, answer: Answer, outcome: Outcome) => {
+        const { status, body, elapsedMs, error } = answer;
+        const got = status === 200
+          ? (error === "" ? `200 ${body}` : `200, cut after ${body.length} bytes`)
+          : `${status}`;
+        table.push(`  ${what.padEnd(36)} ${got.padEnd(24)} ${String(elapsedMs).padStart(6)} ms`);
+        const said = `${what}: ${JSON.stringify(answer)}\n${program.lines.slice(-5).join("\n")}`;
+        if (outcome === "fine") assertEquals([status, body, error], [200, "fine", ""], said);
+        else if (outcome === "cut") assertEquals([status, error !== ""], [200, true], said);
+        else assertEquals([status, body], [outcome, ""], said);
+        const failed = program.lines.slice(logged).filter((line) => line.includes("request failed"));
+        logged = program.lines.length;
+        // What a router says itself is no failure of it; what was begun is another line.
+        const isFailure = typeof outcome === "number" && outcome !== 503;
+        assertEquals(failed.length, isFailure ? 1 : 0, said);
+        if (isFailure) assertMatch(failed[0]!, new RegExp(`status=${outcome} error="10\\.1\\.1\\.1 failed`));
+      };
+      const isServedAgain = async () => {
+        const answer = await scene.get("/latest/fine");
+        assertEquals([answer.status, answer.body], [200, "fine"], program.lines.slice(-10).join("\n"));
+      };
+
+      for (const [path, outcome] of Object.entries(paths)) {
+        await context.step(`${path.slice("/latest/".length).replaceAll("-", " ")}`, async () => {
+          judge(path, await scene.get(path), outcome);
+          await isServedAgain();
+        });
+      }
+      for (const [what, { strike, heal, outcome }] of Object.entries(conditions)) {
+        await context.step(what, async () => {
+          await strike(host, router);
+          judge(what, await scene.get("/latest/fine"), outcome);
+          await heal(host, router);
+          await isServedAgain();
+        });
+      }
+      console.log(["  what the router does                 what the client gets      after", ...table, ""].join("\n"));
+    },
+  );
+}
+
+networkTest("answers in 60,000 chunks of a byte each arrive whole, many at once", NO_SERVERS, async () => {
   await using scene = await createScene({ router: "none", args: "none" });
   const host = await scene.addHost("router", "10.1.1.1");
   await startScriptedRouter(host, { address: "10.1.1.1", guests: [{ ...GUEST, metadata: METADATA }] });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Host } from "../support/net/network.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import type { Process } from "../support/net/process.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import type { Metadata } from "../support/servers/metadata.ts";
@@ -29,14 +29,14 @@ async function startRogue(scene: Scene, address = "10.1.1.66"): Promise<Process>
   return await startScriptedRouter(host, { address, guests: [{ ...GUEST, metadata: metadataOf(FOREIGN) }] });
 }
 
-const ROUTER = { metadata: { [GUEST.address]: metadataOf(OWN) } };
+const OPTIONS = { metadata: { [GUEST.address]: metadataOf(OWN) } };
 
 networkTest(
   "a rogue with metadata of its own does not take over when the router fails for a moment",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({
-      router: ROUTER,
+      router: OPTIONS,
       args: [...UNCACHED, "--request-timeout", "2s", "--discovery-timeout", "2s"],
     });
     const { router, program } = scene;
@@ -59,10 +59,10 @@ networkTest(
 
 networkTest(
   "a reload keeps a router that is there, and takes another identity only when it is not",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({
-      router: ROUTER,
+      router: OPTIONS,
       args: [...UNCACHED, "--request-timeout", "2s", "--discovery-timeout", "2s"],
     });
     const { router, program } = scene;
@@ -90,9 +90,9 @@ networkTest(
 
 networkTest(
   "a restart looks for the old router first, and takes one of another identity with a warning",
-  SERVERS,
+  ROUTER,
   async () => {
-    await using scene = await createScene({ router: ROUTER, args: [...UNCACHED, "--discovery-timeout", "2s"] });
+    await using scene = await createScene({ router: OPTIONS, args: [...UNCACHED, "--discovery-timeout", "2s"] });
     const { router } = scene;
     assertEquals((await scene.get(VM_ID)).body, `vm-of-${OWN}`);
     await startRogue(scene, "10.1.1.2");
@@ -109,8 +109,8 @@ networkTest(
   },
 );
 
-networkTest("--identity any follows whoever serves metadata", SERVERS, async () => {
-  await using scene = await createScene({ router: ROUTER, args: [...UNCACHED, "--identity", "any"] });
+networkTest("--identity any follows whoever serves metadata", ROUTER, async () => {
+  await using scene = await createScene({ router: OPTIONS, args: [...UNCACHED, "--identity", "any"] });
   const { router } = scene;
   assertEquals((await scene.get(VM_ID)).body, `vm-of-${OWN}`);
   await startRogue(scene);
@@ -120,9 +120,9 @@ networkTest("--identity any follows whoever serves metadata", SERVERS, async () 
 
 networkTest(
   "of two routers with two identities the gateway wins at every start, and both are named",
-  SERVERS,
+  ROUTER,
   async () => {
-    await using scene = await createScene({ router: ROUTER, args: "none" });
+    await using scene = await createScene({ router: OPTIONS, args: "none" });
     // Before the router's in every other order: its address, and the speed of its answers.
     await startRogue(scene, "10.1.1.0");
     await scene.guest.ip("route add default via 10.1.1.1");
@@ -144,7 +144,7 @@ const NO_IDS = ["OK", '{"error":"login"}', "Please log in", "<html>hello</html>"
 
 networkTest(
   "a machine that answers everything with 200 is no router, and the reason says what it sent",
-  SERVERS,
+  ROUTER,
   async (context) => {
     for (const text of NO_IDS) {
       await context.step(JSON.stringify(text.slice(0, 20)), async () => {
@@ -179,7 +179,7 @@ networkTest("a rogue that names a thousand addresses crowds out nobody", SERVERS
   // Nobody is at these: each connection to one of them hangs.
   const names = Array.from({ length: 1_000 }, (_, index) => `10.1.${2 + (index >> 8)}.${index & 255}`);
   const rogue = await startRogueDhcp(host, names);
-  await scene.startRouter(ROUTER);
+  await scene.startRouter(OPTIONS);
   for (const args of [[], ["--allow-server", "10.1.1.0/24"]]) {
     await scene.guest.must(["rm", "-f", "/run/mdproxy4cs/router.json"]);
     const from = rogue.lines.length;

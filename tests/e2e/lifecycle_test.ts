@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { writeAll } from "../support/net/relay.ts";
 import { programLine } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
 
@@ -11,12 +11,12 @@ import { GUEST } from "../support/servers/router.ts";
 const LISTEN = { address: "169.254.169.254", port: 39724 };
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  networkTest(`${signal} lets a body that is on its way arrive whole, then the program exits 0`, SERVERS, async () => {
+  networkTest(`${signal} lets a body that is on its way arrive whole, then the program exits 0`, ROUTER, async () => {
     const size = 1_000_000;
     await using scene = await createScene({
       router: {
         metadata: { [GUEST.address]: { ...sampleMetadata(GUEST.address), "user-data": "x".repeat(size) } },
-        extra: "limit_rate 500k;",
+        rate: 500_000,
       },
       args: ["--cache-ttl", "0"],
     });
@@ -48,7 +48,7 @@ networkTest("a listen port that is taken is waited for", SERVERS, async () => {
   assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
 });
 
-networkTest("SIGHUP searches again and drops no request", SERVERS, async () => {
+networkTest("SIGHUP searches again and drops no request", ROUTER, async () => {
   await using scene = await createScene({ args: ["--cache-ttl", "0"] });
   const { program } = scene;
   assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Host } from "../support/net/network.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import type { Metadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
@@ -67,7 +67,7 @@ networkTest(
 
 networkTest(
   "a router that is away answers no request and hangs none, and is served again when it is back elsewhere",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({
       args: ["--cache-ttl", "0", "--stale-if-error", "0", "--request-timeout", "2s"],
@@ -88,7 +88,7 @@ networkTest(
 
 networkTest(
   "a router that moves while nobody asks is found before the next request",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({
       args: ["--cache-ttl", "0", "--stale-if-error", "0", "--request-timeout", "1s"],

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import { startPasswordServer } from "../support/servers/password_server.ts";
 import { GUEST } from "../support/servers/router.ts";
@@ -50,7 +50,7 @@ networkTest(
   },
 );
 
-networkTest("the password's answer comes as it is, with a length, and is never kept or shared", SERVERS, async () => {
+networkTest("the password's answer comes as it is, with a length, and is never kept or shared", ROUTER, async () => {
   await using scene = await createScene({ args: ["--password-service", "--cache-ttl", "1h"] });
   const server = await startPasswordServer(scene.router.host, PASSWORDS);
   const { status, body } = await ask(scene, "send_my_password", ["--include"]);
@@ -62,7 +62,7 @@ networkTest("the password's answer comes as it is, with a length, and is never k
   assertEquals(heard(server.lines).length, 9);
 });
 
-networkTest("a request for the password that fails is made once, wherever the router is by then", SERVERS, async () => {
+networkTest("a request for the password that fails is made once, wherever the router is by then", ROUTER, async () => {
   await using scene = await createScene({ args: ["--password-service", "--request-timeout", "3s"] });
   const cut = await startPasswordServer(scene.router.host, PASSWORDS, { behaviour: "cut" });
   assertEquals((await ask(scene)).status, 502);
@@ -85,7 +85,7 @@ networkTest("a request for the password that fails is made once, wherever the ro
   assertEquals((await ask(scene)).body, PASSWORD);
 });
 
-networkTest("whatever bears DomU_Request and is no GET is refused", SERVERS, async () => {
+networkTest("whatever bears DomU_Request and is no GET is refused", ROUTER, async () => {
   await using scene = await createScene({ args: ["--password-service"] });
   const server = await startPasswordServer(scene.router.host, PASSWORDS);
   const table: readonly (readonly [args: readonly string[], status: number])[] = [
@@ -104,7 +104,7 @@ networkTest("whatever bears DomU_Request and is no GET is refused", SERVERS, asy
 
 networkTest(
   "without --password-service a request for the password gets 404 and nothing that could be set as one",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene();
     const server = await startPasswordServer(scene.router.host, PASSWORDS);
@@ -120,7 +120,7 @@ networkTest(
 
 networkTest(
   "without a password server on the router a request gets 502, and the router stays the router",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({ args: ["--password-service"] });
     const { status, body } = await ask(scene);

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { permissionFlags } from "../../lib/system/permissions.ts";
 import { binary } from "../support/binary.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene } from "../support/scene.ts";
+import { createScene, ROUTER } from "../support/scene.ts";
 import { filePath } from "../../tools/file_path.ts";
 
 //   guest 10.1.1.50 (a server on port 80 of loopback) ---- lan ---- 10.1.1.1 router (ports 80, 443, 8080)
@@ -64,7 +64,7 @@ networkTest(
   },
 );
 
-networkTest("the compiled program neither reads nor writes outside its folders", SERVERS, async () => {
+networkTest("the compiled program neither reads nor writes outside its folders", ROUTER, async () => {
   await using scene = await createScene({ guest: "unplugged", router: "none", args: "none" });
   const { guest } = scene;
   const reading = await guest.run([binary(), "--env-file", "/etc/passwd"]);
@@ -75,7 +75,7 @@ networkTest("the compiled program neither reads nor writes outside its folders",
   assertEquals((await guest.run(["test", "-e", "/etc/mdproxy4cs-probe.log"])).code, 1);
 });
 
-networkTest("the compiled program ignores what its environment says of proxies and of Deno", SERVERS, async () => {
+networkTest("the compiled program ignores what its environment says of proxies and of Deno", ROUTER, async () => {
   await using scene = await createScene({
     ...{
       env: {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { binary } from "../support/binary.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { startScript } from "../support/net/script.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
 
 const SOCKET = "/run/systemd/notify";
 
@@ -11,7 +11,7 @@ const BEHIND_A_LINK = "mkdir -p -m 700 /run/private/mdproxy4cs; ln -s private/md
 
 networkTest(
   "the program serves, remembers and answers its commands with a runtime folder behind systemd's link",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({ prepare: ({ guest }) => guest.must(["sh", "-c", BEHIND_A_LINK]) });
     assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
@@ -25,7 +25,7 @@ networkTest(
 
 networkTest(
   "the service manager hears that it is ready, whom it serves, that it is alive, and that it stops",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({ args: "none" });
     const { guest } = scene;
@@ -76,7 +76,7 @@ networkTest(
 
 networkTest(
   "a second program on another address leaves the first one's requests and commands alone",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene({ args: ["--cache-ttl", "0"] });
     const second = await scene.startProgram(["--cache-ttl", "0", "--http-listen", "127.0.0.1:39999"]);

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { prepareAwsSdk } from "../support/aws_sdk.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { PROXY } from "../support/net/program.ts";
-import { createScene, SERVERS } from "../support/scene.ts";
+import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
@@ -28,7 +28,7 @@ const ask = async (scene: Scene, token?: string) => {
 
 networkTest(
   "by default tokens are given and honoured, and bosh-agent, which has none, is served",
-  SERVERS,
+  ROUTER,
   async () => {
     await using scene = await createScene();
     assertEquals(await ask(scene), [200, SAMPLE["vm-id"]]);
@@ -63,7 +63,7 @@ for (
 ) {
   networkTest(
     `--require-token ${mode}: PUT gets ${issued}, no token ${without}, a bad one ${forged}`,
-    SERVERS,
+    ROUTER,
     async () => {
       await using scene = await createScene({ args: ["--require-token", mode] });
       const { status, body } = await scene.get("/latest/api/token", ["--request", "PUT", "--header", `${TTL}: 60`]);
@@ -74,7 +74,7 @@ for (
   );
 }
 
-networkTest("a flood of tokens pushes out nobody's", SERVERS, async () => {
+networkTest("a flood of tokens pushes out nobody's", ROUTER, async () => {
   await using scene = await createScene({ args: ["--require-token", "yes"] });
   const token = await fetchToken(scene, 21_600);
   using exchange = await scene.open();
@@ -86,7 +86,7 @@ networkTest("a flood of tokens pushes out nobody's", SERVERS, async () => {
   assertEquals(await ask(scene, token), [200, SAMPLE["vm-id"]]);
 });
 
-networkTest("a token of before a restart is refused, and another one is to be had", SERVERS, async () => {
+networkTest("a token of before a restart is refused, and another one is to be had", ROUTER, async () => {
   await using scene = await createScene();
   const token = await fetchToken(scene);
   await scene.program.stop();

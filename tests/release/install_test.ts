@@ -33,7 +33,7 @@ function installTest(
 ): void {
   networkTest(
     name,
-    { programs: ["curl", "wget", "systemd-networkd", "zip", "libdeflate-gzip", "xz", "dpkg-deb"], namespaces: false },
+    { programs: ["curl", "wget", "systemd-networkd", "zip", "libdeflate-gzip", "xz", "dpkg-deb"], network: "none" },
     async () => {
       const release = await builtRelease();
       const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });

@@ -15,7 +15,7 @@ import { builtRelease, LEVEL, VERSION } from "../support/release.ts";
 import { test } from "../support/test.ts";
 import { filePath } from "../../tools/file_path.ts";
 
-const NEEDS = { programs: ["libdeflate-gzip", "zip", "unzip", "xz", "dpkg-deb"], namespaces: false } as const;
+const NEEDS = { programs: ["libdeflate-gzip", "zip", "unzip", "xz", "dpkg-deb"], network: "none" } as const;
 const TOP = filePath("../..", import.meta.url).replace(/\/$/, "");
 const NAME = archiveName("amd64");
 

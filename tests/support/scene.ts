@@ -26,8 +26,14 @@ import type { Dial } from "./net/relay.ts";
 import { GUEST, startRouter } from "./servers/router.ts";
 import type { Router, RouterOptions } from "./servers/router.ts";
 
-/** What a test needs for the usual router. */
+/** What a test needs for the usual router of real servers. */
 export const SERVERS: Needs = { programs: ["dnsmasq", "nginx"] };
+
+/** What a test needs for the usual router that asks nothing more of it than DHCP and metadata: loopback has a stand-in. */
+export const ROUTER: Needs = { servers: ["dnsmasq", "nginx"], network: "any" };
+
+/** What a test needs that brings its own router, or does without. */
+export const NO_SERVERS: Needs = { network: "any" };
 
 /** Where the program listens unless told otherwise. */
 export const LISTEN = { hostname: "169.254.169.254", port: 39724, host: "169.254.169.254:39724" } as const;

@@ -9,55 +9,63 @@
  */
 
 import { READABLE, WRITABLE } from "../../../lib/system/permissions.ts";
-import { RUNTIME_FOLDER } from "../../../lib/system/runtime_folder.ts";
 import { ensureBundle } from "../../../tools/bundle.ts";
 import { filePath } from "../../../tools/file_path.ts";
 import { programFlags } from "../../../tools/program.ts";
 import { runCommand, startProcess } from "../net/process.ts";
-import type { CommandOptions } from "../net/process.ts";
+import type { CommandOptions, Process } from "../net/process.ts";
 import type { Host, Network, Port } from "../net/network.ts";
-import { toLoopback, toLoopbackPort, toOwnPath } from "./preload.ts";
+import { LISTEN_ADDRESS, toLoopback, toLoopbackPort, toOwnPath } from "./preload.ts";
 import type { Stage } from "./preload.ts";
 
 const PRELOAD = filePath("preload.ts", import.meta.url);
-const LISTEN_ADDRESS = "169.254.169.254";
-const ROOTS = [...new Set([...READABLE, ...WRITABLE, RUNTIME_FOLDER])];
+
+/** The folders that each host has for itself. */
+const ROOTS = ["/run", ...READABLE, ...WRITABLE].filter((path, _, all) =>
+  !all.some((other) => path.startsWith(`${other}/`))
+);
 
 /** What the program is called in a command line, wherever it is. */
 const PROGRAM = /(^|\/)mdproxy4cs[^/]*$/;
+
+/** Commands that know nothing of networks, only of files. */
+const ON_FILES = [
+  ...["cat", "chmod", "cp", "ln", "ls", "mkdir", "mkfifo", "mv", "promtool", "rm", "sh", "stat", "tail", "tee", "test"],
+];
 
 /** A host of a network on loopback. */
 interface Member {
   readonly name: string;
   port?: Port;
+  gateway?: string;
 }
 
 /** Creates an empty network on loopback. */
 export async function createLoopbackNetwork(): Promise<Network> {
+  await using stack = new AsyncDisposableStack();
   const bundle = await ensureBundle();
   const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
-  const resources = new AsyncDisposableStack();
-  resources.defer(() => Deno.remove(folder, { recursive: true }));
-  const number = 2 + Math.floor(Math.random() * 253);
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const keeper = await removeWithUs(folder);
+  stack.defer(() => keeper.stop("SIGKILL").then());
+  const number = claimNumber(stack);
   const members: Member[] = [];
-  /** Where routers may stand, and their guest. */
-  const addresses = ["10.1.1.1", "10.1.1.2", "10.1.1.50"];
+  const resources = stack.move();
 
   const createHost = async (name: string): Promise<Host> => {
     const member: Member = { name };
     members.push(member);
     const own = `${folder}/${name}`;
-    for (const root of [...WRITABLE, RUNTIME_FOLDER.slice(0, RUNTIME_FOLDER.lastIndexOf("/"))]) {
-      await Deno.mkdir(own + root, { recursive: true });
-    }
+    const emptyFolder = (path: string) =>
+      Deno.mkdir(toOwnPath(path, { folder: own, roots: ROOTS }), { recursive: true });
+    for (const root of [...WRITABLE, "/run"]) await emptyFolder(root);
     const stage = (): Stage => {
-      const address = member.port?.address?.split("/")[0] ?? "10.1.1.50";
+      const { iface, mac = "02:00:0a:01:01:01", address } = member.port ?? {};
       return {
         number,
-        addresses: [address, ...addresses.filter((other) => other !== address)],
-        ownAddresses: name === "guest" ? [LISTEN_ADDRESS] : [],
-        mac: member.port?.mac ?? "02:00:0a:01:01:01",
-        gateway: undefined,
+        eth0: iface === undefined ? undefined : { mac, address: address?.split("/")[0] },
+        hasListenAddress: name === "guest",
+        gateway: member.gateway,
         peer: name === "guest" ? "127.0.0.1" : "10.1.1.50",
         folder: own,
         roots: ROOTS,
@@ -67,10 +75,15 @@ export async function createLoopbackNetwork(): Promise<Network> {
       if (command === "curl") return ["curl", ...connectTo(number), ...args];
       const deno = Deno.execPath();
       if (command === deno) return kill([deno, args[0]!, `--preload=${PRELOAD}`, ...args.slice(1)]);
+      if (ON_FILES.includes(command)) return kill([command, ...args.map((arg) => moveAll(arg, own))]);
       if (!PROGRAM.test(command)) throw new Error(`Not on loopback: ${command} ${args.join(" ")}`);
       const flags = programFlags(Deno.version.deno).map((flag) => moveRoots(flag, own));
       const quiet = ["--quiet", "--no-config", "--no-lock", "--no-check", "--no-remote", "--no-code-cache"];
-      return kill([deno, "run", ...quiet, ...flags, `--preload=${PRELOAD}`, bundle, ...args]);
+      // What `deno run` reads for itself must not come from a test.
+      return kill([
+        ...["env", "--unset=DENO_PERMISSION_BROKER_PATH", deno, "run"],
+        ...[...quiet, ...flags, `--preload=${PRELOAD}`, bundle, ...args],
+      ]);
     };
     const options = ({ env = {}, ...rest }: CommandOptions = {}): CommandOptions => ({
       ...rest,
@@ -88,7 +101,9 @@ export async function createLoopbackNetwork(): Promise<Network> {
       start: (argv, given) => resources.use(startProcess(enter(argv), options(given))),
       ip(words) {
         const [, address] = /^address add (\S+) dev eth0$/.exec(words.trim()) ?? [];
+        const [, gateway] = /^route add default via (\S+)$/.exec(words.trim()) ?? [];
         if (address !== undefined) member.port = { ...member.port, iface: "eth0", address };
+        else if (gateway !== undefined) member.gateway = gateway;
         else if (words.trim() !== "address flush dev eth0") throw new Error(`Not on loopback: ip ${words}`);
         return Promise.resolve();
       },
@@ -97,11 +112,13 @@ export async function createLoopbackNetwork(): Promise<Network> {
         await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
         await Deno.writeTextFile(target, text);
       },
+      emptyFolder,
     };
     return host;
   };
 
   return {
+    kind: "loopback",
     folder,
     own: (resource) => void resources.use(resource),
     createHost,
@@ -116,6 +133,28 @@ export async function createLoopbackNetwork(): Promise<Network> {
   };
 }
 
+/** Removes a folder also if whoever made it is killed; deaf to Ctrl-C, which the whole terminal hears. */
+async function removeWithUs(folder: string): Promise<Process> {
+  const script = `trap "" INT TERM HUP\necho ready\nread -r _ || rm -rf "$1"`;
+  const keeper = startProcess(["sh", "-c", script, "sh", folder]);
+  await keeper.waitForLine(/^ready$/);
+  return keeper;
+}
+
+/** Finds a number that no other network on this machine has, as long as this one is there. */
+function claimNumber(resources: AsyncDisposableStack): number {
+  for (;;) {
+    const number = 2 + Math.floor(Math.random() * 253);
+    try {
+      const claim = Deno.listen({ hostname: `127.${number}.255.255`, port: 39_724 });
+      resources.defer(() => claim.close());
+      return number;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+}
+
 /** Ends with whoever starts it, however that ends. */
 function kill(argv: readonly string[]): string[] {
   return ["setpriv", "--pdeathsig=KILL", "--", ...argv];
@@ -123,18 +162,18 @@ function kill(argv: readonly string[]): string[] {
 
 /** Has curl ask for a URL of the network where it stands on loopback. */
 function connectTo(number: number): string[] {
-  const hosts = ["10.1.1.1", "10.1.1.2"].map((at) => `${at}:80:${toLoopback(at, number)}:${toLoopbackPort(80)}`);
+  const routers = Array.from({ length: 9 }, (_, index) => `10.1.1.${1 + index}`)
+    .map((at) => `${at}:80:${toLoopback(at, number)}:${toLoopbackPort(80)}`);
   const own = [LISTEN_ADDRESS, "127.0.0.1"].map((at) => `${at}::${toLoopback(at, number)}:`);
-  return [...hosts, ...own].flatMap((rule) => ["--connect-to", rule]);
+  return [...routers, ...own].flatMap((rule) => ["--connect-to", rule]);
 }
 
 /** Writes a permission for the host's own folders. */
 function moveRoots(flag: string, folder: string): string {
-  const [name = "", values] = flag.split("=");
-  if (values === undefined || !/^--allow-(read|write|net)$/.test(name)) return flag;
-  const moved = values.split(",").map((value) => {
-    const [, scheme = "", path = value] = /^(unix:)?(.*)$/.exec(value) ?? [];
-    return scheme + toOwnPath(path, { folder, roots: ROOTS });
-  });
-  return `${name}=${moved.join(",")}`;
+  return /^--allow-(read|write|net)=/.test(flag) ? moveAll(flag, folder) : flag;
+}
+
+/** Writes what names files for the host's own folders. */
+function moveAll(text: string, folder: string): string {
+  return text.replaceAll(/(?<![\w/.-])(\/[\w.-]+)+/g, (path) => toOwnPath(path, { folder, roots: ROOTS }));
 }

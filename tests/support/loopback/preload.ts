@@ -7,7 +7,7 @@
  *   the program says                     the kernel hears             in a network whose number is 7
  *   10.1.1.1, TCP port 80                127.7.1.1, port 10080        the last two bytes of an address are kept
  *   10.1.1.50, UDP port 68               127.7.1.50, port 10068
- *   0.0.0.0, UDP port 67                 own address, port 20067      which broadcasts are sent to
+ *   0.0.0.0, UDP port 67                 own address, port 20067      which broadcasts are sent to, on each of the /24
  *   169.254.169.254, TCP port 39724      127.7.169.254, port 39724    higher ports stay
  *   /run/mdproxy4cs/...                  FOLDER/NAME/run/mdproxy4cs/...
  *   ip -json route show default          is answered here
@@ -22,11 +22,10 @@
 export interface Stage {
   /** The number of the network, 2 to 254. */
   readonly number: number;
-  /** Every address of the network, its own first; broadcasts reach all of them. */
-  readonly addresses: readonly string[];
-  /** Its own addresses that no link has, such as the listen address. */
-  readonly ownAddresses: readonly string[];
-  readonly mac: string;
+  /** Its `eth0`, if it has one, and the address of that, in 10.1.1.0/24. */
+  readonly eth0: { readonly mac: string; readonly address?: string | undefined } | undefined;
+  /** Whether the listen address is on its `lo`. */
+  readonly hasListenAddress: boolean;
   /** Its default route. */
   readonly gateway?: string | undefined;
   /** Whoever connects without saying from where: one's own clients come from loopback, a router's from the guest. */
@@ -42,6 +41,9 @@ const MOVED = [67, 68, 80, 8080];
 const MOVED_BY = 10_000;
 const BROADCAST_BY = 20_000;
 const ANY = "0.0.0.0";
+const LOCALHOST = "127.0.0.1";
+/** Where the program listens unless told otherwise. */
+export const LISTEN_ADDRESS = "169.254.169.254";
 const BROADCAST = "255.255.255.255";
 
 /** The loopback address that stands for an address of the network. */
@@ -55,6 +57,13 @@ export function toLoopbackPort(port: number): number {
   return MOVED.includes(port) ? port + MOVED_BY : port;
 }
 
+/** The address of the network that a loopback address stands for. */
+function fromLoopback(address: string, number: number): string | undefined {
+  const [, end] = new RegExp(`^127\\.${number}\\.(\\d+\\.\\d+)$`).exec(address) ?? [];
+  if (end === undefined) return undefined;
+  return [LOCALHOST, LISTEN_ADDRESS].find((own) => own.endsWith(`.${end}`)) ?? `10.1.${end}`;
+}
+
 /** The path that stands for a path of a host. */
 export function toOwnPath(path: string, { folder, roots }: Pick<Stage, "folder" | "roots">): string {
   return roots.some((root) => path === root || path.startsWith(`${root}/`)) ? folder + path : path;
@@ -65,9 +74,8 @@ type Any = any;
 
 function install(stage: Stage): void {
   const deno: Any = Deno;
-  const [own = ANY] = stage.addresses;
+  const own = stage.eth0?.address ?? ANY;
   const { connect, listen, serve, listenDatagram, Command } = deno;
-  const known = new Map([...stage.addresses, ...stage.ownAddresses].map((at) => [toLoopback(at, stage.number), at]));
 
   const outward = ({ hostname = ANY, port, ...rest }: Any) => ({
     ...rest,
@@ -79,7 +87,7 @@ function install(stage: Stage): void {
     const port = [MOVED_BY, BROADCAST_BY].map((by) => at.port - by).find((port) => MOVED.includes(port)) ?? at.port;
     return {
       ...at,
-      hostname: known.get(at.hostname) ?? (at.hostname === "127.0.0.1" ? stage.peer : at.hostname),
+      hostname: at.hostname === LOCALHOST ? stage.peer : fromLoopback(at.hostname, stage.number) ?? at.hostname,
       port,
     };
   };
@@ -115,18 +123,22 @@ function install(stage: Stage): void {
     return seen(serve(outward(options), wrapped), ["addr"]);
   };
   deno.listenDatagram = (options: Any) => {
-    if (options.path !== undefined) return listenDatagram(local(options));
+    if (options.path !== undefined) return wrapUnixDatagram(listenDatagram(local(options)));
     const hears = options.hostname === ANY && MOVED.includes(options.port);
     const at = outward(options);
     return wrapDatagram(listenDatagram({ ...at, port: hears ? options.port + BROADCAST_BY : at.port }));
+  };
+  const wrapUnixDatagram = (socket: Any) => {
+    const { send } = socket;
+    socket.send = (bytes: Uint8Array, to: Any) => send.call(socket, bytes, local(to));
+    return socket;
   };
   const wrapDatagram = (socket: Any) => {
     const { send, receive } = socket;
     const sendTo = (bytes: Uint8Array, hostname: string, port: number) =>
       send.call(socket, bytes, { transport: "udp", hostname: toLoopback(hostname, stage.number), port });
     socket.send = async (bytes: Uint8Array, to: Any) => {
-      if (to.path !== undefined) return await send.call(socket, bytes, local(to));
-      const everyone = stage.addresses.filter((address) => address !== own);
+      const everyone = Array.from({ length: 255 }, (_, host) => `10.1.1.${host}`).filter((address) => address !== own);
       const targets: readonly string[] = to.hostname === BROADCAST ? everyone : [to.hostname];
       if (to.hostname !== BROADCAST) await sendTo(bytes, to.hostname, toLoopbackPort(to.port));
       // Whoever listens on 0.0.0.0 hears what is sent to a client's own address too.
@@ -143,8 +155,8 @@ function install(stage: Stage): void {
   };
 
   deno.networkInterfaces = () => [
-    ...["127.0.0.1", ...stage.ownAddresses].map((address) => nic("lo", "00:00:00:00:00:00", address)),
-    nic("eth0", stage.mac, own),
+    ...[LOCALHOST, ...stage.hasListenAddress ? [LISTEN_ADDRESS] : []].map((at) => nic("lo", "00:00:00:00:00:00", at)),
+    ...stage.eth0?.address === undefined ? [] : [nic("eth0", stage.eth0.mac, stage.eth0.address)],
   ];
   deno.Command = class {
     readonly #real: Any;
@@ -173,25 +185,38 @@ function install(stage: Stage): void {
 
 /** Everything of Deno that takes paths and that a daemon may call. */
 const FILE_FUNCTIONS = [
-  ...["open", "readTextFile", "readFile", "readDir", "stat", "lstat", "mkdir", "remove", "rename", "chmod", "realPath"],
-  ...["openSync", "readTextFileSync", "readFileSync", "readDirSync", "statSync", "lstatSync", "mkdirSync"],
-  ...["removeSync", "renameSync", "chmodSync", "realPathSync", "link", "symlink", "readLink"],
-];
+  ...[
+    "open",
+    "readTextFile",
+    "readFile",
+    "readDir",
+    "readLink",
+    "stat",
+    "lstat",
+    "realPath",
+    "mkdir",
+    "remove",
+    "rename",
+  ],
+  ...["writeTextFile", "writeFile", "chmod", "chown", "utime", "truncate", "copyFile"],
+].flatMap((name) => [name, `${name}Sync`]);
 
 function nic(name: string, mac: string, address: string): Deno.NetworkInterfaceInfo {
   const netmask = name === "lo" ? "255.255.255.255" : "255.255.255.0";
   return { name, mac, address, netmask, family: "IPv4", scopeid: null, cidr: `${address}/24` };
 }
 
-/** What `ip` prints of a host with one Ethernet interface; `undefined` for what would change something. */
-function answerIp(args: readonly string[], { addresses: [own], mac, gateway }: Stage): string | undefined {
+/** What `ip` prints of a host with one Ethernet interface, or none; `undefined` for what would change something. */
+function answerIp(args: readonly string[], { eth0, gateway }: Stage): string | undefined {
   const words = args.filter((arg) => !arg.startsWith("-"));
   if (words.some((word) => ["add", "del", "set", "replace", "flush"].includes(word))) return undefined;
-  const link = { ifindex: 2, ifname: "eth0", link_type: "ether", address: mac, operstate: "UP" };
+  if (eth0 === undefined) return "[]";
   const flags = ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"];
-  if (words[0] === "link") return JSON.stringify([{ ...link, flags }]);
+  const link = { ifindex: 2, ifname: "eth0", link_type: "ether", address: eth0.mac, operstate: "UP", flags };
+  if (words[0] === "link") return JSON.stringify([link]);
   if (words[0]?.startsWith("addr")) {
-    return JSON.stringify([{ ...link, flags, addr_info: [{ family: "inet", local: own, prefixlen: 24 }] }]);
+    const addresses = eth0.address === undefined ? [] : [{ family: "inet", local: eth0.address, prefixlen: 24 }];
+    return JSON.stringify([{ ...link, addr_info: addresses }]);
   }
   return JSON.stringify(gateway === undefined ? [] : [{ dst: "default", gateway, dev: "eth0", flags: [] }]);
 }

@@ -33,6 +33,8 @@ export interface Host {
   ip(words: string): Promise<void>;
   /** Makes a file appear at this absolute path, inside this host only; the machine's own stays as it is. */
   write(path: string, text: string): Promise<void>;
+  /** Has a folder be an empty one, inside this host only. */
+  emptyFolder(path: string): Promise<void>;
 }
 
 /** How a host is plugged into a segment. */
@@ -51,6 +53,8 @@ export interface Segment {
 
 /** Hosts and segments, and a folder for their files. */
 export interface Network extends AsyncDisposable {
+  /** On loopback there are the guest and one router of this project's own, see `loopback/preload.ts`. */
+  readonly kind: "namespaces" | "loopback";
   /** A folder that every host sees at the same path. */
   readonly folder: string;
   createHost(name: string): Promise<Host>;
@@ -74,6 +78,7 @@ export async function createNetwork(): Promise<Network> {
   const resources = stack.move();
 
   return {
+    kind: "namespaces",
     folder,
     own: (resource) => void resources.use(resource),
     createHost: async (name) => createHost(name, resources.use(await createNamespace(ground)), resources),
@@ -120,6 +125,10 @@ function createHost(name: string, namespace: Namespace, resources: AsyncDisposab
 
     async write(path, text) {
       await host.must(["sh", "-ec", WRITE, "sh", path], { input: text });
+    },
+
+    async emptyFolder(path) {
+      await host.must(["mount", "-t", "tmpfs", "tmpfs", path]);
     },
   };
   return host;

@@ -5,25 +5,31 @@
  * @module
  */
 
-import { whyNoNamespaces } from "./namespace.ts";
+import { ON_LOOPBACK, whyNoNamespaces } from "./namespace.ts";
 import { missingPackages } from "../packages.ts";
 import type { Program } from "../packages.ts";
 
-/** What a test needs besides namespaces. */
+/** What a test needs. */
 export interface Needs {
   readonly programs?: readonly Program[];
   /** The oldest version of systemd that will do. */
   readonly systemd?: number;
   /** Whether it cannot run inside a user namespace. */
   readonly root?: boolean;
-  /** Whether it makes namespaces (default: yes). */
-  readonly namespaces?: boolean;
+  /**
+   * What network it needs: hosts with interfaces, addresses and programs of their own (the default); any, which on loopback
+   * is a guest and routers of this project; or none.
+   */
+  readonly network?: "namespaces" | "any" | "none";
+  /** What it needs of `programs` only where there are namespaces, as the servers that loopback has a stand-in for. */
+  readonly servers?: readonly Program[];
 }
 
 const noNamespaces = whyNoNamespaces();
 
 /** Registers a test with the leak sanitizers on. */
 export function networkTest(name: string, needs: Needs, run: (context: Deno.TestContext) => Promise<void>): void {
+  if (ON_LOOPBACK && needs.network !== "any") return;
   const why = whyNot(needs);
   Deno.test({
     name: why === undefined ? name : `${name} (skipped: ${why})`,
@@ -34,14 +40,20 @@ export function networkTest(name: string, needs: Needs, run: (context: Deno.Test
   });
 }
 
-function whyNot({ programs = [], systemd, root = false, namespaces = true }: Needs): string | undefined {
-  const always: readonly Program[] = namespaces ? ["ip", "nsenter", "unshare", "setpriv", "curl"] : [];
+function whyNot(
+  { programs = [], servers = [], systemd, root = false, network = "namespaces" }: Needs,
+): string | undefined {
+  const isReal = network !== "none" && noNamespaces === undefined;
+  const always: readonly Program[] = network === "none" ? [] : isReal ? [...ALWAYS, ...NAMESPACES, ...servers] : ALWAYS;
   const missing = missingPackages([...always, ...programs]);
+  if (noNamespaces !== undefined && network === "namespaces") return noNamespaces;
   if (missing.length > 0) return `needs ${missing.join(", ")}`;
   if (systemd !== undefined && systemdVersion() < systemd) return `needs systemd ${systemd}, has ${systemdVersion()}`;
-  if (root && Deno.uid() !== 0) return "needs root";
-  return namespaces ? noNamespaces : undefined;
+  return root && Deno.uid() !== 0 ? "needs root" : undefined;
 }
+
+const ALWAYS = ["curl", "setpriv"] as const;
+const NAMESPACES = ["ip", "nsenter", "unshare"] as const;
 
 function systemdVersion(): number {
   const { stdout } = new Deno.Command("systemd-analyze", { args: ["--version"] }).outputSync();

@@ -1,12 +1,14 @@
 /**
  * DHCP servers as they stand on guests' networks: dnsmasq set up as on a CloudStack virtual router, and ISC dhcpd, Kea
- * and busybox udhcpd for other networks. Each knows its guests by MAC and answers no one else, on `eth0` of its host.
+ * and busybox udhcpd for other networks. Each knows its guests by MAC and answers no one else, on `eth0` of its host. On
+ * loopback, where none can run, the scripted router's stands in.
  *
  * @module
  */
 
 import type { Host, Network } from "../net/network.ts";
 import type { Process } from "../net/process.ts";
+import { startScriptedRouter } from "./scripted_router.ts";
 
 /** The DHCP servers a guest can meet. */
 export const DHCP_SERVERS = ["dnsmasq", "dhcpd", "kea", "udhcpd"] as const;
@@ -33,6 +35,10 @@ export interface DhcpOptions {
 
 /** Starts a DHCP server. Its log is its lines; those of dnsmasq tell every packet it heard and sent. */
 export async function startDhcpServer(network: Network, host: Host, options: DhcpOptions): Promise<Process> {
+  if (network.kind === "loopback") {
+    const { address, guests, gateway = address } = options;
+    return await startScriptedRouter(host, { address, gateway, guests, modes: [] });
+  }
   const folder = `${network.folder}/${host.name}-dhcp`;
   await Deno.mkdir(folder, { recursive: true });
   const { argv, ready, env, files } = RECIPES[options.server](folder, options);

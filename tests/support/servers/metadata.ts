@@ -1,12 +1,15 @@
 /**
  * The web server of a CloudStack virtual router, as nginx or as Apache: a file for each key of each guest, chosen by
- * the address the request comes from, and HTML pages for errors.
+ * the address the request comes from, and HTML pages for errors. On loopback, where neither can run, the scripted router
+ * serves the same files.
  *
  * @module
  */
 
 import type { Host, Network } from "../net/network.ts";
 import type { Process } from "../net/process.ts";
+import { META_DATA_FOLDER, USER_DATA_FOLDER } from "./scripted_metadata.ts";
+import { startScriptedRouter } from "./scripted_router.ts";
 
 /** What a virtual router has for one guest, by key: `user-data`, and those of `META_DATA_KEYS`. */
 export type Metadata = Readonly<Record<string, string | Uint8Array>>;
@@ -53,6 +56,8 @@ export interface WebOptions {
   readonly guests: Readonly<Record<string, Metadata>>;
   /** The address to listen on; every one if not given. */
   readonly address?: string;
+  /** How many bytes a second each connection gets (default: as many as it takes); nginx only. */
+  readonly rate?: number;
   /** More directives in that server's own language, in which `$folder` stands for its document root. */
   readonly extra?: string;
 }
@@ -62,9 +67,16 @@ export async function startWebServer(network: Network, host: Host, options: WebO
   const folder = `${network.folder}/${host.name}-web`;
   await Deno.mkdir(folder, { recursive: true });
   await writeDocuments(folder, options.guests);
+  const { address = "0.0.0.0", rate, extra = "" } = options;
+  if (network.kind === "loopback") {
+    if (extra !== "") throw new Error(`Not on loopback: ${extra}`);
+    const more = rate === undefined ? {} : { rate };
+    return await startScriptedRouter(host, { address, guests: [], documents: folder, dhcp: false, ...more });
+  }
   const config = `${folder}/server.conf`;
-  const { text, argv, ready } = (options.server === "nginx" ? nginx : apache)(folder, options.address ?? "0.0.0.0");
-  await Deno.writeTextFile(config, text.replace("#extra", (options.extra ?? "").replaceAll("$folder", folder)));
+  const { text, argv, ready } = (options.server === "nginx" ? nginx : apache)(folder, address);
+  const directives = rate === undefined ? extra : `limit_rate ${rate}; ${extra}`;
+  await Deno.writeTextFile(config, text.replace("#extra", directives.replaceAll("$folder", folder)));
   const process = host.start([...argv, config]);
   await process.waitForLine(ready);
   return process;
@@ -75,12 +87,15 @@ const LONG_AGO = new Date("2020-01-01T00:00:00Z");
 /** `metadata/<guest>/<key>` and `userdata/<guest>/user-data`, as below a virtual router's /var/www/html. */
 async function writeDocuments(folder: string, guests: WebOptions["guests"]): Promise<void> {
   for (const [address, metadata] of Object.entries(guests)) {
-    await Deno.mkdir(`${folder}/metadata/${address}`, { recursive: true });
-    await Deno.mkdir(`${folder}/userdata/${address}`, { recursive: true });
+    await Deno.mkdir(`${folder}/${META_DATA_FOLDER}/${address}`, { recursive: true });
+    await Deno.mkdir(`${folder}/${USER_DATA_FOLDER}/${address}`, { recursive: true });
     const keys = Object.keys(metadata).filter((key) => key !== "user-data");
-    await Deno.writeTextFile(`${folder}/metadata/${address}/meta-data`, keys.map((key) => `${key}\n`).join(""));
+    await Deno.writeTextFile(
+      `${folder}/${META_DATA_FOLDER}/${address}/meta-data`,
+      keys.map((key) => `${key}\n`).join(""),
+    );
     for (const [key, value] of Object.entries(metadata)) {
-      const path = `${folder}/${key === "user-data" ? "userdata" : "metadata"}/${address}/${key}`;
+      const path = `${folder}/${key === "user-data" ? USER_DATA_FOLDER : META_DATA_FOLDER}/${address}/${key}`;
       await (typeof value === "string" ? Deno.writeTextFile(path, value) : Deno.writeFile(path, value));
       // Of a file that has only just changed Apache is not sure whether it is done changing, and marks its ETag as weak.
       await Deno.utime(path, LONG_AGO, LONG_AGO);

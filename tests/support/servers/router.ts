@@ -31,6 +31,8 @@ export interface RouterOptions {
   readonly gateway?: string;
   /** What it resolves the name `data-server` to. */
   readonly dataServer?: string;
+  /** How many bytes a second its web server gives each connection (default: as many as it takes). */
+  readonly rate?: number;
   /** More directives for its web server. */
   readonly extra?: string;
 }
@@ -79,7 +81,7 @@ export async function startRouter(network: Network, segment: Segment, options: R
         await host.ip(`address add ${to}/24 dev eth0`);
         address = to;
       }
-      const { gateway, dataServer, extra } = options;
+      const { gateway, dataServer, rate, extra } = options;
       processes = {
         ...(dhcp === "none" ? {} : {
           dhcp: await startDhcpServer(network, host, {
@@ -94,6 +96,7 @@ export async function startRouter(network: Network, segment: Segment, options: R
           web: await startWebServer(network, host, {
             server: web,
             guests: metadata,
+            ...(rate === undefined ? {} : { rate }),
             ...(extra === undefined ? {} : { extra }),
           }),
         }),

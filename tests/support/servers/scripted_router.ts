@@ -12,7 +12,7 @@
 import { createDhcpResponder } from "./scripted_dhcp.ts";
 import type { Guest } from "./scripted_dhcp.ts";
 import { FAULTS, RESETS } from "./scripted_faults.ts";
-import { serveMetadata } from "./scripted_metadata.ts";
+import { readMetadata, serveMetadata } from "./scripted_metadata.ts";
 import { startScriptedServer } from "./scripted_server.ts";
 import type { Script, ScriptedServer } from "./scripted_server.ts";
 import type { Metadata } from "./metadata.ts";
@@ -26,13 +26,17 @@ export interface ScriptedRouterOptions {
   readonly address: string;
   /** The default route it hands out (default: its own address). */
   readonly gateway?: string;
-  readonly guests: readonly (Guest & { readonly metadata: Metadata })[];
+  readonly guests: readonly (Guest & { readonly metadata?: Metadata })[];
+  /** Where the metadata of its guests are, as files, if they are not among `guests`. */
+  readonly documents?: string;
   /** How it behaves at first (default: `serve` and `speak`). */
   readonly modes?: readonly Mode[];
   /** Whether it has a DHCP server at all (default: yes). */
   readonly dhcp?: boolean;
   /** How long it takes over each answer (default: no time). */
   readonly delayMs?: number;
+  /** How many bytes a second each connection gets (default: as many as it takes). */
+  readonly rate?: number;
   /** Whether it prints every byte that reaches port 80, as lines of JSON: `{ head }`, and `{ rest }` for what is none. */
   readonly records?: boolean;
 }
@@ -56,10 +60,18 @@ export async function setMode(router: Process, mode: Mode): Promise<void> {
 
 /** Creates a router in this process, which then is one. Returns what makes it behave otherwise. */
 async function runRouter(options: ScriptedRouterOptions): Promise<(mode: Mode) => Promise<void>> {
-  const { address, gateway = address, guests, modes = ["serve"], dhcp = true, delayMs = 0, records = false } = options;
+  const { address, gateway = address, guests, documents, modes = ["serve"], dhcp = true, rate } = options;
+  const { delayMs = 0, records = false } = options;
   const report = (line: string) => console.log(line);
   const responder = dhcp ? createDhcpResponder({ address, gateway, guests }, report) : undefined;
-  const metadata = serveMetadata(guests, records ? () => {} : report);
+  const metadata = serveMetadata({
+    metadataOf: (remote) =>
+      documents === undefined
+        ? guests.find(({ address }) => address === remote)?.metadata
+        : readMetadata(documents, remote),
+    rate,
+    report: records ? () => {} : report,
+  });
   const asked = new Map<string, number>();
   const serve: Script = async (heard) => {
     const { head, path, remote } = heard;
