@@ -22,3 +22,13 @@ for (const name of ["ci.yml", "release.yml"]) {
     assertEquals(`npm:@deno/linux-x64-glibc@${version}`, dependencies.deno);
   });
 }
+
+test("release.yml publishes nothing that the archive's program for arm64 has not passed on a machine of that kind", async () => {
+  const [, jobs = ""] = (await readText(".github/workflows/release.yml")).split("\njobs:\n");
+  const [, , arm64 = "", publish = ""] = jobs.split(/^ {2}(?=\w+:\n)/m);
+  assertMatch(
+    arm64,
+    /^arm64:[^]*runs-on: ubuntu-\d+\.\d+-arm\n[^]*MDPROXY4CS_BINARY=\S*arm64\S* deno task test tests\/e2e/,
+  );
+  assertMatch(publish, /^publish:\n {4}needs: \[build, arm64\]\n[^]*gh release create/);
+});
