@@ -152,7 +152,7 @@ networkTest("mdproxy4cs takes from its environment what would move or change its
   }
 });
 
-networkTest("mdproxy4cs does not serve where its runtime was told otherwise behind its back", NO_SERVERS, async () => {
+networkTest("mdproxy4cs does not serve where its runtime was told otherwise behind its back", {}, async () => {
   await using scene = await createScene(NOTHING);
   for (const name of Object.keys(READ_EARLY)) {
     // What stands in for the compiled program where that is not of the runtime that ships has to unset this one itself.
