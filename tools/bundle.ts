@@ -91,7 +91,7 @@ export async function makeBuildFolder(): Promise<{ folder: string; settle: () =>
     const folder = await Deno.makeTempDir({ dir: BUILD_FOLDER });
     return { folder, settle: removeIfStopped(folder) };
   } catch (cause) {
-    throw new Error(`Cannot write to ${TOP}/dist: is this clone, or what was built in it, somebody else's?`, { cause });
+    throw new Error(`Cannot write to ${TOP}/dist: take a clone of your own that can be written to`, { cause });
   }
 }
 

@@ -4,6 +4,7 @@
  * ```
  *   tools/test.ts              everything but the boot
  *   tools/test.ts quick        what needs neither the compiled program nor a network of its own
+ *   tools/test.ts e2e          end to end
  *   tools/test.ts boot         the boot
  *   tools/test.ts tests/dhcp   these files or folders; anything else, such as --filter=NAME, is passed on to `deno test`
  *   tools/test.ts ... --as-released    with the program as one module under this Deno instead of the compiled one
@@ -23,8 +24,9 @@ import { runTests } from "./run_tests.ts";
 
 /** The arguments of `deno test` for each set of tests that has a name. */
 const SETS: Readonly<Record<string, readonly string[]>> = {
-  all: ["--ignore=tests/boot", "tests"],
+  all: ["--ignore=tests/boot", "--parallel", "tests"],
   quick: ["--ignore=tests/boot,tests/e2e,tests/release", "--parallel", "tests"],
+  e2e: ["--parallel", "tests/e2e"],
   boot: ["tests/boot"],
 };
 

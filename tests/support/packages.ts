@@ -29,6 +29,7 @@ export const PACKAGES = {
   "shellcheck": "shellcheck",
   "xz": "xz-utils",
   "dpkg-deb": "dpkg",
+  "lintian": "lintian",
   "mke2fs": "e2fsprogs",
   "losetup": "mount",
   "nft": "nftables",
@@ -36,7 +37,6 @@ export const PACKAGES = {
 
 /** What only single commands need: not worth its size to everybody. */
 const SPECIAL = {
-  "lintian": "lintian",
   "qemu-aarch64-static": "qemu-user-static",
   "wrk": "wrk",
 } as const;

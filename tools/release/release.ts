@@ -40,7 +40,7 @@ export function archiveName(platform: Platform): string {
 export interface ReleaseOptions {
   /** Whether to install packages that are missing. */
   readonly install?: boolean;
-  /** How hard xz compresses, 0 to 9: the last is a minute of processor time for each file. */
+  /** How hard is compressed, 0 to 9: the last is a minute of processor time for each file. */
   readonly level?: number;
 }
 
@@ -197,8 +197,8 @@ async function pack(
     // One thread: with more the result depends on how many there are.
     await run(["xz", `-${level}`, "--threads=1", "--keep", `${folder}/${name}.tar`], stage);
     await Promise.all([
-      run(["libdeflate-gzip", "-12", `${folder}/${name}.tar`], stage),
-      run(["zip", "-9", "-X", "-q", "--no-dir-entries", `${folder}/${name}.zip`, ...entries], stage),
+      run(["libdeflate-gzip", level === 9 ? "-12" : `-${level + 1}`, `${folder}/${name}.tar`], stage),
+      run(["zip", `-${level}`, "-X", "-q", "--no-dir-entries", `${folder}/${name}.zip`, ...entries], stage),
     ]);
   } finally {
     await Deno.remove(stage, { recursive: true });
