@@ -1,0 +1,88 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { DriveError } from "../../lib/config_drive/drive_error.ts";
+import { readDrive } from "../../lib/config_drive/read_drive.ts";
+import { writeDrive } from "../support/fakes/drive_folder.ts";
+import { driveTest, load, SAMPLE } from "./drive_case.ts";
+
+const BIG = new Uint8Array(1024 * 1024 + 1);
+
+const DAMAGE: readonly [what: string, spoil: (folder: string) => Promise<unknown>, kind: string, says: RegExp][] = [
+  [
+    "no metadata",
+    (folder) => Deno.remove(`${folder}/metadata`, { recursive: true }),
+    "no_metadata",
+    /holds no metadata/,
+  ],
+  ["no instance-id", (folder) => Deno.remove(`${folder}/metadata/instance-id.txt`), "no_instance_id", /no instance-id/],
+  [
+    "a blank instance-id",
+    (folder) => Deno.writeTextFile(`${folder}/metadata/instance-id.txt`, " \n"),
+    "no_instance_id",
+    /./,
+  ],
+  [
+    "user-data that is too large",
+    (folder) => Deno.writeFile(`${folder}/userdata/user_data.txt`, BIG),
+    "too_large",
+    /1048577 bytes/,
+  ],
+  [
+    "too much altogether",
+    async (folder) => {
+      for (const key of ["a", "b", "c", "d"]) await Deno.writeFile(`${folder}/metadata/${key}.txt`, BIG.subarray(1));
+    },
+    "too_large",
+    /64 files or 4194304 bytes/,
+  ],
+  [
+    "too many files",
+    async (folder) => {
+      for (let i = 0; i < 60; i++) await Deno.writeTextFile(`${folder}/metadata/key-${i}.txt`, "x");
+    },
+    "too_large",
+    /64 files/,
+  ],
+  [
+    "a file for a folder",
+    async (folder) => {
+      await Deno.remove(`${folder}/metadata`, { recursive: true });
+      await Deno.writeTextFile(`${folder}/metadata`, "x");
+    },
+    "unreadable",
+    /Cannot read .*metadata: /,
+  ],
+];
+
+for (const [what, spoil, kind, says] of DAMAGE) {
+  driveTest(`createConfigDrive says in one line that a drive with ${what} cannot be used`, async (at) => {
+    const { drive, folder, lines } = at;
+    await load(at, SAMPLE, "secret");
+    await spoil(folder);
+    const error = await assertRejects(() => readDrive(folder), DriveError);
+    assertEquals(error.kind, kind);
+    assertMatch(error.message, says);
+    lines.length = 0;
+    await drive.load();
+    assertEquals([drive.isPresent(), lines.length, await drive.password.take()], [false, 1, "saved_password"]);
+    assertMatch(lines[0]!, /the config drive cannot be used/);
+    assertMatch(lines[0]!, says);
+    assertMatch(drive.problem()!, says);
+    await load(at);
+    assertEquals([drive.isPresent(), drive.problem()], [true, undefined]);
+  });
+}
+
+driveTest("readDrive takes 64 files of the largest size that fits, and follows no link", async ({ root, folder }) => {
+  await writeDrive(folder, { "instance-id": "i-1", "user-data": BIG.subarray(1) });
+  await Deno.writeTextFile(`${root}/shadow`, "root:secret");
+  await Deno.symlink(`${root}/shadow`, `${folder}/metadata/vm-id.txt`);
+  await Deno.symlink(`${root}/shadow`, `${folder}/password/vm_password.txt`);
+  await Deno.mkdir(`${folder}/metadata/folder.txt`);
+  await Deno.writeTextFile(`${folder}/metadata/Makefile`, "x");
+  await Deno.writeTextFile(`${folder}/metadata/-x.txt`, "x");
+  const files = await readDrive(folder);
+  assertEquals([...files!.metadata.keys()], ["instance-id"]);
+  assertEquals([files!.userData?.bytes.length, files!.password], [1024 * 1024, undefined]);
+  for (let i = 0; i < 62; i++) await Deno.writeTextFile(`${folder}/metadata/key-${i}.txt`, "x");
+  assertEquals((await readDrive(folder))?.metadata.size, 63);
+});
