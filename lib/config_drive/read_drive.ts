@@ -52,8 +52,9 @@ export async function readDrive(folder: string): Promise<DriveFiles | undefined>
     throw new DriveError("no_metadata", `${folder} holds no metadata: is it the copy of a drive's cloudstack folder?`);
   }
   const metadata = new Map<string, DriveFile>();
+  const isOlder = (name: string) => name.includes("_");
   // Where a key is there in both spellings, the newer one is read last and stays.
-  for (const name of names.sort((a, b) => Number(b.includes("_")) - Number(a.includes("_")) || (a < b ? -1 : 1))) {
+  for (const name of [...names.filter(isOlder), ...names.filter((name) => !isOlder(name))]) {
     const [, key] = KEY_FILE.exec(name) ?? [];
     const file = key === undefined ? undefined : await readFile(`${folder}/metadata/${name}`, budget);
     if (file !== undefined) metadata.set(key!.replaceAll("_", "-"), file);

@@ -16,8 +16,7 @@ const ASK_ALWAYS: Header = ["cache-control", "no-cache"];
 
 /** Answers from the documents; 404 without a body for what is not there. */
 export function respond(documents: Documents, { method, target, headers }: RequestHead): UpstreamResponse {
-  const queryAt = target.indexOf("?");
-  const document = documents(queryAt < 0 ? target : target.slice(0, queryAt));
+  const document = documents(target.split("?", 1)[0]!);
   if (document === undefined) return reply(STATUS_CODE.NotFound, [["content-length", "0"]]);
   const fields = new Map(headers.map(([name, value]) => [name.toLowerCase(), value.trim()]));
   const { status, from, to } = choose(document, fields, method);

@@ -98,8 +98,7 @@ export function openHost(
     async lookUp(hostname, signal) {
       const { lookup } = await import(NODE_DNS) as NodeDns;
       const found = new Promise<readonly string[]>((resolve) => {
-        const options = { family: 4, all: true } as const;
-        lookup(hostname, options, (_, addresses) => resolve((addresses ?? []).map(({ address }) => address)));
+        lookup(hostname, LOOKUP_OPTIONS, (_, addresses) => resolve((addresses ?? []).map(({ address }) => address)));
       });
       // A look-up whose name server is away takes longer than anyone cares, and cannot be called off.
       return await Promise.race([found, untilAborted(signal)]);
@@ -113,11 +112,13 @@ export function openHost(
  */
 const NODE_DNS: string = "node:dns";
 
+const LOOKUP_OPTIONS = { family: 4, all: true } as const;
+
 /** What is used of it. */
 interface NodeDns {
   lookup(
     hostname: string,
-    options: { readonly family: 4; readonly all: true },
+    options: typeof LOOKUP_OPTIONS,
     callback: (error: unknown, addresses: readonly { readonly address: string }[] | undefined) => void,
   ): void;
 }
@@ -125,7 +126,7 @@ interface NodeDns {
 function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    signal.addEventListener("abort", () => reject(signal.reason));
   });
 }
 

@@ -28,21 +28,25 @@ export class CommandError extends Error {
 }
 
 /** Runs `ip` with the arguments and gives what it printed. */
-export type RunIp = (args: readonly string[], options?: { readonly signal?: AbortSignal }) => Promise<string>;
+export type RunIp = (
+  args: readonly string[],
+  options?: { readonly signal?: AbortSignal; readonly places?: readonly string[] },
+) => Promise<string>;
 
 /** Runs `ip` until the signal aborts, and calls back whenever it has printed something. */
 export type MonitorIp = (
   args: readonly string[],
-  options: { readonly signal: AbortSignal; readonly onChange: () => void },
+  options: { readonly signal: AbortSignal; readonly onChange: () => void; readonly places?: readonly string[] },
 ) => Promise<void>;
 
 /**
  * Runs `ip` from the first of its usual places that has one, with an empty environment.
  *
+ * @param options.places other places than the usual ones
  * @throws {CommandError} If there is no `ip` that may be run, or it exits with a failure.
  */
-export const runIp: RunIp = async (args, { signal } = {}) => {
-  const output = await atFirstPlace(args, (path) => command(path, { args, signal }).output());
+export const runIp: RunIp = async (args, { signal, places = IP_COMMANDS } = {}) => {
+  const output = await atFirstPlace(places, args, (path) => command(path, { args, signal }).output());
   if (output.success) return new TextDecoder().decode(output.stdout);
   const argv = ["ip", ...args];
   const stderr = new TextDecoder().decode(output.stderr).trim();
@@ -59,8 +63,8 @@ export const runIp: RunIp = async (args, { signal } = {}) => {
  *
  * @throws {CommandError} If there is no `ip` that may be run.
  */
-export const monitorIp: MonitorIp = async (args, { signal, onChange }) => {
-  const child = await atFirstPlace(args, (path) => command(path, { args, signal, stderr: "null" }).spawn());
+export const monitorIp: MonitorIp = async (args, { signal, onChange, places = IP_COMMANDS }) => {
+  const child = await atFirstPlace(places, args, (path) => command(path, { args, signal, stderr: "null" }).spawn());
   for await (const _ of child.stdout) onChange();
   await child.status;
 };
@@ -83,9 +87,13 @@ function command(
   });
 }
 
-async function atFirstPlace<T>(args: readonly string[], run: (path: string) => T | Promise<T>): Promise<T> {
+async function atFirstPlace<T>(
+  places: readonly string[],
+  args: readonly string[],
+  run: (path: string) => T | Promise<T>,
+): Promise<T> {
   let refused: string | undefined;
-  for (const path of IP_COMMANDS) {
+  for (const path of places) {
     try {
       return await run(path);
     } catch (error) {
@@ -94,7 +102,7 @@ async function atFirstPlace<T>(args: readonly string[], run: (path: string) => T
     }
   }
   const why = refused === undefined
-    ? `it is at none of ${IP_COMMANDS.join(", ")}; install iproute2`
+    ? `it is at none of ${places.join(", ")}; install iproute2`
     : `${refused} may not be executed`;
   throw new CommandError(`Cannot run "ip": ${why}`, { kind: "missing", argv: ["ip", ...args] });
 }

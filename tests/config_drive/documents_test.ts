@@ -80,3 +80,14 @@ driveTest("createConfigDrive gives user-data byte for byte, and says what it is"
     assertEquals(fields["content-type"], type);
   }
 });
+
+driveTest("createConfigDrive dates the list and what a VM lacks by the newest of its keys", async (at) => {
+  await load(at, { "instance-id": "i-1", "vm-id": "1", "public-keys": "k" });
+  const newest = new Date("2026-05-06T07:08:09Z");
+  await Deno.utime(`${at.folder}/metadata/vm-id.txt`, newest, newest);
+  await at.drive.load();
+  for (const path of ["/latest/meta-data/", "/latest/local-ipv4", "/latest/user-data", "/latest/vm-id"]) {
+    assertEquals((await ask(at.drive, path)).fields["last-modified"], "Wed, 06 May 2026 07:08:09 GMT", path);
+  }
+  assertEquals((await ask(at.drive, "/latest/instance-id")).fields["last-modified"], "Fri, 02 Jan 2026 03:04:05 GMT");
+});

@@ -72,6 +72,15 @@ for (const [what, spoil, kind, says] of DAMAGE) {
   });
 }
 
+driveTest("readDrive takes 4 MiB altogether, and not a byte more", async ({ folder }) => {
+  await writeDrive(folder, { "instance-id": "i-1", "user-data": BIG.subarray(1) });
+  for (const key of ["a", "b"]) await Deno.writeFile(`${folder}/metadata/${key}.txt`, BIG.subarray(1));
+  await Deno.writeFile(`${folder}/metadata/c.txt`, BIG.subarray(1 + "i-1".length));
+  assertEquals((await readDrive(folder))?.metadata.size, 4);
+  await Deno.writeTextFile(`${folder}/metadata/d.txt`, "x");
+  assertEquals((await assertRejects(() => readDrive(folder), DriveError)).kind, "too_large");
+});
+
 driveTest("readDrive takes 64 files of the largest size that fits, and follows no link", async ({ root, folder }) => {
   await writeDrive(folder, { "instance-id": "i-1", "user-data": BIG.subarray(1) });
   await Deno.writeTextFile(`${root}/shadow`, "root:secret");

@@ -46,3 +46,10 @@ test("createMemoryRelease takes what it cannot free for usual", () => {
 test("createMemoryRelease does nothing where V8 does not offer it", () => {
   createMemoryRelease()();
 });
+
+test("createMemoryRelease counts what lies outside of V8's heap too", () => {
+  const release = createMemoryRelease();
+  assertEquals(release(), false);
+  const held = new Uint8Array(512 * 1024 * 1024);
+  assertEquals([release(), held.length > 0], [true, true]);
+});

@@ -9,6 +9,7 @@ test("openNotifier sends each notification as one datagram, in order", async () 
   const path = `${folder}/notify`;
   const manager = Deno.listenDatagram({ transport: "unixpacket", path });
   const notifier = openNotifier(path, { log: SILENT, bindTo: `${folder}/own` });
+  assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["notify"], "its own end has no name for long");
   notifier.notify("READY=1", "STATUS=ready");
   notifier.notify("WATCHDOG=1");
   await notifier.close();
@@ -66,8 +67,9 @@ function setUpWatchdog(isAlive: () => Promise<boolean>, usec: string | undefined
   return { clock, sent, stop };
 }
 
-test("startWatchdog pings at half the interval while the program is alive, until it is stopped", async () => {
-  const { clock, sent, stop } = setUpWatchdog(() => Promise.resolve(true));
+test("startWatchdog asks and pings at half the interval while the program is alive, until it is stopped", async () => {
+  let asked = 0;
+  const { clock, sent, stop } = setUpWatchdog(() => Promise.resolve(++asked > 0));
   await clock.run(9_999);
   assertEquals(sent, []);
   await clock.run(1);
@@ -76,7 +78,7 @@ test("startWatchdog pings at half the interval while the program is alive, until
   assertEquals(sent.length, 3);
   stop();
   await clock.run(60_000);
-  assertEquals(sent.length, 3);
+  assertEquals([sent.length, asked], [3, 3]);
 });
 
 test("startWatchdog leaves pings out while the program is not alive, and asks again", async () => {

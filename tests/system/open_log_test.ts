@@ -91,3 +91,45 @@ test("openLogSink follows a link of its own or root's, and none of anybody else'
   assertEquals(Deno.readTextFileSync(`${folder}/target`), "untouched\n");
   Deno.removeSync(folder, { recursive: true });
 });
+
+const DESTINATIONS: readonly (readonly [
+  what: string,
+  options: { readonly stream: string | undefined; readonly isTerminal: boolean; readonly format: "text" | "json" },
+  line: RegExp,
+])[] = [
+  ["the journal", { stream: "8:1", isTerminal: false, format: "text" }, /^<4>a line\n$/],
+  ["a terminal of a service", { stream: "8:1", isTerminal: true, format: "text" }, /^\d{4}-\S+Z warn {2}a line\n$/],
+  ["a pipe", { stream: undefined, isTerminal: false, format: "text" }, /^\d{4}-\S+Z warn {2}a line\n$/],
+  [
+    "the journal, as JSON",
+    { stream: "8:1", isTerminal: false, format: "json" },
+    /^\{"time":".*"message":"a line"\}\n$/,
+  ],
+];
+
+for (const [what, { stream, isTerminal, format }, line] of DESTINATIONS) {
+  test(`openLog writes to standard output what suits ${what}`, () => {
+    const written: string[] = [];
+    const before = Deno.env.get("JOURNAL_STREAM");
+    if (stream === undefined) Deno.env.delete("JOURNAL_STREAM");
+    else Deno.env.set("JOURNAL_STREAM", stream);
+    const own = {
+      isTerminal: () => isTerminal,
+      writeSync: (bytes: Uint8Array) => written.push(text(bytes)) * bytes.length,
+    };
+    const { isTerminal: was, writeSync } = Deno.stdout;
+    Object.assign(Deno.stdout, own);
+    try {
+      const { log, close } = openLog({ level: "info", format, file: "-" });
+      log.warn("a line");
+      close();
+    } finally {
+      Object.assign(Deno.stdout, { isTerminal: was, writeSync });
+      if (before === undefined) Deno.env.delete("JOURNAL_STREAM");
+      else Deno.env.set("JOURNAL_STREAM", before);
+    }
+    assertMatch(written.join(""), line);
+  });
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

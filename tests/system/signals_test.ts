@@ -1,37 +1,61 @@
 import { assertEquals } from "@std/assert";
-import { ignoreStraySignals, untilStopped } from "../../lib/system/signals.ts";
 import { test } from "../support/test.ts";
 
-/** Sends a signal to this very process. */
-const send = (signal: Deno.Signal) => Deno.kill(Deno.pid, signal);
+const SIGNALS = new URL("../../lib/system/signals.ts", import.meta.url);
 
-// SIGINT would end the tests themselves: tests/e2e/lifecycle_test.ts sends it to the program.
-test("untilStopped resolves to SIGTERM, and reloads on each SIGHUP before", async () => {
-  // Waiting for a signal alone keeps no process from ending.
-  const alive = setTimeout(() => {}, 60_000);
-  const reloaded = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  let reloads = 0;
-  const stopped = untilStopped(() => reloaded[reloads++]!.resolve());
-  for (const { promise } of reloaded) {
-    send("SIGHUP");
-    await promise;
-  }
-  send("SIGTERM");
-  assertEquals([await stopped, reloads], ["SIGTERM", 2]);
-  clearTimeout(alive);
-});
+/** Runs the script, which knows what `signals.ts` exports, in a process of its own: a signal may end it. */
+async function runScript(
+  script: string,
+  act: (child: Deno.ChildProcess, nextLine: () => Promise<string | undefined>) => Promise<void>,
+): Promise<void> {
+  const code = `import { ignoreStraySignals, untilStopped } from "${SIGNALS}";\n${script}`;
+  const args = ["eval", "--quiet", code];
+  const child = new Deno.Command(Deno.execPath(), { args, stdin: "piped", stdout: "piped" }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const nextLine = async () => (await reader.read()).value?.trimEnd();
+  await act(child, nextLine);
+  await child.stdin.close().catch(() => {});
+  assertEquals(await nextLine(), undefined);
+  await child.status;
+}
 
-// Its listeners stay for as long as the process does.
-Deno.test({
-  name: "ignoreStraySignals makes a process outlive what nobody means by it",
-  sanitizeOps: false,
-  sanitizeResources: false,
-  fn() {
-    ignoreStraySignals();
-    for (
-      const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR"] as const
-    ) {
-      send(signal);
-    }
-  },
-});
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`untilStopped resolves to ${signal}, reloads on each SIGHUP before, and lets the next end the process`, () =>
+    runScript(
+      `const alive = setTimeout(() => {}, 600_000);
+       const stopped = untilStopped(() => console.log("reload"));
+       console.log("ready");
+       console.log(await stopped);`,
+      async (child, nextLine) => {
+        assertEquals(await nextLine(), "ready");
+        for (let times = 0; times < 2; times++) {
+          child.kill("SIGHUP");
+          assertEquals(await nextLine(), "reload");
+        }
+        child.kill(signal);
+        assertEquals(await nextLine(), signal);
+        // The runtime may take a moment to let go of a signal.
+        const again = setInterval(() => child.kill(signal), 10);
+        assertEquals((await child.status.finally(() => clearInterval(again))).signal, signal);
+      },
+    ));
+}
+
+test("ignoreStraySignals makes a process outlive what nobody means by it", () =>
+  runScript(
+    `ignoreStraySignals();
+     console.log("ready");
+     for await (const _ of Deno.stdin.readable) console.log("alive");`,
+    async (child, nextLine) => {
+      assertEquals(await nextLine(), "ready");
+      const to = child.stdin.getWriter();
+      for (
+        const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR"] as const
+      ) {
+        child.kill(signal);
+        await to.write(Uint8Array.of(0x0a));
+        assertEquals(await nextLine(), "alive", signal);
+      }
+      to.releaseLock();
+    },
+  ));

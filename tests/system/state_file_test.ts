@@ -39,6 +39,12 @@ test("openStateFile is not held up by what a killed program left, nor follows a 
     assertEquals([file.read(), Deno.readTextFileSync(`${path}-elsewhere`)], ["ours", "theirs"]);
   }));
 
+test("openStateFile reads a file of 4096 bytes", () =>
+  play(({ file }) => {
+    file.write("x".repeat(4_096));
+    assertEquals(file.read()?.length, 4_096);
+  }));
+
 const STRANGE: readonly (readonly [what: string, reason: string, change: (path: string) => void])[] = [
   ["that others may write to", "others may write to it", (path) => Deno.chmodSync(path, 0o602)],
   ["that its group may write to", "others may write to it", (path) => Deno.chmodSync(path, 0o620)],

@@ -64,3 +64,16 @@ test("createRegistry counts a duration in the bucket whose bound it equals, and 
     ]
   ) assert(lines.includes(line), line);
 });
+
+test("createRegistry writes labels down once, however often the same object is handed in", () => {
+  const counter = createRegistry().counter("c", "C.");
+  let reads = 0;
+  const labels = {
+    get class() {
+      reads++;
+      return "2xx";
+    },
+  };
+  for (let times = 0; times < 3; times++) counter.increment(labels);
+  assertEquals(reads, 1);
+});
