@@ -63,7 +63,6 @@ export class Body implements ResponseBody {
       }
       return undefined;
     } catch (error) {
-      transport.close(error);
       this.#end(false);
       throw error;
     }

@@ -62,7 +62,7 @@ class LengthDecoder implements BodyDecoder {
   }
 
   decode(bytes: Uint8Array): Decoded {
-    const content = bytes.length <= this.remaining ? bytes : bytes.subarray(0, this.remaining);
+    const content = bytes.subarray(0, this.remaining);
     this.remaining -= content.length;
     return { used: content.length, content };
   }
@@ -92,7 +92,7 @@ function createChunkedDecoder(): BodyDecoder {
         if (digit !== undefined) {
           if (++digits > 13) malformed("too large a size");
           size = size * 16 + digit;
-        } else if (digits > 0 && (byte === 0x3b || byte === 0x20 || byte === 0x09)) {
+        } else if (byte === 0x3b || byte === 0x20 || byte === 0x09) {
           state = "extension";
         } else {
           malformed("a size that is not a number");

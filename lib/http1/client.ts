@@ -10,6 +10,7 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import { createDeadlines } from "../time/deadlines.ts";
+import type { Deadlines } from "../time/deadlines.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionLimits } from "./connection.ts";
 import { UpstreamError } from "./error.ts";
@@ -66,9 +67,12 @@ const METADATA_PORT = 80;
 /** Idle connections, over all routers; more are closed after use. */
 const MAX_KEPT = 32;
 
-/** Creates a client. Tests hand in a `connect` that reaches other ports. */
-export function createClient(limits: ClientLimits, connect: Connect = Deno.connect): Client {
-  const deadlines = createDeadlines();
+/** Creates a client. Tests hand in a `connect` that reaches other ports, and deadlines on a clock of their own. */
+export function createClient(
+  limits: ClientLimits,
+  connect: Connect = Deno.connect,
+  deadlines: Deadlines = createDeadlines(),
+): Client {
   const kept: { readonly server: Server; readonly connection: Connection }[] = [];
 
   /** The connection to that server that was used last: the one least likely to be closed meanwhile. */

@@ -120,10 +120,10 @@ export class Connection {
     for (;;) {
       const { bytes } = this.#transport;
       const length = findHeadEnd(bytes);
-      if (this.#interimBytes + (length < 0 ? bytes.length : length) > maxHeaderBytes) {
+      if (this.#interimBytes + (length ?? bytes.length) > maxHeaderBytes) {
         throw new UpstreamError("too_large", `The head of the router's answer is over ${maxHeaderBytes} bytes`);
       }
-      if (length < 0) return undefined;
+      if (length === undefined) return undefined;
       const head = decodeResponseHead(bytes.subarray(0, length), method);
       this.#transport.take(length);
       if (head.headers.length > MAX_FIELDS) {

@@ -50,14 +50,14 @@ export function itemsOf(headers: readonly Header[], name: string): string[] {
 function trimBlanks(text: string): string {
   let from = 0;
   let end = text.length;
-  while (from < end && isBlank(text.charCodeAt(from))) from++;
-  while (end > from && isBlank(text.charCodeAt(end - 1))) end--;
+  while (isBlank(text.charCodeAt(from))) from++;
+  while (isBlank(text.charCodeAt(end - 1))) end--;
   return text.slice(from, end);
 }
 
 const isBlank = (code: number) => code === 0x20 || code === 0x09;
 
-const ASCII = new TextDecoder("utf-8", { ignoreBOM: true });
+const ASCII = new TextDecoder();
 
 /** One character for each byte. (What TextDecoder calls "latin1" is windows-1252.) */
 export function latin1(bytes: Uint8Array): string {

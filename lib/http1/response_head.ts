@@ -33,19 +33,19 @@ const LF = 0x0a;
 const VERSION = Uint8Array.from("HTTP/1.", (char) => char.charCodeAt(0));
 
 /**
- * Finds the empty line that ends a head: the index behind it, or -1 while it has not come.
+ * Finds the empty line that ends a head: the index behind it; `undefined` while it has not come.
  *
  * @throws {UpstreamError} of kind `malformed`, as soon as no more bytes could make it a head: nobody has to wait for the
  * end of what will have none
  */
-export function findHeadEnd(bytes: Uint8Array): number {
+export function findHeadEnd(bytes: Uint8Array): number | undefined {
   for (let i = 0; i < VERSION.length && i < bytes.length; i++) {
     if (bytes[i] !== VERSION[i]) malformed("does not begin with a status line of HTTP/1");
   }
   for (let at = 0;;) {
     const lf = bytes.indexOf(LF, at);
     const cr = bytes.indexOf(CR, at);
-    if (lf < 0) return cr < 0 || cr === bytes.length - 1 ? -1 : malformed("has a bare CR in its head");
+    if (lf === -1) return cr === -1 || cr === bytes.length - 1 ? undefined : malformed("has a bare CR in its head");
     if (cr !== lf - 1) malformed("has a bare CR or LF in its head");
     if (cr === at) return lf + 1;
     at = lf + 1;

@@ -42,6 +42,18 @@ const BODIES: readonly {
     content: "\r\n0\r\n\r",
   },
   { what: "sizes in either case", framing: "chunked", text: `0A\r\n0123456789\r\n0\r\n\r\n`, content: "0123456789" },
+  ...["f", "F"].map((digit) => ({
+    what: `the size ${digit}`,
+    framing: "chunked" as const,
+    text: `${digit}\r\n${"x".repeat(15)}\r\n0\r\n\r\n`,
+    content: "x".repeat(15),
+  })),
+  {
+    what: "a size of 13 digits",
+    framing: "chunked",
+    text: "0000000000005\r\nhello\r\n0\r\n\r\n",
+    content: "hello",
+  },
   { what: "chunk extensions", framing: "chunked", text: '5;a=b;c="d"\r\nhello\r\n0 ;x\r\n\r\n', content: "hello" },
   { what: "trailers", framing: "chunked", text: "5\r\nhello\r\n0\r\nX-A: b\r\nX-C: d\r\n\r\n", content: "hello" },
   { what: "what is behind the last chunk", framing: "chunked", text: "0\r\n\r\nnext", content: "", rest: "next" },
@@ -54,7 +66,21 @@ for (const { what, framing, text, content, rest = "", done = true } of BODIES) {
   });
 }
 
+/** The longest line and the longest trailer that are taken: with one byte more they are malformed. */
+const line = (bytes: number) => `5;${"x".repeat(bytes - "5;\r".length)}\r\nhello\r\n0\r\n\r\n`;
+const trailer = (bytes: number) => `0\r\nX: ${"y".repeat(bytes - "X: \r\n\r\n".length)}\r\n\r\n`;
+
+test("createBodyDecoder takes a line of 1024 bytes and a trailer of 16384", () => {
+  for (const step of [1, 7, 100_000]) {
+    assertEquals(decode("chunked", line(1_024), step), { content: "hello", rest: "", done: true });
+    assertEquals(decode("chunked", trailer(16_384), step), { content: "", rest: "", done: true });
+  }
+});
+
 const BROKEN = [
+  line(1_025),
+  trailer(16_385),
+  "00000000000005\r\nhello\r\n",
   "\r\nhello",
   "x\r\n",
   "-5\r\nhello\r\n",

@@ -167,7 +167,7 @@ test("findHeadEnd finds the first empty line, or that it has not come", () => {
   const text = "HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody\r\n\r\n";
   const end = text.indexOf("body");
   assertEquals(findHeadEnd(fromLatin1(text)), end);
-  for (let length = 0; length < end; length++) assertEquals(findHeadEnd(fromLatin1(text.slice(0, length))), -1);
+  for (let length = 0; length < end; length++) assertEquals(findHeadEnd(fromLatin1(text.slice(0, length))), undefined);
   assertEquals(findHeadEnd(fromLatin1(text + "\n\r")), end);
 });
 

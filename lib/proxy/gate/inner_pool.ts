@@ -95,8 +95,10 @@ class SocketExchange implements InnerExchange {
       if (!await transport.read()) throw new Error("The server behind the gate closed the connection");
       const { bytes } = transport;
       const end = findHeadEnd(bytes);
-      if (end < 0 && bytes.length > maxHeadBytes) throw new Error("The answer of the server behind has no end of head");
-      if (end < 0) continue;
+      if (end === undefined) {
+        if (bytes.length <= maxHeadBytes) continue;
+        throw new Error("The answer of the server behind has no end of head");
+      }
       const head = withLength(decodeResponseHead(bytes.subarray(0, end), method));
       transport.take(end);
       this.#decoder = createBodyDecoder(head.framing);
