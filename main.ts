@@ -103,7 +103,7 @@ function readFile(path: string): string {
     return readEnvFile(path);
   } catch (cause) {
     const message = `--env-file: cannot read "${path}": ${(cause as Error).message}`;
-    throw new ConfigError(message, { option: "--env-file", value: path, cause });
+    throw new ConfigError(message, { cause });
   }
 }
 

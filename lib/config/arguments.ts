@@ -49,8 +49,8 @@ export function parseArguments(argv: readonly string[]): Arguments {
     unknown: (argument, key) => {
       if (key === undefined) return true; // a word: judged below
       throw argument.startsWith("--")
-        ? usageError(`unknown long flag '--${key}'`, `--${key}`)
-        : usageError(`unknown short flag '-${key}'`, `-${key}`);
+        ? usageError(`unknown long flag '--${key}'`)
+        : usageError(`unknown short flag '-${key}'`);
     },
   });
   const nothing = { operand: undefined, values: new Map(), envFile: undefined, json: false, timeoutMs: undefined };
@@ -59,9 +59,9 @@ export function parseArguments(argv: readonly string[]): Arguments {
 
   const single = (flag: string): string | undefined => {
     const [value, ...repeats] = parsed[flag] as (string | boolean)[];
-    if (repeats.length > 0) throw usageError(`flag '${flag}' cannot be repeated`, `--${flag}`);
+    if (repeats.length > 0) throw usageError(`flag '${flag}' cannot be repeated`);
     if (value === "" && !argv.includes(`--${flag}=`)) {
-      throw usageError(`expected argument for flag '--${flag}'`, `--${flag}`);
+      throw usageError(`expected argument for flag '--${flag}'`);
     }
     return value === undefined ? undefined : String(value);
   };
@@ -102,7 +102,7 @@ function refuseStrangers(command: string, flags: readonly string[]): void {
   for (const { flag, commands } of PLAIN) {
     if (commands === undefined || !flags.includes(flag) || commands.some((name) => name === command)) continue;
     const words = commands.map((name) => `'${name}'`).join(" and ");
-    throw usageError(`flag '--${flag}' goes with the command${commands.length > 1 ? "s" : ""} ${words}`, `--${flag}`);
+    throw usageError(`flag '--${flag}' goes with the command${commands.length > 1 ? "s" : ""} ${words}`);
   }
 }
 
@@ -110,11 +110,7 @@ function readTimeout(text: string): number {
   try {
     return parseTimeoutMs(text);
   } catch (cause) {
-    throw new ConfigError(`--timeout: "${text}" ${(cause as Error).message}`, {
-      option: "--timeout",
-      value: text,
-      cause,
-    });
+    throw new ConfigError(`--timeout: "${text}" ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -139,6 +135,6 @@ function bindValues(argv: readonly string[]): string[] {
   return [...bound, ...argv.slice(own.length)];
 }
 
-function usageError(message: string, option?: string): ConfigError {
-  return new ConfigError(`${message}, try --help`, option === undefined ? {} : { option });
+function usageError(message: string): ConfigError {
+  return new ConfigError(`${message}, try --help`);
 }

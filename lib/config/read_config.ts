@@ -78,7 +78,7 @@ function parse(row: Option, { text, option }: Given, warn: (warning: string) => 
   try {
     return row.parse(text.trim(), (clause) => warn(`${option}: "${text}" ${clause}`));
   } catch (cause) {
-    throw new ConfigError(`${option}: "${text}" ${(cause as Error).message}`, { option, value: text, cause });
+    throw new ConfigError(`${option}: "${text}" ${(cause as Error).message}`, { cause });
   }
 }
 
