@@ -243,7 +243,7 @@ interface Judged {
   readonly verdict: Verdict | { readonly outcome: "not_dhcp"; readonly detail: string };
   readonly client: ClientInterface | undefined;
   /** Whether it answers an earlier exchange. */
-  readonly isLate: boolean;
+  readonly isLate?: boolean;
 }
 
 function judge(
@@ -255,7 +255,7 @@ function judge(
     message = decodeMessage(bytes);
   } catch (error) {
     if (!(error instanceof MessageError)) throw error;
-    return { verdict: { outcome: "not_dhcp", detail: error.message }, client: undefined, isLate: false };
+    return { verdict: { outcome: "not_dhcp", detail: error.message }, client: undefined };
   }
   for (const transaction of [...transactions, ...past]) {
     const verdict = judgeReply(message, transaction);
@@ -264,7 +264,7 @@ function judge(
     const current = transactions.find(({ client }) => client.name === transaction.client.name);
     return { verdict, client: (current ?? transaction).client, isLate: past.includes(transaction) };
   }
-  return { verdict: { outcome: "ignored" }, client: undefined, isLate: false };
+  return { verdict: { outcome: "ignored" }, client: undefined };
 }
 
 function senderOf(from: unknown): string | undefined {

@@ -193,7 +193,7 @@ export function createCandidates(options: CandidatesOptions): Candidates {
     return isAdmitted;
   }
 
-  signal.addEventListener("abort", () => field.forEach(({ stop }) => stop.abort()), { once: true });
+  signal.addEventListener("abort", () => field.forEach(({ stop }) => stop.abort()));
 
   return {
     propose(address, proposal) {

@@ -15,7 +15,7 @@ import { UnorderedList } from "./unordered_list.ts";
 /** A set of deadlines that share a timer. */
 export interface Deadlines {
   /**
-   * Calls `fire` once, `delayMs` from now or up to two ticks later, unless the deadline is lifted first. Sooner only by as
+   * Calls `fire` once, `delayMs` from now or less than two ticks later, unless the deadline is lifted first. Sooner only by as
    * long as the program was too busy to tick.
    */
   set(delayMs: number, fire: () => void): Timer;

@@ -181,6 +181,14 @@ test("createExchange rejects when nothing can be sent, and leaves no socket open
   assertEquals(bench.sockets.size, 0);
 });
 
+test("createExchange goes on listening where there is nothing to send", async () => {
+  const bench = createBench();
+  const done = bench.run({ broadcast: false });
+  await bench.clock.run(5_000);
+  assertEquals([bench.sent.length, bench.sockets.size], [0, 2]);
+  await bench.finish(done);
+});
+
 test("createExchange rejects when an interface's address is gone, and leaves no socket open", async () => {
   const bench = createBench();
   bench.failures.set("listen 10.2.2.50:0", new Error("Cannot assign requested address"));

@@ -41,6 +41,12 @@ test("encodeMessage writes the header, the cookie and the options, padded to 300
   assertEquals(encodeMessage(MESSAGE), ENCODED);
 });
 
+test("encodeMessage has room for more options than 300 bytes hold", () => {
+  const options = new Map([[60, new Uint8Array(100).fill(7)]]);
+  const encoded = encodeMessage({ ...MESSAGE, options });
+  assertEquals([encoded.length, decodeMessage(encoded).options.get(60)], [240 + 2 + 100 + 1, options.get(60)]);
+});
+
 test("encodeMessage holds secs at its greatest value", () => {
   assertEquals(encodeMessage({ ...MESSAGE, secs: 100_000 }).subarray(8, 10), Uint8Array.of(255, 255));
 });

@@ -79,6 +79,13 @@ const FAULTS: readonly (readonly [
     243,
   ],
   [
+    "an option without a length at the end of a lent field",
+    { options: [52, 1, 1, 255], file: [...Array<number>(127).fill(0), 12] },
+    { 52: [1] },
+    "Cannot decode option 12 in file: need a length byte, have none",
+    235,
+  ],
+  [
     "a server identifier of five bytes",
     { options: [53, 1, 2, 54, 5, 10, 1, 1, 1, 9, 12, 1, 65, 255] },
     { 53: [2], 12: [65] },

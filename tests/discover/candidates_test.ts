@@ -13,6 +13,7 @@ interface Validation {
   readonly address: string;
   readonly at: number;
   connect(): void;
+  isEnded(): boolean;
   /** Ends it with an instance-id, or why there is none. */
   end(outcome: string | Error): Promise<void>;
 }
@@ -55,6 +56,7 @@ async function play(
         address,
         at: clock.now(),
         connect: onConnected,
+        isEnded: () => signal.aborted,
         end(outcome) {
           if (typeof outcome === "string") resolve(outcome);
           else reject(outcome);
@@ -186,6 +188,14 @@ test("createCandidates asks again a while after a failure, and beside one that h
     const pauseMs = begun[2]!.at - begun[1]!.at;
     assert(pauseMs >= 4_500 && pauseMs <= 5_400, `${pauseMs} ms`);
     assertEquals(begun.length, 3);
+  }));
+
+test("createCandidates ends whatever else it asks a router that has proved itself", () =>
+  play(async ({ begun, propose, run }) => {
+    propose("10.1.1.1");
+    await run(5_400);
+    await begun[1]!.end("i-1");
+    assertEquals(begun.map((validation) => validation.isEnded()), [true, true]);
   }));
 
 test("createCandidates takes nothing back of a router's proof, and asks it no more", () =>

@@ -1,15 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
-import { contains, formatIPv4, isUsableRouter, parseCidr, parseIPv4 } from "../../lib/ipv4/ipv4.ts";
+import { contains, formatIPv4, isIPv4, isUsableRouter, parseCidr, parseIPv4 } from "../../lib/ipv4/ipv4.ts";
 import { test } from "../support/test.ts";
 
-test("parseIPv4 reads dotted quads and nothing else", () => {
+test("parseIPv4 and isIPv4 take dotted quads and nothing else", () => {
   assertEquals(parseIPv4("10.1.1.1"), 0x0a010101);
   assertEquals(parseIPv4("255.255.255.255"), 0xffffffff);
   for (
     const text of ["", "10.1.1", "10.1.1.256", "10.1.1.01", "10.1.1.1.1", "a.b.c.d", " 10.1.1.1", "10.1.1.-1", "::1"]
   ) {
-    assertEquals(parseIPv4(text), undefined, text);
+    assertEquals([parseIPv4(text), isIPv4(text)], [undefined, false], text);
   }
+  assert(isIPv4("10.1.1.1"));
 });
 
 test("formatIPv4 undoes parseIPv4", () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { SYSTEM_CLOCK } from "../../lib/time/clock.ts";
+import { sleepOn, SYSTEM_CLOCK } from "../../lib/time/clock.ts";
 import { test } from "../support/test.ts";
 
 /** Runs with timers that fire when the test says so, and hands over what was set: `[ms, callback]`. */
@@ -43,4 +43,12 @@ test("SYSTEM_CLOCK.schedule sets no timer for never, and none in the past", () =
     SYSTEM_CLOCK.schedule(-5, () => {});
     assertEquals(set.map(([ms]) => ms), [0]);
   });
+});
+
+test("sleepOn needs no timer for no time at all, nor where the signal has aborted", async () => {
+  const schedule = () => {
+    throw new Error("a timer was set");
+  };
+  await sleepOn({ schedule }, 0, new AbortController().signal);
+  await sleepOn({ schedule }, 1_000, AbortSignal.abort());
 });
