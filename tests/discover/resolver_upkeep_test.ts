@@ -1,0 +1,188 @@
+import { assert, assertEquals } from "@std/assert";
+import { UpstreamError } from "../../lib/http1/error.ts";
+import { test } from "../support/test.ts";
+import { interfaceAt } from "../support/fakes/lan.ts";
+import { FOREIGN, NEVER, OWN, play, settle, SILENT_YET, timeRouter } from "./resolver_scene.ts";
+
+test("createResolver confirms a router by DHCP, and every third time by what made it one, in the background", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    const before = { ...lan.seen };
+    const confirmedAt = resolver.status().confirmedAt!;
+    await clock.run(20 * 60_000);
+    assert(resolver.router(NEVER) === router);
+    const [informs, proofs] = [lan.seen.inform - before.inform, lan.seen.request - before.request];
+    assert(informs + proofs >= 8 && informs + proofs <= 13, `${informs} and ${proofs} in twenty minutes`);
+    assertEquals(proofs, Math.floor((informs + proofs) / 3));
+    assertEquals(lan.seen.discover, before.discover);
+    assert(resolver.status().confirmedAt! > confirmedAt);
+  }));
+
+test("createResolver confirms a router without a DHCP server by HTTP", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    router.dhcp = false;
+    await clock.run(20 * 60_000);
+    assertEquals(resolver.status().state, "ready");
+    assert(lan.seen.request > 8);
+  }));
+
+test("createResolver notices by itself that the router moved", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    lan.routers.length = 0;
+    lan.add({ address: "10.1.1.2" });
+    await clock.run(3 * 60_000);
+    assertEquals(resolver.status().router?.address, "10.1.1.2");
+    assertEquals(resolver.status().state, "ready");
+  }));
+
+test("createResolver follows when the router's DHCP server begins to name another address", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const old = lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    old.serverId = "10.1.1.2";
+    lan.add({ address: "10.1.1.2", dhcp: false });
+    await clock.run(3 * 60_000);
+    assertEquals(resolver.status().router?.address, "10.1.1.2");
+  }));
+
+test("createResolver never confirms where the interval is 0", () =>
+  play(async (scene) => {
+    scene.lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    await scene.clock.run(24 * 3_600_000);
+    assertEquals(scene.lan.seen, { inform: 1, discover: 1, request: 1 });
+  }, { config: { confirmIntervalMs: 0 } }));
+
+test("createResolver.refresh keeps the router in force until another is validated", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    lan.routers.length = 0;
+    resolver.refresh();
+    await clock.run(5_000);
+    assert(resolver.router(NEVER) === router);
+    await clock.run(10_000);
+    assert(resolver.router(NEVER) === router, "a refresh that found nothing changes nothing");
+    assert(log.at(-1)!.startsWith("warn  keeping the previous router"), log.at(-1));
+    const sent = lan.seen.discover;
+    await clock.run(60_000);
+    assertEquals(lan.seen.discover, sent, "and is not repeated");
+    lan.add({ address: "10.1.1.2" });
+    resolver.refresh();
+    await clock.run(1_000);
+    assertEquals(resolver.status().router?.address, "10.1.1.2");
+  }));
+
+test("createResolver.report during a refresh puts the known router to the test too", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const first = await settle(scene);
+    router.dhcp = false;
+    resolver.refresh();
+    await clock.run(100);
+    resolver.report(first, new Error("reset"));
+    const { ms, router: again } = await timeRouter(scene);
+    assertEquals(again.address, "10.1.1.1");
+    assert(ms < 100, `${ms} ms`);
+  }));
+
+test("createResolver suspects a router whose metadata ended, by every third confirmation, though its DHCP lives", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    for (const web of ["refuses", { status: 404, body: "" }, { status: 200, body: "<html>" }, FOREIGN] as const) {
+      router.web = web;
+      await clock.run(8 * 60_000);
+      assertEquals(resolver.status().state, "suspect", JSON.stringify(web));
+      router.web = OWN;
+      await clock.run(60_000);
+      assertEquals(resolver.status().state, "ready");
+    }
+  }));
+
+test("createResolver.observe has the proof asked for at once, and ever more rarely while it is given", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const found = await settle(scene);
+    const before = lan.seen.request;
+    for (let second = 0; second < 60; second++) {
+      resolver.observe(found, { target: "/latest/user-data", status: 500 });
+      await clock.run(1_000);
+    }
+    const proofs = lan.seen.request - before;
+    assert(proofs >= 4 && proofs <= 7, `${proofs} in a minute`);
+    router.web = "refuses";
+    await clock.run(120_000);
+    resolver.observe(resolver.status().router!, { target: "/latest/user-data", status: 302 });
+    await clock.run(10);
+    assertEquals(resolver.status().state, "suspect");
+  }));
+
+test("createResolver.report asks a router that keeps a request waiting whether it is there, once a minute", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    await clock.run(31_000);
+    const before = { ...lan.seen };
+    for (let second = 0; second < 55; second++) {
+      resolver.report(router, SILENT_YET, { isPending: true });
+      await clock.run(1_000);
+      assert(resolver.router(NEVER) === router, "it stays in force");
+    }
+    const questions = lan.seen.inform + lan.seen.discover - before.inform - before.discover;
+    assertEquals([questions, lan.seen.request - before.request], [2, 1]);
+    assertEquals(log.slice(1), ["info  the router is slow to answer address=10.1.1.1"]);
+  }));
+
+test("createResolver.report searches for a router that keeps a request waiting and is not there", () =>
+  play(async (scene) => {
+    const { lan, resolver } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    lan.routers.length = 0;
+    lan.add({ address: "10.1.1.2" });
+    resolver.report(router, SILENT_YET, { isPending: true });
+    const { ms, router: found } = await timeRouter(scene);
+    assertEquals(found.address, "10.1.1.2");
+    assert(ms < 1_000, `${ms} ms`);
+  }));
+
+test("createResolver.observe ends a suspicion that rests on silence, and no other", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const found = await settle(scene);
+    Object.assign(router, { web: "hangs", dhcp: false });
+    resolver.report(found, SILENT_YET);
+    await clock.run(1_000);
+    assertEquals(resolver.status().state, "suspect");
+    resolver.observe(found, { target: "/latest/user-data", status: 200 });
+    assertEquals(resolver.status().state, "ready");
+    resolver.report(found, new UpstreamError("refused", "The router refused the connection"));
+    resolver.observe(found, { target: "/latest/user-data", status: 200 });
+    assertEquals(resolver.status().state, "suspect");
+  }));
+
+test("createResolver never trusts a router whose address has become the machine's own", () =>
+  play(async (scene) => {
+    const { lan, guest, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    guest.interfaces = [...guest.interfaces, interfaceAt("10.1.1.1", { name: "lo", netmask: "255.255.255.255" })];
+    await clock.run(3 * 60_000);
+    assertEquals(resolver.status().state, "suspect");
+  }));
