@@ -8,8 +8,11 @@
  */
 
 import type { SourceName } from "../config/options.ts";
+import { UpstreamError } from "../http1/error.ts";
 import type { UpstreamErrorKind } from "../http1/error.ts";
 import { describeError } from "../telemetry/log.ts";
+import { TimeoutError } from "../time/with_timeout.ts";
+import { SourceError } from "./sources/source_error.ts";
 import type { SourceErrorKind } from "./sources/source_error.ts";
 
 /** Why an address is not the router's. */
@@ -54,47 +57,6 @@ export type CauseKind =
   | "silent"
   /** What should not happen. */
   | "unexpected";
-
-/** Each kind once: a key that is missing here does not compile, one that is foreign neither. */
-const KINDS: Readonly<Record<CauseKind, true>> = {
-  no_interface: true,
-  no_address: true,
-  link_down: true,
-  no_answer: true,
-  not_believed: true,
-  other_address: true,
-  client_port_unavailable: true,
-  firewall: true,
-  network: true,
-  unreadable: true,
-  command: true,
-  unusable: true,
-  own_address: true,
-  not_allowed: true,
-  redirect: true,
-  unknown_guest: true,
-  server_error: true,
-  status: true,
-  empty: true,
-  not_metadata: true,
-  other_identity: true,
-  refused: true,
-  unreachable: true,
-  connect_timeout: true,
-  response_timeout: true,
-  reset: true,
-  malformed: true,
-  too_large: true,
-  cut_short: true,
-  idle_timeout: true,
-  timeout: true,
-  unfinished: true,
-  silent: true,
-  unexpected: true,
-};
-
-/** All of them, for tests and documents. */
-export const CAUSE_KINDS = Object.keys(KINDS) as readonly CauseKind[];
 
 /** Why one source or one candidate is no way to a router. */
 export interface Cause {
@@ -148,15 +110,18 @@ export function toCause(source: SourceName, error: unknown): Cause {
   return { source, kind: causeKindOf(error), message: describeError(error) };
 }
 
-/** The kind of an error: its own `kind`, or what the class of an error without one stands for. */
-export function causeKindOf(error: unknown): CauseKind {
-  if (!(error instanceof Error)) return "unexpected";
-  if ("kind" in error && isCauseKind(error.kind)) return error.kind;
-  if (error.name === "CommandError") return "command";
-  if (error.name === "PermissionDenied" || error.name === "NotCapable") return "unreadable";
-  return "unexpected";
-}
+/** What the class of an error stands for that says nothing more. */
+const KINDS: ReadonlyMap<string, CauseKind> = new Map([
+  ["CommandError", "command"],
+  ["PermissionDenied", "unreadable"],
+  ["NotCapable", "unreadable"],
+]);
 
-function isCauseKind(kind: unknown): kind is CauseKind {
-  return typeof kind === "string" && Object.hasOwn(KINDS, kind);
+/** The kind of an error: its own, or what its class stands for. */
+export function causeKindOf(error: unknown): CauseKind {
+  if (
+    error instanceof SourceError || error instanceof ValidationError || error instanceof UpstreamError ||
+    error instanceof TimeoutError
+  ) return error.kind;
+  return error instanceof Error ? KINDS.get(error.name) ?? "unexpected" : "unexpected";
 }
