@@ -93,8 +93,6 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
   const asked = new Map<SourceName, Asked>();
   const tasks: Promise<void>[] = [];
   const network = createNetwork({ ...config, host, signal, onSubstitute });
-  /** Whether the search has had all its time. */
-  let isComplete = false;
   /** When somebody was first named. */
   let namedAt: number | undefined;
   /** When somebody first proved to be a router. */
@@ -200,8 +198,9 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     }
   }
 
-  function report(): SearchReport {
-    const chosen = choose();
+  function report({ isComplete = false } = {}): SearchReport {
+    // One of another identity only when the right one was looked for all the time there was.
+    const chosen = candidates.best() ?? (identity?.mayChange && isComplete ? candidates.bestForeign() : undefined);
     const rows = reportCandidates(candidates.list(), chosen);
     const elapsedMs = clock.now() - startedAt;
     return {
@@ -210,11 +209,6 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
       sources: reportSources(asked, rows),
       candidates: rows,
     };
-  }
-
-  /** The best one; one of another identity only when the right one was looked for all the time there was. */
-  function choose(): Candidate | undefined {
-    return candidates.best() ?? (identity?.mayChange && isComplete ? candidates.bestForeign() : undefined);
   }
 
   function toRouter({ address, proposals, identity }: Candidate, elapsedMs: number): Router {
@@ -231,19 +225,19 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     }
     tasks.push(pollAll());
     await clock.sleep(timeoutMs, signal);
-    isComplete = !signal.aborted;
+    const isComplete = !signal.aborted;
     over.abort();
     options.signal.removeEventListener("abort", end);
     // No task is added once the race is over, and none rejects.
     await Promise.all(tasks);
-    const found = report();
+    const found = report({ isComplete });
     const iface = found.router?.iface;
     const reason = network.whyOther(iface);
     if (reason !== undefined) onSubstitute(iface!, reason);
     return found;
   }
 
-  return { done: run(), report, prospect: () => candidates.prospect(PROSPECT_MS)?.address };
+  return { done: run(), report: () => report(), prospect: () => candidates.prospect(PROSPECT_MS)?.address };
 }
 
 const NO_GATEWAYS: ReadonlySet<string> = new Set();

@@ -21,6 +21,7 @@ interface Sent {
 /** A bench with sockets that note what is sent and receive what they are given. */
 function createBench() {
   const clock = createVirtualClock();
+  const startedAt = clock.now();
   const metrics = createRegistry();
   const sent: Sent[] = [];
   const sockets = new Map<string, { receive: (bytes: Uint8Array) => void }>();
@@ -43,7 +44,12 @@ function createBench() {
       send(bytes, to) {
         const failure = failures.get(`send ${name}`) ?? failures.get(`send to ${to.hostname}`);
         if (failure !== undefined) return Promise.reject(failure);
-        sent.push({ at: clock.now(), from: name, to: `${to.hostname}:${to.port}`, message: decodeMessage(bytes) });
+        sent.push({
+          at: clock.now() - startedAt,
+          from: name,
+          to: `${to.hostname}:${to.port}`,
+          message: decodeMessage(bytes),
+        });
         return Promise.resolve(bytes.length);
       },
       receive(buffer) {

@@ -4,7 +4,7 @@ import type { Named } from "../../lib/discover/admission.ts";
 import { test } from "../support/test.ts";
 
 function createCrowd() {
-  let now = 5_000;
+  let now = 1_000_000;
   const admission = createAdmission<{ name: string; isRejected: boolean; askedAt: number }>(() => now);
   return {
     pass: (ms: number) => void (now += ms),

@@ -37,6 +37,7 @@ async function play(
   options: Partial<CandidatesOptions> = {},
 ): Promise<void> {
   const clock = createVirtualClock();
+  const startedAt = clock.now();
   const over = new AbortController();
   const begun: Validation[] = [];
   const tasks: Promise<void>[] = [];
@@ -54,7 +55,7 @@ async function play(
       signal.addEventListener("abort", () => reject(signal.reason));
       begun.push({
         address,
-        at: clock.now(),
+        at: clock.now() - startedAt,
         connect: onConnected,
         isEnded: () => signal.aborted,
         end(outcome) {

@@ -3,6 +3,7 @@ import type { Router } from "../../lib/discover/router.ts";
 import { LEASE_SOURCES } from "../../lib/discover/sources/lease_sources.ts";
 import { test } from "../support/test.ts";
 import { interfaceAt, linkAt } from "../support/fakes/lan.ts";
+import { createCountedSignal } from "../support/fakes/counted_signal.ts";
 import { createScene, search, verdicts } from "./search_scene.ts";
 
 test("startSearch prefers an on-link router to an off-link one that is validated a moment earlier", async () => {
@@ -143,4 +144,96 @@ test("startSearch considers no more candidates than a network can have", async (
   for (let host = 100; host < 200; host++) scene.lan.add({ address: `10.1.1.${host}`, web: "refuses" });
   const report = await search(scene, { sources: ["dhcp"] });
   assertEquals(report.candidates.length, 16);
+});
+
+test("startSearch gives a router a second to come before a drive serves, unless the drive is named first", async () => {
+  for (const [sources, ms] of [[["dhcp", "config_drive"], 1_002], [["config_drive", "dhcp"], 75]] as const) {
+    const scene = createScene({ drive: { isPresent: () => true, problem: () => undefined } });
+    scene.lan.add({ address: "config-drive", dhcp: false });
+    const report = await search(scene, { sources });
+    assertEquals([report.router?.source, report.elapsedMs], ["config_drive", ms]);
+  }
+});
+
+test("startSearch keeps a start open for 75 ms, and asks for gateways once and only to tell routers apart", async () => {
+  const routes = [{ gateway: "10.1.1.1", dev: "eth0" }];
+  for (const others of [0, 2]) {
+    const scene = createScene({ routes });
+    scene.lan.add({ address: "10.1.1.1", delayMs: 20 });
+    for (let host = 0; host < others; host++) scene.lan.add({ address: `10.1.1.7${host}`, delayMs: 20 });
+    const report = await search(scene);
+    assertEquals([report.router?.address, report.elapsedMs], ["10.1.1.1", 95]);
+    assertEquals(scene.commands.length, others === 0 ? 0 : 1);
+  }
+});
+
+test("startSearch holds a start open for 175 ms while a better one has not answered", async () => {
+  const scene = createScene({ dataServer: "192.0.2.1", routes: [{ gateway: "10.1.1.1", dev: "eth0" }] });
+  scene.lan.add({ address: "192.0.2.1", dhcp: false });
+  scene.lan.add({ address: "10.1.1.1", dhcp: false, web: "hangs" });
+  const report = await search(scene, { sources: ["dns", "gateway"] });
+  assertEquals([report.router?.address, report.elapsedMs], ["192.0.2.1", 175]);
+});
+
+const KNOWN: Router = {
+  address: "10.1.1.1",
+  source: "dhcp",
+  iface: "eth0",
+  identity: "i-2-50-VM",
+  since: 0,
+  elapsedMs: 0,
+};
+
+test("startSearch takes the known router back at once, but looks around for 300 ms if nobody doubts it", async () => {
+  for (const [isRefresh, ms] of [[false, 2], [true, 302]] as const) {
+    const scene = createScene();
+    scene.lan.add({ address: "10.1.1.1", dhcp: false });
+    const report = await search(scene, {}, { known: KNOWN, isRefresh });
+    assertEquals([report.router?.address, report.elapsedMs], ["10.1.1.1", ms]);
+  }
+});
+
+test("startSearch gives one that is better than the first to answer 100 ms where a router was known", async () => {
+  for (const [delayMs, expected] of [[90, "10.1.1.1"], [150, "10.1.1.9"]] as const) {
+    const files = { "/run/systemd/netif/leases/2": "SERVER_ADDRESS=10.1.1.1\n" };
+    const scene = createScene({ dataServer: "10.1.1.9", files });
+    scene.lan.add({ address: "10.1.1.9", dhcp: false });
+    scene.lan.add({ address: "10.1.1.1", dhcp: false, delayMs });
+    const known = { ...KNOWN, address: "10.1.1.254" };
+    const report = await search(scene, { sources: ["networkd", "dns"] }, { known });
+    assertEquals(report.router?.address, expected);
+  }
+});
+
+test("startSearch leaves nothing on the signal that ends it, and ends with it", async () => {
+  for (const abortAfterMs of [undefined, 0, 3_000]) {
+    const scene = createScene();
+    const patience = createCountedSignal();
+    if (abortAfterMs === undefined) scene.lan.add({ address: "10.1.1.1" });
+    else scene.clock.schedule(abortAfterMs, patience.abort);
+    const report = await search(scene, {}, { signal: patience.signal });
+    assertEquals([report.router === undefined, patience.listeners], [abortAfterMs !== undefined, 0]);
+    if (abortAfterMs !== undefined) assertEquals(report.elapsedMs, abortAfterMs);
+  }
+});
+
+test("startSearch takes one of another identity only where it may, and after all the time there is", async () => {
+  for (
+    const [mayChange, endAfterMs, expected] of [[true, Infinity, "i-2-50-VM"], [true, 9_000, undefined], [
+      false,
+      Infinity,
+      undefined,
+    ]] as const
+  ) {
+    const scene = createScene();
+    scene.lan.add({ address: "10.1.1.1" });
+    const over = new AbortController();
+    scene.clock.schedule(endAfterMs, () => over.abort());
+    const options = { identity: { id: "i-1", mayChange }, signal: over.signal };
+    const report = await search(scene, {}, {
+      ...options,
+      onStart: (begun) => scene.clock.schedule(8_000, () => assertEquals(begun.report().router, undefined)),
+    });
+    assertEquals(report.router?.identity, expected);
+  }
 });

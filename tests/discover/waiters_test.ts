@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Router } from "../../lib/discover/router.ts";
 import { createWaiters } from "../../lib/discover/waiters.ts";
 import { test } from "../support/test.ts";
+import { createCountedSignal } from "../support/fakes/counted_signal.ts";
 
 const ROUTER: Router = {
   address: "10.1.1.1",
@@ -12,23 +13,6 @@ const ROUTER: Router = {
   elapsedMs: 0,
 };
 const explain = () => new Error("no router");
-
-/** A signal that knows how many listen to it. */
-function createCountedSignal() {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const counted = { signal, listeners: 0, abort: () => controller.abort() };
-  const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];
-  signal.addEventListener = (type: string, listener: EventListenerOrEventListenerObject) => {
-    counted.listeners += 1;
-    add(type, listener);
-  };
-  signal.removeEventListener = (type: string, listener: EventListenerOrEventListenerObject) => {
-    counted.listeners -= 1;
-    remove(type, listener);
-  };
-  return counted;
-}
 
 test("createWaiters serves everyone who waits, and leaves nothing on their signals", async () => {
   const waiters = createWaiters();

@@ -59,9 +59,10 @@ const CONNECT_TIMEOUT_MS = 3_000;
 export async function playFleet(options: FleetOptions): Promise<FleetResult> {
   const { guests, healthyMs, outageMs, recoveryMs } = options;
   const clock = createVirtualClock(7);
+  const startedAt = clock.now();
   const lastSecond = (healthyMs + outageMs + recoveryMs) / 1_000;
   const seconds = Array.from({ length: lastSecond + 1 }, (): Second => ({ dhcp: 0, validations: 0, requests: 0 }));
-  const current = () => seconds[Math.min(Math.floor(clock.now() / 1_000), lastSecond)]!;
+  const current = () => seconds[Math.min(Math.floor((clock.now() - startedAt) / 1_000), lastSecond)]!;
   const lan = createLan(clock, (what) => {
     if (what === "request") current().validations += 1;
     else current().dhcp += 1;

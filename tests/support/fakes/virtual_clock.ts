@@ -28,10 +28,13 @@ const ROUNDS = 100;
 /** 2024-12-10, so that dates in expectations look like dates. */
 const EPOCH_MS = Date.UTC(2024, 11, 10);
 
+/** Some moment that is not 0, as on a machine: only differences mean anything. */
+const START_MS = 1_000_000;
+
 /** Creates a clock whose chance is a seeded generator. */
 export function createVirtualClock(seed = 1): VirtualClock {
   const timers = createHeap();
-  let now = 0;
+  let now = START_MS;
   let order = 0;
   const random = createRandom(seed);
   const schedule: Clock["schedule"] = (ms, callback) => {
@@ -43,7 +46,7 @@ export function createVirtualClock(seed = 1): VirtualClock {
 
   return {
     now: () => now,
-    date: () => EPOCH_MS + now,
+    date: () => EPOCH_MS + now - START_MS,
     random,
     schedule,
     sleep: (ms, signal) => sleepOn({ schedule }, ms, signal),
