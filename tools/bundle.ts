@@ -71,7 +71,7 @@ export async function ensureWrapper(): Promise<string> {
   const script = `#!/bin/sh
 # What \`deno run\` reads for itself, before there is a program, must not come from a test.
 unset DENO_PERMISSION_BROKER_PATH
-DENO_DIR=/nowhere DENO_NO_UPDATE_CHECK=1 exec ${argv.join(" ")} "$@"
+DENO_DIR=/dev/null/none DENO_NO_UPDATE_CHECK=1 exec ${argv.join(" ")} "$@"
 `;
   const part = await Deno.makeTempFile({ dir: BUILD_FOLDER });
   await Deno.writeTextFile(part, script);
