@@ -9,7 +9,11 @@ const PRE_START = filePath("../../assets/pre-start.sh", import.meta.url);
 /** A host without the machine's devices, of which some may look like a config drive. */
 async function createVm(network: Network): Promise<Host> {
   const host = await network.createHost("vm");
-  await host.must(["sh", "-ec", "mount -t tmpfs tmpfs /mnt; mknod -m 666 /mnt/null c 1 3; mount --move /mnt /dev"]);
+  await host.must([
+    "sh",
+    "-ec",
+    "mount -t tmpfs tmpfs /mnt; touch /mnt/null; mount --bind /dev/null /mnt/null; mount --move /mnt /dev",
+  ]);
   return host;
 }
 
