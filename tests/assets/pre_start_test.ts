@@ -12,7 +12,7 @@ async function createVm(network: Network): Promise<Host> {
   await host.must([
     "sh",
     "-ec",
-    "mount -t tmpfs tmpfs /mnt; touch /mnt/null; mount --bind /dev/null /mnt/null; mount --move /mnt /dev",
+    "mount -t tmpfs -o mode=755 tmpfs /mnt; touch /mnt/null; mount --bind /dev/null /mnt/null; mount --move /mnt /dev",
   ]);
   return host;
 }
