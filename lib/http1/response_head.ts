@@ -70,8 +70,9 @@ export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["metho
     status,
     headers: withOneLength(headers),
     framing,
+    // HTTP/1.0 knows no chunks: who sends them there may delimit otherwise what comes behind (RFC 9112 section 6.1).
     persistent: framing !== "close" && !connection.includes("close") &&
-      (minor === "1" || connection.includes("keep-alive")),
+      (minor === "1" || connection.includes("keep-alive") && framing !== "chunked"),
   };
 }
 

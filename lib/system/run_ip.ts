@@ -4,6 +4,8 @@
  * @module
  */
 
+import { SYSTEM_CLOCK } from "../time/clock.ts";
+import { TimeoutError, withTimeout } from "../time/with_timeout.ts";
 import { IP_COMMANDS } from "./permissions.ts";
 
 /** Why a command did not do its work: it is not there to be run, may not do it, or refused to. */
@@ -39,16 +41,35 @@ export type MonitorIp = (
   options: { readonly signal: AbortSignal; readonly onChange: () => void; readonly places?: readonly string[] },
 ) => Promise<void>;
 
+/** It asks the kernel, which takes milliseconds: one that takes so long hangs. */
+const LIMIT_MS = 10_000;
+
 /**
  * Runs `ip` from the first of its usual places that has one, with an empty environment.
  *
  * @param options.places other places than the usual ones
- * @throws {CommandError} If there is no `ip` that may be run, or it exits with a failure.
+ * @throws {CommandError} If there is no `ip` that may be run, or it hangs, or exits with a failure.
  */
 export const runIp: RunIp = async (args, { signal, places = IP_COMMANDS } = {}) => {
-  const output = await atFirstPlace(places, args, (path) => command(path, { args, signal }).output());
-  if (output.success) return new TextDecoder().decode(output.stdout);
   const argv = ["ip", ...args];
+  const output = await withTimeout(
+    LIMIT_MS,
+    { clock: SYSTEM_CLOCK, signal: new AbortController().signal },
+    (late) => {
+      const ending = signal === undefined ? late : AbortSignal.any([signal, late]);
+      return atFirstPlace(places, args, (path) => command(path, { args, signal: ending }).output());
+    },
+  ).catch((cause) => {
+    if (!(cause instanceof TimeoutError)) throw cause;
+    const stderr = `nothing within ${LIMIT_MS} ms`;
+    throw new CommandError(`Cannot run "${argv.join(" ")}": it says ${stderr}`, {
+      cause,
+      kind: "failed",
+      argv,
+      stderr,
+    });
+  });
+  if (output.success) return new TextDecoder().decode(output.stdout);
   const stderr = new TextDecoder().decode(output.stderr).trim();
   const kind = /not permitted|permission denied/i.test(stderr) ? "not_permitted" : "failed";
   throw new CommandError(`Cannot run "${argv.join(" ")}": ${stderr || `exit code ${output.code}`}`, {

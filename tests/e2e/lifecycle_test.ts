@@ -91,3 +91,13 @@ networkTest(
     assertMatch(stderr, /Cannot add 169\.254\.169\.254 to lo: .*CAP_NET_ADMIN/);
   },
 );
+
+networkTest("an ip that hangs ends a start with a sentence, and hangs nothing else", SERVERS, async () => {
+  await using scene = await createScene({ guest: "unplugged", router: "none", args: "none" });
+  const { guest } = scene;
+  await guest.write("/bin/ip", "#!/bin/sh\nexec sleep infinity\n");
+  await guest.must(["sh", "-c", "chmod 755 $(realpath /bin/ip)"]);
+  const { code, stderr } = await guest.run(programLine());
+  assertEquals(code, 1);
+  assertMatch(stderr, /Cannot add 169\.254\.169\.254 to lo: ip says "nothing within 10000 ms"/);
+});

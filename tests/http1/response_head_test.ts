@@ -153,6 +153,7 @@ const PERSISTENCE: readonly (readonly [version: string, headers: string, persist
   ["1.1", "X: y", false],
   ["1.0", "Content-Length: 5", false],
   ["1.0", "Content-Length: 5\r\nConnection: keep-alive", true],
+  ["1.0", "Transfer-Encoding: chunked\r\nConnection: keep-alive", false],
   ["1.0", "Connection: keep-alive", false],
 ];
 

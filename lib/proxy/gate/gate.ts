@@ -68,6 +68,8 @@ const SWEEP_MS = 100;
 /** Out of descriptors or memory: how many connections make room, and how long to wait before the next try. */
 const ROOM = 8;
 const RETRY_MS = 20;
+/** The same trouble may come back at once; only when it has stayed away for so long is it over. */
+const CALM_MS = 10_000;
 /** Only a client that has taken nothing for so long loses its answer to somebody else. */
 const STALLED_MS = 1_000;
 /** Puts the one kind behind the other. */
@@ -96,7 +98,8 @@ class AcceptLoop implements Gate {
   #sweep: Timer | undefined;
   #rest: Timer | undefined;
   #requests = 0;
-  #hasFailed = false;
+  /** When accepting failed last, while that is not over. */
+  #failedAt: number | undefined;
 
   constructor(listener: Deno.TcpListener, options: GateOptions) {
     const { limits, handler, inner, clock } = options;
@@ -188,13 +191,14 @@ class AcceptLoop implements Gate {
           conn.close();
           throw error;
         }
-        if (this.#hasFailed) log.info("accepting connections again", { listen: formatAddress(this.address) });
-        this.#hasFailed = false;
+        if (this.#failedAt === undefined || clock.now() - this.#failedAt < CALM_MS) continue;
+        log.info("accepting connections again", { listen: formatAddress(this.address) });
+        this.#failedAt = undefined;
       } catch (error) {
         if (signal.aborted) return;
         // Too many files, no buffers, no memory, a client that left again: all of it passes.
-        if (!this.#hasFailed) log.warn("cannot accept a connection, making room", { error });
-        this.#hasFailed = true;
+        if (this.#failedAt === undefined) log.warn("cannot accept a connection, making room", { error });
+        this.#failedAt = clock.now();
         for (let count = 0; count < ROOM && this.#makeRoom(); count++);
         await clock.sleep(RETRY_MS, signal);
       }

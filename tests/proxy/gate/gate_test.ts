@@ -18,7 +18,7 @@ const LIMITS: GateLimits = {
   transferTimeoutMs: 10_000,
 };
 
-interface Options extends Partial<Pick<GateOptions, "isAllowed" | "onRest" | "inner">> {
+interface Options extends Partial<Pick<GateOptions, "isAllowed" | "onRest" | "inner" | "clock">> {
   readonly limits?: Partial<GateLimits>;
   /** `none` if what is behind answers. */
   readonly own?: NonNullable<GateOptions["handler"]["own"]> | "none";
@@ -149,23 +149,36 @@ test("openGate cuts half a request and an idle connection, each in its own time"
   assertEquals([(await half.rest()).length, (await idle.rest()).length], [0, 0]);
 });
 
-test("openGate survives errors of accept, says so once, and accepts again", async () => {
-  let errors = 3;
+test("openGate survives errors of accept, says so once while they come and go, and when they are over", async () => {
+  const fail = () => Promise.reject(new Error("Too many open files"));
+  const trouble: (() => Promise<never>)[] = [fail, fail, fail];
+  let laterMs = 0;
   await using scene = open({
+    clock: { ...SYSTEM_CLOCK, now: () => SYSTEM_CLOCK.now() + laterMs },
     wrap: (listener) =>
       new Proxy(listener, {
         get(target, name) {
-          if (name === "accept") {
-            return () => errors-- > 0 ? Promise.reject(new Error("Too many open files")) : target.accept();
-          }
+          if (name === "accept") return () => trouble.shift()?.() ?? target.accept();
           const value = Reflect.get(target, name, target);
           return typeof value === "function" ? value.bind(target) : value;
         },
       }),
   });
-  using exchange = await scene.connect();
-  await exchange.send(get("/served"));
-  assertEquals(latin1((await exchange.receive()).body), "/served");
+  const isServed = async () => {
+    using exchange = await scene.connect();
+    await exchange.send(get("/served"));
+    assertEquals(latin1((await exchange.receive()).body), "/served");
+  };
+  await isServed();
+  // The accept under way will do; the next one fails, when its connection has been served.
+  const { promise: served, resolve } = Promise.withResolvers<void>();
+  trouble.push(() => served.then(fail));
+  await isServed();
+  resolve();
+  await isServed();
+  assertEquals(scene.lines.length, 1, scene.lines.join(""));
+  laterMs = 60_000;
+  await isServed();
   assertEquals(scene.lines.length, 2, scene.lines.join(""));
   assertMatch(scene.lines[0]!, /^<4>cannot accept a connection, making room error="Too many open files"/);
   assertMatch(scene.lines[1]!, /accepting connections again/);
