@@ -149,13 +149,18 @@ networkTest("the Debian package installs what the steps by hand install, to the 
   }
 });
 
+/** What Debian 11's lintian finds and no later one: systemd reads units below /usr/lib as well. */
+const OUTDATED = "E: mdproxy4cs: systemd-service-file-outside-lib usr/lib/systemd/system/mdproxy4cs-wait-ready.service";
+
 networkTest(
   "lintian finds nothing in the Debian package that the package does not explain",
   { ...NEEDS, programs: [...NEEDS.programs, "lintian"] },
   async () => {
     const deb = `${await builtRelease()}/${debName("amd64")}`;
-    const { code, stdout } = await runCommand(["lintian", "--allow-root", "--fail-on=error,warning", deb]);
-    assertEquals([code, stdout], [0, ""]);
+    const { stdout, stderr } = await runCommand(["lintian", "--allow-root", "--show-overrides", deb]);
+    const found = stdout.split("\n").filter((line) => /^[EW]: /.test(line) && line !== OUTDATED);
+    assertEquals(found, []);
+    assert(/^O: mdproxy4cs: /m.test(stdout), `lintian has not looked: ${stderr}`);
   },
 );
 
