@@ -68,17 +68,19 @@ export function serveControl(
       wake();
     };
     watchers.add(notice);
-    // It says nothing any more: what is read is its end.
-    const gone = connection.read(new Uint8Array(1)).catch(() => null).then(() => (wake(), true));
     let isGone = false;
-    gone.then(() => isGone = true);
+    // It says nothing any more: what is read is its end.
+    connection.read(new Uint8Array(1)).catch(() => null).then(() => {
+      isGone = true;
+      wake();
+    });
     try {
       while (!isGone) {
         const changed = new Promise<void>((resolve) => wake = resolve);
         if (isStale) {
           isStale = false;
           await tell(connection);
-        } else await Promise.race([changed, gone]);
+        } else await changed;
       }
     } finally {
       watchers.delete(notice);

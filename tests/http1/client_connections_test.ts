@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createClient } from "../../lib/http1/client.ts";
+import { createCountingSignal } from "../support/fakes/counting_signal.ts";
 import { settle } from "../support/fakes/virtual_clock.ts";
 import { ok, startScriptedServer } from "../support/servers/scripted_server.ts";
 import { test } from "../support/test.ts";
@@ -204,21 +205,13 @@ test("createClient gives a kept connection the whole time for its next answer, a
 });
 
 test("createClient leaves nothing on a signal that many requests share", async () => {
-  let listeners = 0;
-  const { signal } = new AbortController();
-  const counting = new Proxy(signal, {
-    get(target, name) {
-      if (name === "addEventListener") return () => void listeners++;
-      if (name === "removeEventListener") return () => void listeners--;
-      return Reflect.get(target, name, target);
-    },
-  });
+  const { signal, listeners } = createCountingSignal();
   await withClient(({ write }) => write(ok("x")), async (client) => {
     for (let times = 0; times < 2; times++) {
-      await readAll((await client.request(ADDRESS, get("/"), { signal: counting })).body);
+      await readAll((await client.request(ADDRESS, get("/"), { signal })).body);
     }
   });
-  assertEquals(listeners, 0);
+  assertEquals(listeners(), 0);
 });
 
 test("createClient keeps only so many connections", async () => {
