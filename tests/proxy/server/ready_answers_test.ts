@@ -1,0 +1,111 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import type { Header } from "../../../lib/http1/message.ts";
+import { createCache } from "../../../lib/proxy/cache/cache.ts";
+import { declareProxyMetrics } from "../../../lib/proxy/metrics/proxy_metrics.ts";
+import { createReadyAnswers } from "../../../lib/proxy/server/ready_answers.ts";
+import type { AccessLogEntry, Responder } from "../../../lib/proxy/server/responder.ts";
+import { createRegistry } from "../../../lib/telemetry/metrics.ts";
+import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
+import { test } from "../../support/test.ts";
+
+const HOST: Header = ["host", "own"];
+const HEAD = { method: "GET", target: "/latest/user-data", headers: [HOST], minor: 1, persistent: true } as const;
+const RECIPIENT = { method: "GET", target: "/latest/user-data?x", minor: 1, persistent: true, startedAt: 7 } as const;
+
+function setUp({ cacheTtlMs = 5_000, requireToken = "no" } = {}) {
+  const clock = createVirtualClock();
+  const metrics = createRegistry();
+  const noted: (AccessLogEntry & { readonly status: number })[] = [];
+  const cache = createCache({ cacheTtlMs: 5_000, staleIfErrorMs: 60_000, cacheBytes: 100_000 }, clock.now);
+  const answers = createReadyAnswers({ cacheTtlMs, requireToken }, {
+    cache,
+    rules: { isOwnHost: (authority) => authority === "own", maxUrlBytes: 100, maxHeaderBytes: 1_000 },
+    responder: { note: (status, entry) => void noted.push({ status, ...entry }) } as Responder,
+    counts: declareProxyMetrics(metrics, () => 0),
+    date: clock.date,
+  });
+  const store = (key: string) => cache.put(key, { headers: [], body: toBytes("data"), askedAt: clock.now() }, cache);
+  return { answers, cache, clock, metrics, noted, store };
+}
+
+const KEYED: readonly (readonly [what: string, head: Partial<Parameters<typeof keyOf>[0]>, isKeyed: boolean])[] = [
+  ["a path", {}, true],
+  ["HEAD", { method: "HEAD" }, true],
+  ["a URL of this program", { target: "http://own/latest/user-data" }, true],
+  ["no Host, as HTTP/1.0 has it", { headers: [], minor: 0 }, true],
+  ["a field that no answer depends on", { headers: [HOST, ["user-agent", "curl"]] }, true],
+  ["PUT", { method: "PUT" }, false],
+  ["a path that may mean another", { target: "/latest/%75ser-data" }, false],
+  ["somebody else's Host", { headers: [["host", "other"]] }, false],
+  ["somebody else's URL", { target: "http://other/latest/user-data" }, false],
+  ["what came through a proxy", { headers: [HOST, ["via", "1.1 x"]] }, false],
+  ["a field that nobody knows", { headers: [HOST, ["x-unknown", "1"]] }, false],
+  ["a field that comes twice", { headers: [HOST, ["user-agent", "a"], ["user-agent", "b"]] }, false],
+  ["a session token", { headers: [HOST, ["x-aws-ec2-metadata-token", "x"]] }, false],
+];
+
+function keyOf(head: Parameters<ReturnType<typeof createReadyAnswers>["keyOf"]>[0], options = {}): string | undefined {
+  return setUp(options).answers.keyOf(head);
+}
+
+for (const [what, head, isKeyed] of KEYED) {
+  test(`createReadyAnswers ${isKeyed ? "has a key" : "leaves the answer to others"} for ${what}`, () => {
+    assertEquals(keyOf({ ...HEAD, ...head }) !== undefined, isKeyed);
+  });
+}
+
+test("createReadyAnswers has one key for what is answered alike", () => {
+  const plain = keyOf(HEAD);
+  assertEquals(keyOf({ ...HEAD, target: "http://own/latest/user-data" }), plain);
+  assertEquals(keyOf({ ...HEAD, method: "HEAD" }), plain);
+  assert(keyOf({ ...HEAD, headers: [HOST, ["accept", "text/html"]] }) !== plain);
+});
+
+test("createReadyAnswers has no key where nothing is kept, or a token is to be shown", () => {
+  assertEquals(keyOf(HEAD, { cacheTtlMs: 0 }), undefined);
+  assertEquals(keyOf(HEAD, { requireToken: "yes" }), undefined);
+  assert(keyOf(HEAD, { requireToken: "optional" }) !== undefined);
+});
+
+test("createReadyAnswers gives what is stored and fresh, with its age and the date, and keeps account of it", async () => {
+  const { answers, clock, metrics, noted, store } = setUp();
+  assertEquals(answers.ready("key", RECIPIENT), undefined);
+  store("key");
+  await clock.run(2_000);
+  const text = latin1(answers.ready("key", RECIPIENT)!.first);
+  assertEquals(
+    text,
+    "HTTP/1.1 200 OK\r\nage: 2\r\ndate: Tue, 10 Dec 2024 00:00:02 GMT\r\ncontent-length: 4\r\n\r\ndata",
+  );
+  assertEquals(noted, [{ status: 200, method: "GET", path: "/latest/user-data", from: "hit", startedAt: 7 }]);
+  assert(metrics.render().includes('mdproxy4cs_cache_total{outcome="hit"} 1\n'));
+  await clock.run(3_000);
+  assertEquals([answers.ready("key", RECIPIENT), noted.length], [undefined, 1]);
+});
+
+test("createReadyAnswers makes the bytes of the usual answer once for each second of its age", async () => {
+  const { answers, clock, store } = setUp();
+  store("key");
+  const first = answers.ready("key", RECIPIENT);
+  await clock.run(999);
+  assertStrictEquals(answers.ready("key", RECIPIENT), first);
+  await clock.run(1);
+  assert(answers.ready("key", RECIPIENT) !== first);
+});
+
+test("createReadyAnswers gives nobody bytes that were meant for others", () => {
+  const { answers, store } = setUp();
+  store("key");
+  const texts = [
+    RECIPIENT,
+    { ...RECIPIENT, method: "HEAD" },
+    { ...RECIPIENT, minor: 0 as const },
+    { ...RECIPIENT, persistent: false },
+    RECIPIENT,
+  ].map((recipient) => latin1(answers.ready("key", recipient)!.first));
+  const [usual, head, old, last, again] = texts;
+  assertEquals([usual!.endsWith("\r\n\r\ndata"), again], [true, usual]);
+  assertEquals([head!.endsWith("content-length: 4\r\n\r\n")], [true]);
+  assertEquals([old!.includes("connection: keep-alive\r\n"), last!.includes("connection: close\r\n")], [true, true]);
+});
