@@ -157,6 +157,27 @@ test("createPasswordService gives up on a server that does not answer in time, a
   assertMatch(lines[0]!, /No password server answered in 15000 ms/);
 });
 
+test("createPasswordService gives up on an answer that does not end in time, and on none that did", async () => {
+  const { service, client, clock } = start();
+  const whole = read(service.answer("GET", { asks: "send_my_password" }));
+  await turns();
+  client.asked[0]!.answer(200, bodyOf("secret"));
+  assertEquals((await whole).text, "secret");
+  await clock.run(TIMEOUT_MS);
+  assertEquals(client.asked[0]!.aborted, false);
+  const half = read(service.answer("GET", { asks: "send_my_password" }));
+  await turns();
+  const body = createFedBody();
+  body.feed("sec");
+  client.asked[1]!.answer(200, body);
+  await clock.run(TIMEOUT_MS - 1);
+  assertEquals(body.cancelled, false);
+  await clock.run(1);
+  assertEquals(body.cancelled, true);
+  body.fail("reset");
+  assertEquals((await half).status, 504);
+});
+
 test("createPasswordService takes no answer that is longer than any password", async () => {
   const { service, client } = start();
   const fits = read(service.answer("GET", { asks: "send_my_password" }));

@@ -109,7 +109,7 @@ function readTarget(
   if (host !== undefined && !rules.isOwnHost(host)) return refuse("other_host");
   const [scheme, unix] = SCHEME.exec(url) ?? [];
   const pathAt = scheme === undefined ? -1 : url.indexOf("/", scheme.length);
-  if (pathAt < 0) return refuse("bad_target");
+  if (pathAt === -1) return refuse("bad_target");
   const authority = url.slice(scheme!.length, pathAt);
   // Without a Host it is the name in the request line, or what the runtime puts for neither: the socket's.
   const isUnnamed = host === undefined && unix !== undefined;
@@ -117,8 +117,7 @@ function readTarget(
     return refuse(host === undefined ? "other_host" : "other_server");
   }
   // A fragment is no part of a request, but some runtimes hand one on.
-  const fragmentAt = url.indexOf("#", pathAt);
-  const target = url.slice(pathAt, fragmentAt < 0 ? undefined : fragmentAt);
+  const target = url.slice(pathAt).split("#", 1)[0]!;
   if (target.length > rules.maxUrlBytes) return refuse("long_url");
   return TARGET.test(target) ? target : refuse("bad_target");
 }

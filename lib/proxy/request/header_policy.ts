@@ -178,7 +178,6 @@ export function cacheKeyOf(
 }
 
 function namesPassed(connection: string): boolean {
-  if (connection === "close" || connection === "keep-alive") return false;
   return connection.toLowerCase().split(",").some((item) => FIELDS.has(item.trim()) && isSentOn(item.trim()));
 }
 

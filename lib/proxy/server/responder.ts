@@ -132,6 +132,5 @@ export function createResponder(
 
 /** The part of a target that may be logged: a query can hold secrets. */
 export function pathOf(target: string): string {
-  const queryAt = target.indexOf("?");
-  return queryAt < 0 ? target : target.slice(0, queryAt);
+  return target.split("?", 1)[0]!;
 }

@@ -9,10 +9,10 @@
 const BLOCK = 64;
 const DIGEST = 32;
 
-/** The first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
-const K = Uint32Array.from(primes(64), (prime) => fraction(Math.cbrt(prime)));
+/** The first 32 bits of the fractional parts of the cube roots of the first 64 primes: what an array of 32 bits keeps. */
+const K = Uint32Array.from(primes(64), (prime) => Math.cbrt(prime) * 2 ** 32);
 /** The same of the square roots of the first eight. */
-const INITIAL = Uint32Array.from(primes(8), (prime) => fraction(Math.sqrt(prime)));
+const INITIAL = Uint32Array.from(primes(8), (prime) => Math.sqrt(prime) * 2 ** 32);
 
 /** Computes SHA-256. @returns 32 bytes */
 export function sha256(message: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -71,10 +71,6 @@ function compress(
 
 function rotate(word: number, by: number): number {
   return (word >>> by) | (word << (32 - by));
-}
-
-function fraction(root: number): number {
-  return Math.floor((root - Math.floor(root)) * 2 ** 32);
 }
 
 function primes(count: number): number[] {

@@ -78,13 +78,18 @@ function setUp({ cacheTtlMs = TTL_MS, staleIfErrorMs = STALE_MS } = {}) {
     let leave = (_: unknown) => {};
     const response = answer(request, (onGone) => {
       leave = onGone;
-      return () => leave = () => {};
+      watched++;
+      return () => {
+        watched--;
+        leave = () => {};
+      };
     });
     if (response instanceof Promise) response.catch(() => {});
     return { response, leave: () => leave(new ClientGoneError("gone")) };
   };
+  let watched = 0;
 
-  return { ask, sent, lines, at: (ms: number) => time = ms, expire: () => cache.expire() };
+  return { watched: () => watched, ask, sent, lines, at: (ms: number) => time = ms, expire: () => cache.expire() };
 }
 
 async function assertReplies(
@@ -256,6 +261,20 @@ test("createAnswers gives a stream to one of those who wait, and the others go f
   await assertReplies(follower, "miss", "small by now");
 });
 
+test("createAnswers watches a client for as long as it waits", async () => {
+  const { ask, sent, watched } = setUp();
+  const asked = [ask(), ask(), ask({ target: "/latest/user-data" })];
+  assertEquals(watched(), 3);
+  sent[0]!.answer("i-1");
+  await Promise.all(asked.slice(0, 2).map(({ response }) => response));
+  assertEquals(watched(), 1);
+  sent[1]!.fail(new UpstreamError("refused", "no"));
+  await assertRejects(() => asked[2]!.response as Promise<MetadataResponse>);
+  assertEquals(watched(), 0);
+  await ask().response;
+  assertEquals(watched(), 0);
+});
+
 test("createAnswers gives a failure to all who wait, and tries again for the next", async () => {
   const { ask, sent } = setUp();
   const asked = [ask(), ask()];
@@ -282,8 +301,8 @@ for (
       const during = ask();
       sent[count - 1]!.fail(error);
       assertEquals((await assertReplies(during, "stale", "i-1")).headers, [["age", "5"]]);
+      assertEquals(lines.length, 1);
     }
-    assertEquals(lines.length, 1);
     assertMatch(lines[0]!, / warn {2}no router can be reached, serving the last good answers error=/);
 
     const after = ask();

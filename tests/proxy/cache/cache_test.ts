@@ -109,11 +109,13 @@ test("createCache stores nothing that was asked for before it expired all, and k
 
 test("createCache counts from when a response was asked for how old it is, and from its arrival how long it is kept", () => {
   const { cache, at } = createTimedCache();
-  at(2_500);
-  cache.put("a", { headers: [["age", "1"]], body: fromLatin1("a"), askedAt: 0 }, cache);
-  at(7_499);
+  at(102_500);
+  cache.put("a", { headers: [["age", "1"]], body: fromLatin1("a"), askedAt: 100_000 }, cache);
+  cache.put("b", { headers: [["cache-control", "max-age=4"]], body: fromLatin1("b"), askedAt: 100_000 }, cache);
+  assertEquals(cache.get("b")?.isFresh(), true);
+  at(107_499);
   assertEquals([cache.get("a")?.isFresh(), cache.get("a")?.headers()], [true, [["age", "8"]]]);
-  at(7_500);
+  at(107_500);
   assertEquals(cache.get("a")?.isFresh(), false);
 });
 
@@ -162,11 +164,21 @@ test("createCache does not keep what is larger than all of it, and drops nothing
 test("createCache keeps what is as large as all of it, alone", () => {
   const { put, text } = createTimedCache();
   put("a");
-  const length = (LIMITS.cacheBytes - 1_024 - 1) / 2;
-  put("b", "b".repeat(Math.floor(length)));
-  assertEquals([text("a"), text("b")?.length], [undefined, Math.floor(length)]);
-  put("c", "c".repeat(Math.floor(length) + 1));
-  assertEquals([text("b")?.length, text("c")], [Math.floor(length), undefined]);
+  const length = (LIMITS.cacheBytes - 1_024 - "bb".length) / 2;
+  put("bb", "b".repeat(length));
+  assertEquals([text("a"), text("bb")?.length], [undefined, length]);
+  put("cc", "c".repeat(length + 1));
+  assertEquals([text("bb")?.length, text("cc")], [length, undefined]);
+});
+
+test("createCache leaves the room of what is of no use any more to others, as soon as that is seen", () => {
+  const { at, put, text } = createTimedCache();
+  put("older", "x".repeat(1_000));
+  put("spent", "x".repeat(2_000), [["cache-control", "max-age=1, must-revalidate"]]);
+  at(1_000);
+  assertEquals(text("spent"), undefined);
+  put("new", "x".repeat(1_500));
+  assertEquals([text("older")?.length, text("new")?.length], [1_000, 1_500]);
 });
 
 test("createCache stays within its size whatever is put in, replaced and dropped", () => {

@@ -35,6 +35,7 @@ const JUDGEMENTS: readonly (readonly [headers: readonly Header[], times: readonl
   [[control("private")], undefined],
   [[control('private="x-one, x-two", max-age=60')], undefined],
   [[control("max-age=60"), control("private")], undefined],
+  [[control("private"), control("max-age=60")], undefined],
   [[control("must-revalidate")], [TTL, 0]],
   [[control("max-age=2, proxy-revalidate")], [2_000, 0]],
   [[control("no-transform, immutable, must-understand")], [TTL, STALE]],

@@ -1,0 +1,116 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { UpstreamError } from "../../../lib/http1/error.ts";
+import type { ResponseBody } from "../../../lib/http1/message.ts";
+import { ClientGoneError, StoppingError } from "../../../lib/proxy/gate/errors.ts";
+import { declareProxyMetrics } from "../../../lib/proxy/metrics/proxy_metrics.ts";
+import { InFlightRequests } from "../../../lib/proxy/server/in_flight.ts";
+import { createResponder, pathOf } from "../../../lib/proxy/server/responder.ts";
+import { NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
+import { createLog } from "../../../lib/telemetry/log.ts";
+import { createRegistry } from "../../../lib/telemetry/metrics.ts";
+import { fromLatin1 } from "../../support/latin1.ts";
+import { createFedBody } from "../../support/fakes/upstream_fakes.ts";
+import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
+import { test } from "../../support/test.ts";
+
+function setUp() {
+  const clock = createVirtualClock();
+  const requests = new InFlightRequests();
+  const metrics = createRegistry();
+  const lines: string[] = [];
+  const responder = createResponder({
+    idleTimeoutMs: 1_000,
+    transferTimeoutMs: 10_000,
+    requests,
+    deadlines: clock.deadlines,
+    counts: declareProxyMetrics(metrics, () => 0),
+    log: createLog((line) => lines.push(line), { level: "debug", format: "journal" }),
+    now: clock.now,
+  });
+  const context = {
+    request: {
+      method: "GET" as const,
+      target: "/latest/user-data?secret",
+      headers: [],
+      host: "own",
+      token: undefined,
+      cacheKey: undefined,
+    },
+    info: { completed: Promise.resolve() },
+    startedAt: 0,
+  };
+  const answer = (body: Uint8Array<ArrayBuffer> | ResponseBody, status = 200) =>
+    ({ status, headers: [], body, address: "10.1.1.1", from: "miss" }) as const;
+  return { clock, requests, metrics, lines, responder, context, answer };
+}
+
+test("createResponder notes each answer, its class and how long it took, and no query", async () => {
+  const { clock, responder, context, answer, lines, metrics } = setUp();
+  await clock.run(12.4);
+  assertEquals(await responder.pass(answer(fromLatin1("text")), context).text(), "text");
+  assertEquals(lines, ["<7>request method=GET path=/latest/user-data from=miss status=200 ms=12\n"]);
+  assertMatch(metrics.render(), /mdproxy4cs_requests_total\{class="2xx"\} 1\n/);
+  assertMatch(metrics.render(), /mdproxy4cs_cache_total\{outcome="miss"\} 1\n/);
+  assertMatch(metrics.render(), /mdproxy4cs_request_duration_seconds_sum 0\.0124\n/);
+});
+
+test("createResponder can cut a body that is under way when the program stops, and nothing that is over", async () => {
+  const { requests, responder, context, answer, lines } = setUp();
+  const [over, under] = [createFedBody(), createFedBody()];
+  const whole = responder.pass(answer(over), context).text();
+  const half = responder.pass(answer(under), context).text().catch((error) => error);
+  over.feed("text");
+  over.feed(undefined);
+  under.feed("te");
+  assertEquals(await whole, "text");
+  lines.length = 0;
+  requests.abort();
+  assertEquals((await half) instanceof StoppingError, true);
+  assertEquals([over.cancelled, under.cancelled], [false, true]);
+  assertEquals(lines, ['<4>an answer was cut path=/latest/user-data error="The program stops"\n']);
+  requests.abort();
+  assertEquals(lines.length, 1);
+});
+
+test("createResponder speaks of a router that breaks or does not know the machine, and of no key that is missing", () => {
+  for (const [status, isSaid] of [[200, false], [403, true], [404, false], [499, false], [500, true], [503, true]]) {
+    const { responder, context, answer, lines } = setUp();
+    responder.pass(answer(fromLatin1(""), status as number), context);
+    const said =
+      `<6>the router answered with an error reason="status ${status}" router=10.1.1.1 path=/latest/user-data\n`;
+    assertEquals(lines.filter((line) => line.startsWith("<6>")), isSaid ? [said] : []);
+  }
+});
+
+const FAILURES: readonly (readonly [error: Error, status: number])[] = [
+  [new UpstreamError("refused", "no"), 502],
+  [new UpstreamError("response_timeout", "late"), 504],
+  [new NoRouterError("none"), 503],
+  [new StoppingError("over"), 503],
+  [new Error("a fault of its own"), 500],
+];
+
+for (const [error, status] of FAILURES) {
+  test(`createResponder answers ${status} without a body where there is none for "${error.message}", and says so`, async () => {
+    const { responder, context, lines } = setUp();
+    const response = await responder.passLater(Promise.reject(error), context);
+    assertEquals([response.status, response.body], [status, null]);
+    assertEquals(lines.length, 2);
+    assertMatch(lines[0]!, new RegExp(`^<4>request failed method=GET path=/latest/user-data status=${status} error=`));
+  });
+}
+
+test("createResponder makes no words about a client that went away", async () => {
+  const { responder, context, answer, lines } = setUp();
+  const response = await responder.passLater(Promise.reject(new ClientGoneError("gone")), context).catch(() =>
+    undefined
+  );
+  assertEquals([response?.status, lines.length, lines[0]?.startsWith("<7>request ")], [499, 1, true]);
+  lines.length = 0;
+  await responder.pass(answer(createFedBody()), context).body!.cancel();
+  assertEquals(lines.map((line) => line.slice(0, 41)).slice(1), ["<7>a client went away within its answer p"]);
+});
+
+test("pathOf leaves the query out", () => {
+  assertEquals(["/a", "/a?b", "/a?b?c", "?", ""].map(pathOf), ["/a", "/a", "/a", "", ""]);
+});

@@ -1,0 +1,47 @@
+import { assertEquals } from "@std/assert";
+import { emptyResponse, toResponse } from "../../../lib/proxy/server/response.ts";
+import { fromLatin1 } from "../../support/latin1.ts";
+import { test } from "../../support/test.ts";
+
+const ASKED = { method: "GET", host: "own:39724" } as const;
+
+test("emptyResponse has no body, says what may be done, and ends the connection of who is refused", () => {
+  const table = [
+    [400, { connection: "close" }],
+    [401, {}],
+    [404, {}],
+    [405, { allow: "GET, HEAD", connection: "close" }],
+    [503, { "retry-after": "1" }],
+  ] as const;
+  for (const [status, fields] of table) {
+    const response = emptyResponse(status);
+    assertEquals([response.status, response.body, Object.fromEntries(response.headers)], [status, null, fields]);
+  }
+});
+
+test("toResponse leaves the length of a HEAD open where the router did, and only where there could be a body", () => {
+  for (
+    const [method, status, fields, isOpen] of [
+      ["HEAD", 200, [], true],
+      ["HEAD", 299, [], true],
+      ["HEAD", 300, [], false],
+      ["HEAD", 404, [], false],
+      ["HEAD", 200, [["content-length", "5"]], false],
+      ["GET", 200, [], false],
+    ] as const
+  ) {
+    const response = toResponse({ status, headers: fields, address: "10.1.1.1" }, undefined, { ...ASKED, method });
+    assertEquals([method, status, response.body !== null], [method, status, isOpen]);
+  }
+});
+
+test("toResponse points a Location at this program where the router named itself, and passes all else", () => {
+  const headers = [["location", "http://10.1.1.1/x"], ["x", "a"], ["x", "b"]] as const;
+  const of = (address: string | undefined) => {
+    const { headers: fields } = toResponse({ status: 301, headers, address }, fromLatin1(""), ASKED);
+    return [fields.get("location"), fields.get("x")];
+  };
+  assertEquals(of("10.1.1.1"), ["http://own:39724/x", "a, b"]);
+  assertEquals(of("10.1.1.2"), ["http://10.1.1.1/x", "a, b"]);
+  assertEquals(of(undefined), ["http://10.1.1.1/x", "a, b"]);
+});
