@@ -92,6 +92,7 @@ const CLOSING_MS = 1_000;
 const INNER_FIRST_MS = 500;
 
 const NO_BUFFER = new Uint8Array(0);
+const CR = 0x0d;
 
 /** A connection that is served. */
 export class ClientConnection {
@@ -232,7 +233,8 @@ export class ClientConnection {
     }
     const end = findRequestEnd(bytes, limits, this.#searched);
     if (typeof end === "string") return end;
-    this.#searched = end < 0 ? bytes.length : 0;
+    // Of an empty line in front the half may have come: it is passed over when the other half is there.
+    this.#searched = end < 0 && bytes[0] !== CR ? bytes.length : 0;
     if (end < 0) return undefined;
     this.#start += end;
     const text = latin1(bytes.subarray(0, end));

@@ -1,0 +1,418 @@
+import { assertEquals } from "@std/assert";
+import { toBytes } from "../../../lib/http1/fields.ts";
+import type { Header } from "../../../lib/http1/message.ts";
+import { ClientConnection } from "../../../lib/proxy/gate/client_connection.ts";
+import type { ConnectionOptions, Handler } from "../../../lib/proxy/gate/client_connection.ts";
+import type { Inner, InnerExchange } from "../../../lib/proxy/gate/inner.ts";
+import { createKnownHeads } from "../../../lib/proxy/gate/known_heads.ts";
+import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";
+import type { RefusalKind } from "../../../lib/proxy/gate/refusal.ts";
+import { encodeResponse } from "../../../lib/proxy/gate/response.ts";
+import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts";
+import { latin1 } from "../../support/latin1.ts";
+import { test } from "../../support/test.ts";
+
+const LIMITS = { maxUrlBytes: 4_000, maxHeaderBytes: 4_000, idleTimeoutMs: 1_000, transferTimeoutMs: 10_000 };
+
+/** The client's end of a connection: it sends, and takes what is written, all of it unless it is told to wait. */
+function createClient() {
+  const sent: Uint8Array[] = [];
+  const seen = { text: "", isClosed: false, hasEnd: false };
+  let wakeReader = () => {};
+  let takes = Infinity;
+  let wakeWriter = () => {};
+  let failure: Error | undefined;
+  let isOver = false;
+  const conn = {
+    async read(into: Uint8Array) {
+      while (sent.length === 0 && failure === undefined && !isOver && !seen.isClosed) {
+        await new Promise<void>((resolve) => wakeReader = resolve);
+      }
+      if (failure !== undefined) throw failure;
+      if (seen.isClosed) throw new Deno.errors.BadResource("closed");
+      const first = sent.shift();
+      if (first === undefined) return null;
+      if (first.length > into.length) sent.unshift(first.subarray(into.length));
+      into.set(first.subarray(0, into.length));
+      return Math.min(first.length, into.length);
+    },
+    async write(bytes: Uint8Array) {
+      while (takes === 0 && !seen.isClosed) await new Promise<void>((resolve) => wakeWriter = resolve);
+      if (seen.isClosed) throw new Deno.errors.BadResource("closed");
+      const taken = bytes.subarray(0, takes);
+      takes -= taken.length;
+      seen.text += latin1(taken);
+      return taken.length;
+    },
+    closeWrite: () => Promise.resolve(void (seen.hasEnd = true)),
+    close() {
+      seen.isClosed = true;
+      wakeReader();
+      wakeWriter();
+    },
+  };
+  const wake = async () => {
+    wakeReader();
+    wakeWriter();
+    await settle();
+  };
+  return {
+    conn: conn as unknown as Deno.Conn,
+    seen,
+    send: (text: string) => (sent.push(toBytes(text)), wake()),
+    /** Takes so many bytes more, and then no more. */
+    take: (count: number) => (takes = count, wake()),
+    end: () => (isOver = true, wake()),
+    fail: () => (failure = new Deno.errors.ConnectionReset("reset"), wake()),
+    /** What was written since this was asked last. */
+    received() {
+      const { text } = seen;
+      seen.text = "";
+      return text;
+    },
+  };
+}
+
+/** What is behind the gate: the test says when the head comes, and the pieces of the body. */
+function createInner() {
+  const state = { released: 0, asked: 0 };
+  const head = Promise.withResolvers<{ readonly headers: readonly Header[]; readonly framing: number | "chunked" }>();
+  const pieces: { readonly framed: string; readonly content: string }[] = [];
+  const released = Promise.withResolvers<never>();
+  released.promise.catch(() => {});
+  head.promise.catch(() => {});
+  let isDone = false;
+  let wake = () => {};
+  const exchange: InnerExchange = {
+    get isDone() {
+      return isDone && pieces.length === 0;
+    },
+    async ask() {
+      state.asked++;
+      return { status: 200, persistent: true, ...await head.promise };
+    },
+    takeBody: (form) => toBytes(pieces.splice(0).map((piece) => piece[form]).join("")),
+    more: () => Promise.race([released.promise, new Promise<void>((resolve) => wake = resolve)]),
+    release() {
+      state.released++;
+      const error = new Error("It was given up");
+      released.reject(error);
+      head.reject(error);
+    },
+  };
+  const inner: Inner = { used: 0, open: () => exchange, rest() {}, close() {} };
+  return {
+    inner,
+    state,
+    answer: (
+      headers: readonly Header[] = [],
+      framing: number | "chunked" = 4,
+    ) => (head.resolve({ headers, framing }), settle()),
+    fail: () => (head.reject(new Error("nobody there")), settle()),
+    feed(framed: string, { content = framed, last = false } = {}) {
+      pieces.push({ framed, content });
+      isDone = last;
+      wake();
+      return settle();
+    },
+  };
+}
+
+/** A connection that is served on a clock that stands still: what the gate answers is `own` unless there is an inner. */
+function serve(options: Partial<Omit<ConnectionOptions, "handler">> & {
+  readonly handler?: Partial<Handler>;
+  readonly turnAway?: RefusalKind;
+} = {}) {
+  const clock = createVirtualClock();
+  const client = createClient();
+  const cuts: string[] = [];
+  const calls = { requests: 0, closed: 0 };
+  const connection = new ClientConnection(client.conn, "127.0.0.1", {
+    limits: LIMITS,
+    known: createKnownHeads(),
+    inner: undefined,
+    mayAsk: () => true,
+    dateText: () => "D",
+    now: clock.now,
+    isStopping: () => false,
+    onRequest: () => void calls.requests++,
+    onClosed: () => void calls.closed++,
+    ...options,
+    handler: {
+      refuse: (kind) => ({
+        status: REFUSALS[kind].status,
+        headers: [["reason", kind]],
+        close: kind !== "busy" && kind !== "inner",
+      }),
+      keyOf: () => undefined,
+      ready: () => undefined,
+      onCut: (target, reason) => void cuts.push(`${target}: ${(reason as Error).message}`),
+      ...(options.inner === undefined
+        ? { own: ({ target }) => Promise.resolve({ status: 200, headers: [], body: toBytes(target) }) }
+        : {}),
+      ...options.handler,
+    },
+  });
+  const over = options.turnAway === undefined ? connection.serve() : connection.turnAway(options.turnAway);
+  /** Lets time pass, and looks then whether the connection is overdue. */
+  const wait = async (ms: number) => {
+    await clock.run(ms);
+    connection.expire(clock.now());
+    await settle();
+  };
+  return { clock, client, cuts, calls, connection, wait, over };
+}
+
+const get = (target: string, ...fields: string[]) => `GET ${target} HTTP/1.1\r\nHost: x\r\n${fields.join("")}\r\n`;
+const ok = (body: string, ...fields: string[]) =>
+  `HTTP/1.1 200 OK\r\ndate: D\r\ncontent-length: ${body.length}\r\n${fields.join("")}\r\n${body}`;
+
+test("ClientConnection answers heads that come in pieces, in a row and behind empty lines", async () => {
+  const { client, calls, connection, over } = serve();
+  for (const char of `\r\n\r\n${get("/a")}`) await client.send(char);
+  assertEquals(client.received(), ok("/a"));
+  await client.send(`\r\n${get("/b")}${get(`/${"c".repeat(3_000)}`)}`);
+  assertEquals(client.received(), ok("/b") + ok(`/${"c".repeat(3_000)}`));
+  await client.send("GET");
+  assertEquals([connection.state, connection.isHalfHeaded], ["waiting", true]);
+  await client.end();
+  await over;
+  assertEquals([client.received(), calls, client.seen.isClosed], ["", { requests: 3, closed: 1 }, true]);
+});
+
+test("ClientConnection ends behind the last answer, in which it says so, and throws away what comes then", async () => {
+  const { client, calls, connection, over } = serve();
+  await client.send(get("/a", "Connection: close\r\n") + get("/b"));
+  assertEquals(client.received(), ok("/a", "connection: close\r\n"));
+  assertEquals([connection.state, client.seen.hasEnd, client.seen.isClosed], ["closing", true, false]);
+  await client.send("x".repeat(100_000));
+  assertEquals(calls.requests, 1);
+  await client.end();
+  await over;
+  assertEquals([client.received(), calls.closed, client.seen.isClosed], ["", 1, true]);
+});
+
+test("ClientConnection keeps a client of HTTP/1.0 that asks for it, and tells it", async () => {
+  const { client } = serve();
+  await client.send("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  assertEquals(client.received(), ok("/a", "connection: keep-alive\r\n"));
+  await client.send("GET /b HTTP/1.0\r\n\r\n");
+  assertEquals(client.received(), ok("/b", "connection: close\r\n"));
+});
+
+test("ClientConnection stays for nobody while the program stops", async () => {
+  const { client, connection } = serve({ isStopping: () => true });
+  await client.send(get("/a"));
+  assertEquals([client.received(), connection.state], [ok("/a", "connection: close\r\n"), "closing"]);
+});
+
+test("ClientConnection refuses what is no request, says why, and closes", async () => {
+  for (const [text, kind] of [["\x16\x03\x01", "not_http"], ["GET / HTTP/1.1\r\n\r\n", "no_host"]] as const) {
+    const { client, calls, connection } = serve();
+    await client.send(text);
+    const { status } = REFUSALS[kind];
+    assertEquals(
+      client.received(),
+      `HTTP/1.1 ${status} Bad Request\r\nreason: ${kind}\r\ndate: D\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+    );
+    assertEquals([connection.state, calls.requests], ["closing", 0]);
+  }
+});
+
+test("ClientConnection gives what is ready without asking, and reads a head that it knows only once", async () => {
+  const keys: string[] = [];
+  const { client, calls } = serve({
+    handler: {
+      keyOf: ({ target }) => (keys.push(target), target === "/ready" ? "key" : undefined),
+      ready: (key, recipient) =>
+        encodeResponse(
+          { status: 200, headers: [["key", key]], body: new Uint8Array(20_000).fill(0x78) },
+          recipient,
+          "D",
+        ),
+    },
+  });
+  for (let times = 0; times < 3; times++) {
+    await client.send(get("/ready"));
+    const text = client.received();
+    const head = "HTTP/1.1 200 OK\r\nkey: key\r\ndate: D\r\ncontent-length: 20000\r\n\r\n";
+    assertEquals(text, head + "x".repeat(20_000));
+  }
+  await client.send(get("/own"));
+  assertEquals([client.received(), keys, calls.requests], [ok("/own"), ["/ready", "/own"], 4]);
+});
+
+test("ClientConnection gives a silent client the idle timeout, from its last answer", async () => {
+  const { client, wait, cuts, over } = serve();
+  await wait(900);
+  await client.send(get("/a"));
+  await wait(999);
+  assertEquals(client.seen.isClosed, false);
+  await wait(1);
+  await over;
+  assertEquals([client.seen.isClosed, client.received(), cuts], [true, ok("/a"), []]);
+});
+
+test("ClientConnection gives a head the idle timeout from its first byte, however many come", async () => {
+  const { client, wait, over } = serve();
+  await wait(900);
+  await client.send("GET /");
+  await wait(900);
+  await client.send("a HTTP");
+  await wait(99);
+  assertEquals(client.seen.isClosed, false);
+  await wait(1);
+  await over;
+  assertEquals([client.seen.isClosed, client.received()], [true, ""]);
+});
+
+test("ClientConnection waits a second for a client to close, and no longer", async () => {
+  const { client, wait, over } = serve();
+  await client.send(get("/a", "Connection: close\r\n"));
+  await wait(999);
+  assertEquals(client.seen.isClosed, false);
+  await wait(1);
+  await over;
+  assertEquals(client.seen.isClosed, true);
+});
+
+test("ClientConnection cuts a client that takes nothing for the idle timeout, from the last that it took", async () => {
+  const { client, wait, cuts, connection, over } = serve();
+  await client.take(5);
+  await client.send(get("/a"));
+  await wait(900);
+  await client.take(5);
+  await wait(999);
+  assertEquals([connection.state, client.seen.isClosed], ["sending", false]);
+  await wait(1);
+  await over;
+  assertEquals([client.seen.isClosed, cuts], [true, ["/a: The client took nothing for 1000 ms"]]);
+});
+
+test("ClientConnection leaves it to what is behind to say first that a client takes nothing", async () => {
+  const { inner, state, answer, feed } = createInner();
+  const { client, wait, cuts, connection } = serve({ inner });
+  await client.take(0);
+  await client.send(get("/a"));
+  await feed("body", { last: true });
+  await answer();
+  assertEquals([connection.state, connection.isInside], ["sending", true]);
+  await wait(1_499);
+  assertEquals([client.seen.isClosed, state.released], [false, 0]);
+  await wait(1);
+  assertEquals([client.seen.isClosed, state.released, cuts], [true, 1, ["/a: The client took nothing for 1000 ms"]]);
+});
+
+test("ClientConnection gives an answer the transfer timeout from its request, and half a second to say so", async () => {
+  const { inner, state, answer, feed } = createInner();
+  const { client, wait, cuts, connection, over } = serve({ inner });
+  await client.send(get("/a"));
+  await wait(6_000);
+  await answer();
+  await feed("bo");
+  await wait(4_499);
+  assertEquals([connection.state, client.seen.isClosed], ["answering", false]);
+  await wait(1);
+  await over;
+  assertEquals([client.seen.isClosed, state.released], [true, 1]);
+  assertEquals(cuts, ["/a: The transfer took longer than 10000 ms"]);
+});
+
+test("ClientConnection says of an answer alone that it was cut, once", async () => {
+  const reason = new Error("enough");
+  const idle = serve();
+  idle.connection.cut(reason);
+  assertEquals([idle.cuts, idle.client.seen.isClosed, idle.calls.closed], [[], true, 1]);
+  const { inner, state } = createInner();
+  const busy = serve({ inner });
+  await busy.client.send(get("/a"));
+  busy.connection.cut(reason);
+  busy.connection.cut(reason);
+  await busy.over;
+  assertEquals([busy.cuts, state.released, busy.calls.closed], [["/a: enough"], 1, 1]);
+});
+
+test("ClientConnection passes an answer on as it comes, and is inside for as long", async () => {
+  const { inner, state, answer, feed } = createInner();
+  const { client, connection } = serve({ inner });
+  await client.send(get("/a"));
+  assertEquals([connection.state, connection.isInside, state.asked], ["answering", true, 1]);
+  await feed("fi");
+  await answer([["x", "y"], ["content-length", "4"]]);
+  const head = "HTTP/1.1 200 OK\r\nx: y\r\ncontent-length: 4\r\n\r\n";
+  assertEquals([client.received(), connection.state], [`${head}fi`, "answering"]);
+  await feed("ne", { last: true });
+  assertEquals([client.received(), connection.state, connection.isInside, state.released], ["ne", "waiting", false, 1]);
+});
+
+test("ClientConnection frees a client of HTTP/1.0 of chunks, and one of HTTP/1.1 of nothing", async () => {
+  const chunks: readonly Header[] = [["transfer-encoding", "chunked"]];
+  for (
+    const [version, head, body] of [
+      ["1.1", "transfer-encoding: chunked\r\n", "4\r\nbody\r\n0\r\n\r\n"],
+      ["1.0", "connection: close\r\n", "body"],
+    ] as const
+  ) {
+    const { inner, answer, feed } = createInner();
+    const { client, connection } = serve({ inner });
+    await client.send(`GET /a HTTP/${version}\r\nHost: x\r\nConnection: keep-alive\r\n\r\n`);
+    await feed("4\r\nbody\r\n0\r\n\r\n", { content: "body", last: true });
+    await answer(chunks, "chunked");
+    assertEquals(client.received(), `HTTP/1.1 200 OK\r\n${head}\r\n${body}`);
+    assertEquals(connection.state, version === "1.1" ? "waiting" : "closing");
+  }
+});
+
+test("ClientConnection ends with an answer that ends the connection behind the gate", async () => {
+  const { inner, answer, feed } = createInner();
+  const { client, connection } = serve({ inner });
+  await client.send(get("/a"));
+  await feed("body", { last: true });
+  await answer([["connection", "close"]]);
+  assertEquals([client.received().includes("connection: close\r\n"), connection.state], [true, "closing"]);
+});
+
+test("ClientConnection says that there is no answer behind, or no room, and goes on", async () => {
+  const { inner, state, fail } = createInner();
+  const lost = serve({ inner });
+  await lost.client.send(get("/a"));
+  await fail();
+  const said = (kind: "inner" | "busy") =>
+    `HTTP/1.1 503 Service Unavailable\r\nreason: ${kind}\r\ndate: D\r\ncontent-length: 0\r\n\r\n`;
+  assertEquals([lost.client.received(), lost.connection.state, state.released], [said("inner"), "waiting", 1]);
+  const full = serve({ inner, mayAsk: () => false });
+  await full.client.send(get("/a"));
+  assertEquals([full.client.received(), full.connection.state, state.asked], [said("busy"), "waiting", 1]);
+});
+
+test("ClientConnection notices a client that resets while it is answered, and not one that closed its side", async () => {
+  const { inner, state, answer, feed } = createInner();
+  const half = serve({ inner });
+  await half.client.send(get("/a"));
+  await half.client.end();
+  await feed("body", { last: true });
+  await answer([["content-length", "4"]]);
+  assertEquals(half.client.received().endsWith("body"), true);
+  await half.over;
+  assertEquals([half.client.seen.isClosed, state.released], [true, 1]);
+  const other = createInner();
+  const gone = serve({ inner: other.inner });
+  await gone.client.send(get("/a"));
+  await gone.client.fail();
+  assertEquals([gone.client.seen.isClosed, other.state.released, gone.calls.closed, gone.cuts], [true, 1, 1, []]);
+});
+
+test("ClientConnection turns a client away before it has said anything", async () => {
+  const { client, connection } = serve({
+    turnAway: "peer",
+    handler: { refuse: (kind, { peer }) => ({ status: 403, headers: [["reason", `${kind} ${peer}`]], close: true }) },
+  });
+  await settle();
+  assertEquals(
+    [client.received(), connection.state],
+    [
+      "HTTP/1.1 403 Forbidden\r\nreason: peer 127.0.0.1\r\ndate: D\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+      "closing",
+    ],
+  );
+});
