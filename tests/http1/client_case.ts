@@ -8,7 +8,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { createClient, UpstreamError } from "../../lib/http1/client.ts";
 import type { Client, ClientLimits, Connect } from "../../lib/http1/client.ts";
 import type { RequestHead, ResponseBody } from "../../lib/http1/message.ts";
-import type { Deadlines } from "../../lib/time/deadlines.ts";
+import { countDeadlines } from "../support/fakes/count_deadlines.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import { fromLatin1, latin1 } from "../support/latin1.ts";
 import { startScriptedServer } from "../support/servers/scripted_server.ts";
@@ -116,27 +116,11 @@ export const bytesOf = (text: string) => (buffer: Uint8Array) => {
 export function createTimedClient() {
   const clock = createVirtualClock();
   const connections: ReturnType<typeof createFakeConnection>[] = [];
-  let pending = 0;
-  const deadlines: Deadlines = {
-    ...clock.deadlines,
-    set(delayMs, fire) {
-      let isPending = true;
-      const end = () => {
-        if (isPending) pending--;
-        isPending = false;
-      };
-      pending++;
-      const timer = clock.deadlines.set(delayMs, () => {
-        end();
-        fire();
-      });
-      return { cancel: () => (end(), timer.cancel()) };
-    },
-  };
+  const deadlines = countDeadlines(clock.deadlines);
   const client = createClient(LIMITS, () => {
     const connection = createFakeConnection();
     connections.push(connection);
     return Promise.resolve(connection.conn);
   }, deadlines);
-  return { client, clock, connections, pending: () => pending };
+  return { client, clock, connections, pending: () => deadlines.left };
 }

@@ -15,9 +15,8 @@
  */
 
 import { latin1 } from "../../http1/fields.ts";
-import type { ResponseHead } from "../../http1/response_head.ts";
 import { ClientGoneError, ClientTimeoutError } from "./errors.ts";
-import type { Inner, InnerExchange } from "./inner.ts";
+import type { Inner, InnerExchange, InnerHead } from "./inner.ts";
 import { fromInner } from "./inner_head.ts";
 import type { KnownHeads } from "./known_heads.ts";
 import { countEmptyLines, decodeRequestHead, findRequestEnd, maxHeadBytes } from "./request_head.ts";
@@ -312,7 +311,7 @@ export class ClientConnection {
   /** Passes an answer on as it comes: what the client does not take is not read. Whether the connection may stay. */
   async #relay(
     inner: InnerExchange,
-    { status, headers, framing }: ResponseHead,
+    { status, headers, framing }: InnerHead,
     head: ClientHead,
   ): Promise<boolean> {
     // A client of HTTP/1.0 knows no chunks: it gets what is in them, and the end of the connection as the end.

@@ -19,6 +19,9 @@ export interface Inner {
   close(): void;
 }
 
+/** What is known of an answer before its body. */
+export type InnerHead = Pick<ResponseHead, "status" | "headers" | "framing">;
+
 /** A request and its answer. */
 export interface InnerExchange {
   /** Whether the whole answer was taken. */
@@ -28,7 +31,7 @@ export interface InnerExchange {
    *
    * @throws {Error} If there is none.
    */
-  ask(head: ClientHead, maxHeadBytes: number): Promise<ResponseHead>;
+  ask(head: ClientHead, maxHeadBytes: number): Promise<InnerHead>;
   /** Takes what has come of the body: as it is framed, or its content only. Good until the next is waited for; may be empty. */
   takeBody(form: "framed" | "content"): Uint8Array<ArrayBuffer>;
   /** Waits for more of the body. @throws {Error} If there is none although there should be. */

@@ -10,8 +10,8 @@
 import { STATUS_CODE } from "@std/http/status";
 import { toBytes } from "../../http1/fields.ts";
 import type { Header } from "../../http1/message.ts";
-import type { Framing, ResponseHead } from "../../http1/response_head.ts";
-import type { Inner, InnerExchange } from "../gate/inner.ts";
+import type { Framing } from "../../http1/response_head.ts";
+import type { Inner, InnerExchange, InnerHead } from "../gate/inner.ts";
 import { toInner } from "../gate/inner_head.ts";
 import type { ClientHead } from "../gate/request_head.ts";
 import { concat } from "../gate/response.ts";
@@ -71,7 +71,7 @@ class DirectExchange implements InnerExchange {
     return this.#isOver && this.#piece.length === 0;
   }
 
-  async ask(head: ClientHead): Promise<ResponseHead> {
+  async ask(head: ClientHead): Promise<InnerHead> {
     const response = await this.#respond(head);
     const headers: Header[] = [...response.headers];
     const has = (field: string) => headers.some(([name]) => name === field);
@@ -89,7 +89,7 @@ class DirectExchange implements InnerExchange {
       if (length === undefined) headers.push(["transfer-encoding", "chunked"]);
       this.#isOver = this.#framing === 0;
     }
-    return { status: response.status, headers, framing: this.#framing, persistent: true };
+    return { status: response.status, headers, framing: this.#framing };
   }
 
   async #respond(head: ClientHead): Promise<Response> {

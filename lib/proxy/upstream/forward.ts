@@ -333,8 +333,8 @@ function failure({ address, error }: Failed, more?: string): UpstreamError {
 
 /** The router that was in force, if an error of a search tells how it failed. */
 function suspectOf(cause: unknown): Failed | undefined {
-  if (!(cause instanceof Error && "suspect" in cause)) return undefined;
-  const { address, error } = (cause.suspect ?? {}) as { readonly address?: string; readonly error?: unknown };
+  const { suspect } = cause as { readonly suspect?: { readonly address?: string; readonly error?: unknown } };
+  const { address, error } = suspect ?? {};
   if (address === undefined || !(error instanceof UpstreamError)) return undefined;
   return { address, error, kind: error.kind, wasKept: false };
 }

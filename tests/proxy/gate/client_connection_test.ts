@@ -89,7 +89,7 @@ function createInner() {
     },
     async ask() {
       state.asked++;
-      return { status: 200, persistent: true, ...await head.promise };
+      return { status: 200, ...await head.promise };
     },
     takeBody: (form) => toBytes(pieces.splice(0).map((piece) => piece[form]).join("")),
     more: () => Promise.race([released.promise, new Promise<void>((resolve) => wake = resolve)]),

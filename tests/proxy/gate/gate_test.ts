@@ -1,11 +1,13 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import type { Inner } from "../../../lib/proxy/gate/inner.ts";
 import { createInnerPool } from "../../../lib/proxy/gate/inner_pool.ts";
 import { openGate } from "../../../lib/proxy/gate/gate.ts";
 import type { GateLimits, GateOptions } from "../../../lib/proxy/gate/gate.ts";
 import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
+import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { createExchange } from "../../support/net/http.ts";
 import { test } from "../../support/test.ts";
 
@@ -233,4 +235,80 @@ test("openGate says 503 where what is behind gives no answer, and the client may
   isThere = true;
   await exchange.send(get("/2"));
   assertEquals(latin1((await exchange.receive()).body), "fine");
+});
+
+/** What is behind a gate that nobody asks anything: it is told to rest. */
+function createIdleInner() {
+  const state = { rests: 0, isClosed: false, used: 0 };
+  const inner: Inner = {
+    get used() {
+      return state.used;
+    },
+    open: () => {
+      throw new Error("nobody asks");
+    },
+    rest: () => void state.rests++,
+    close: () => void (state.isClosed = true),
+  };
+  return { inner, state };
+}
+
+test("openGate rests, and has rest what is behind, once in each idle timeout without a request", async () => {
+  const clock = createVirtualClock();
+  const { inner, state } = createIdleInner();
+  let rests = 0;
+  const scene = open({ clock, inner, limits: { idleTimeoutMs: 1_000 }, onRest: () => rests++ });
+  await clock.run(999);
+  assertEquals([rests, state.rests], [0, 0]);
+  await clock.run(1);
+  assertEquals([rests, state.rests], [1, 1]);
+  using exchange = await scene.connect();
+  await exchange.send(get("/"));
+  await exchange.receive();
+  await clock.run(1_000);
+  assertEquals([rests, state.rests], [1, 1], "somebody asked");
+  await clock.run(1_000);
+  assertEquals([rests, state.rests], [2, 2]);
+  exchange.connection.closeWrite();
+  await exchange.rest();
+  await scene.gate.shutdown(0);
+  await clock.run(10_000);
+  assertEquals([rests, state.rests, state.isClosed], [2, 2, true]);
+});
+
+test("openGate rests no more often than it looks at its connections, however short the idle timeout", async () => {
+  const clock = createVirtualClock();
+  let rests = 0;
+  const scene = open({ clock, limits: { idleTimeoutMs: 1 }, onRest: () => rests++ });
+  await clock.run(1_000);
+  assertEquals(rests, 10);
+  await scene.gate.shutdown(0);
+});
+
+test("openGate lets no more ask what is behind than may", async () => {
+  const { inner, state } = createIdleInner();
+  await using scene = open({ own: "none", inner, limits: { maxRequests: 2 } });
+  state.used = 2;
+  using exchange = await scene.connect();
+  await exchange.send(get("/"));
+  const { status, headers } = await exchange.receive();
+  assertEquals([status, new Map(headers).get("reason")], [503, "busy"]);
+});
+
+test("openGate gives up asking itself whether it accepts when it stops", async () => {
+  const scene = open({
+    wrap: (listener) =>
+      new Proxy(listener, {
+        get(target, name) {
+          // Connections are made, and nobody accepts them.
+          if (name === "accept") return () => new Promise(() => {});
+          const value = Reflect.get(target, name, target);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      }),
+  });
+  const accepting = scene.gate.isAccepting();
+  await SYSTEM_CLOCK.sleep(20, new AbortController().signal);
+  void scene.gate.shutdown(0);
+  assertEquals(await accepting, false);
 });

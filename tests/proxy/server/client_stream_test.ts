@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createClientStream } from "../../../lib/proxy/server/client_stream.ts";
 import { latin1 } from "../../support/latin1.ts";
+import { countDeadlines } from "../../support/fakes/count_deadlines.ts";
 import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts";
 import { createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import { test } from "../../support/test.ts";
@@ -10,15 +11,16 @@ const TRANSFER_MS = 10_000;
 
 function setUp() {
   const clock = createVirtualClock();
+  const deadlines = countDeadlines(clock.deadlines);
   const body = createFedBody();
   const ends: unknown[] = [];
   const { stream, cut } = createClientStream(body, {
-    deadlines: clock.deadlines,
+    deadlines,
     idleTimeoutMs: IDLE_MS,
     transferTimeoutMs: TRANSFER_MS,
     onEnd: (error) => ends.push(error instanceof Error ? error.name : error),
   });
-  return { clock, body, ends, cut, reader: stream.getReader() };
+  return { clock, deadlines, body, ends, cut, reader: stream.getReader() };
 }
 
 const textOf = ({ value }: ReadableStreamReadResult<Uint8Array>) => value && latin1(value);
@@ -92,4 +94,31 @@ test("createClientStream cuts when told to, once", async () => {
   cut(new Error("more than enough"));
   await assertRejects(() => reader.read(), Error, "enough");
   assertEquals([ends, body.cancelled], [["Error"], true]);
+});
+
+test("createClientStream leaves no deadline behind, however it ends", async () => {
+  for (const how of ["whole", "cut", "cancelled"] as const) {
+    const { deadlines, body, cut, reader } = setUp();
+    body.feed("he");
+    await reader.read();
+    await settle();
+    if (how === "whole") body.feed(undefined);
+    if (how === "cut") cut(new Error("enough"));
+    if (how === "cancelled") await reader.cancel();
+    await reader.read().catch(() => {});
+    assertEquals([how, deadlines.left], [how, 0]);
+  }
+});
+
+test("createClientStream frees what was passed on, but for the two pieces that the server may still hold", async () => {
+  const { body, reader } = setUp();
+  const pieces: Uint8Array[] = [];
+  for (const text of ["one", "two", "three", "four"]) {
+    body.feed(text);
+    pieces.push((await reader.read()).value!);
+    await settle();
+  }
+  assertEquals(pieces.map(({ length }) => length), [0, 0, 5, 4]);
+  body.feed(undefined);
+  await reader.read();
 });

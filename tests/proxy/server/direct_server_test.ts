@@ -1,5 +1,7 @@
-import { assertEquals } from "@std/assert";
-import { latin1 } from "../../../lib/http1/fields.ts";
+import { assertEquals, assertRejects } from "@std/assert";
+import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import type { ClientHead } from "../../../lib/proxy/gate/request_head.ts";
+import { createDirectServer } from "../../../lib/proxy/server/direct_server.ts";
 import type { RawResponse } from "../../support/net/http.ts";
 import { startProxy } from "../../support/fakes/upstream_proxy.ts";
 import type { RawRequest, RunningProxy } from "../../support/fakes/upstream_proxy.ts";
@@ -90,3 +92,72 @@ test("createDirectServer cuts an answer that the router cuts, and ends what no c
   }
   await untilOver(proxy);
 });
+
+/** What answers as the handler says, asked once. */
+function open(handler: Parameters<typeof createDirectServer>[0]) {
+  const inner = createDirectServer(handler, {
+    dateText: () => "D",
+    onError: () => new Response(null, { status: 500 }),
+  });
+  const exchange = inner.open();
+  const ask = (head: Partial<ClientHead> = {}) =>
+    exchange.ask({ method: "GET", target: "/x", headers: [["host", "own"]], minor: 1, persistent: true, ...head }, 0);
+  return { inner, exchange, ask };
+}
+
+test("createDirectServer counts what is under way, and tells the handler when nobody waits any more", async () => {
+  let signal: AbortSignal | undefined;
+  let cancelled = 0;
+  const { inner, exchange, ask } = open((request) => {
+    signal = request.signal;
+    return new Response(new ReadableStream({ cancel: () => void cancelled++ }));
+  });
+  assertEquals(inner.used, 1);
+  await ask();
+  exchange.release();
+  exchange.release();
+  assertEquals([inner.used, signal?.aborted, cancelled], [0, true, 1]);
+  const over = open((request) => {
+    signal = request.signal;
+    return new Response(null, { status: 204 });
+  });
+  await over.ask();
+  over.exchange.release();
+  assertEquals([over.inner.used, over.exchange.isDone, signal?.aborted], [0, true, false]);
+});
+
+test("createDirectServer dates what has no date, and leaves the one that there is", async () => {
+  for (const [fields, date] of [[{}, "D"], [{ date: "then" }, "then"]] as const) {
+    const { exchange, ask } = open(() => new Response(null, { headers: fields }));
+    const { headers } = await ask();
+    assertEquals(headers.filter(([name]) => name === "date"), [["date", date]]);
+    assertEquals(headers.find(([name]) => name === "content-length"), ["content-length", "0"]);
+    exchange.release();
+  }
+});
+
+test("createDirectServer answers what the handler throws", async () => {
+  const { exchange, ask } = open(() => Promise.reject(new Error("a fault")));
+  assertEquals([(await ask()).status, exchange.isDone], [500, true]);
+  exchange.release();
+});
+
+for (const [said, pieces] of [[3, ["body"]], [5, ["body"]]] as const) {
+  test(`createDirectServer passes no body of 4 bytes for one of ${said}`, async () => {
+    const { exchange, ask } = open(() =>
+      new Response(ReadableStream.from(pieces.map(toBytes)), { headers: { "content-length": String(said) } })
+    );
+    await ask();
+    await assertRejects(
+      async () => {
+        while (!exchange.isDone) {
+          await exchange.more();
+          exchange.takeBody("framed");
+        }
+      },
+      Error,
+      "has not the length",
+    );
+    exchange.release();
+  });
+}

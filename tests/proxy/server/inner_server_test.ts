@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { UpstreamError } from "../../../lib/http1/error.ts";
 import { createErrorResponder, openInnerServer } from "../../../lib/proxy/server/inner_server.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
@@ -44,3 +45,15 @@ for (const [fate, strike] of Object.entries(FATES)) {
     }
   });
 }
+
+test("createErrorResponder answers 500, and speaks of no error that has a kind: that was said where it arose", () => {
+  const lines: string[] = [];
+  const respond = createErrorResponder(createLog((line) => lines.push(line), { level: "debug", format: "journal" }));
+  assertEquals(respond(new UpstreamError("cut_short", "said before")).status, 500);
+  assertEquals(lines, []);
+  for (const error of [new Error("a fault"), "a text", { kind: "no error" }]) assertEquals(respond(error).status, 500);
+  assertEquals(
+    lines,
+    ["a fault", "a text", "[object Object]"].map((text) => `<3>cannot serve a request error="${text}"\n`),
+  );
+});

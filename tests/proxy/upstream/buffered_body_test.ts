@@ -31,6 +31,11 @@ test("bufferBody does not begin with a body that says it is large", async () => 
   assertStrictEquals(await bufferBody(body, createVirtualClock().deadlines), body);
 });
 
+test("bufferBody takes a body that says it is of just the size that it holds", async () => {
+  const text = "x".repeat(65_536);
+  assertEquals((await bufferBody(bodyOf(text), createVirtualClock().deadlines) as Uint8Array).length, text.length);
+});
+
 test("bufferBody hands on a body that turns out to be large, with all of it", async () => {
   const body = createFedBody();
   const piece = "x".repeat(40_000);
@@ -75,9 +80,12 @@ test("bufferBody fails as the body fails, at once or for whoever reads on", asyn
 
   const clock = createVirtualClock();
   const slow = createFedBody();
-  const collected = bufferBody(slow, clock.deadlines);
+  let failLate = (_: UpstreamError) => {};
+  const collected = bufferBody({ ...slow, read: () => new Promise((_, reject) => failLate = reject) }, clock.deadlines);
   await clock.run(200);
-  slow.fail("idle_timeout");
   const rest = await collected as ResponseBody;
+  failLate(new UpstreamError("idle_timeout", "late"));
+  // Nobody may read on for a while, and no error is unhandled meanwhile.
+  await new Promise((resolve) => setTimeout(resolve));
   await assertRejects(() => rest.read(), UpstreamError);
 });

@@ -1,11 +1,12 @@
 import { assertEquals, assertRejects, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { UpstreamErrorKind } from "../../../lib/http1/error.ts";
-import type { Deadlines } from "../../../lib/time/deadlines.ts";
 import { createForwarder } from "../../../lib/proxy/upstream/forward.ts";
 import type { RouterResponse } from "../../../lib/proxy/upstream/router_response.ts";
 import { NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
 import { latin1 } from "../../support/latin1.ts";
+import { countDeadlines } from "../../support/fakes/count_deadlines.ts";
+import { createCountingSignal } from "../../support/fakes/counting_signal.ts";
 import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts";
 import { bodyOf, createFakeClient, createFakeUpstream, createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import type { Asked } from "../../support/fakes/upstream_fakes.ts";
@@ -28,17 +29,18 @@ function setUp(
   const upstream = createFakeUpstream(known ? A : undefined, { onReport });
   const client = createFakeClient();
   const errors: string[] = [];
+  const answeredAfterMs: number[] = [];
   const forward = createForwarder({
     upstream,
     client,
     deadlines,
     now: clock.now,
-    onAnswer() {},
+    onAnswer: (elapsedMs) => answeredAfterMs.push(elapsedMs),
     onError: ({ kind }) => errors.push(kind),
   });
   const leaving = new AbortController();
-  const send = () => {
-    const options = { signal: leaving.signal, timeoutMs: TIMEOUT_MS, patienceMs };
+  const send = (signal = leaving.signal) => {
+    const options = { signal, timeoutMs: TIMEOUT_MS, patienceMs };
     const response = forward({ method, target: "/latest/vm-id", headers: [] }, options);
     response.catch(() => {});
     return response;
@@ -56,34 +58,11 @@ function setUp(
     upstream,
     client,
     errors,
+    answeredAfterMs,
     response,
     send,
     asked,
     leave: (reason: unknown) => leaving.abort(reason),
-  };
-}
-
-/** Deadlines that tell how many are set and neither lifted nor over. */
-function countDeadlines(deadlines: Deadlines): Deadlines & { readonly left: number } {
-  const left = new Set<unknown>();
-  return {
-    ...deadlines,
-    get left() {
-      return left.size;
-    },
-    set(ms, fire) {
-      const timer = deadlines.set(ms, () => {
-        left.delete(timer);
-        fire();
-      });
-      left.add(timer);
-      return {
-        cancel() {
-          left.delete(timer);
-          timer.cancel();
-        },
-      };
-    },
   };
 }
 
@@ -595,4 +574,44 @@ test("createForwarder names what the search knows of the router that was in forc
   other.upstream.doubt(A, new Error("serves another's metadata"));
   await other.clock.run(TIMEOUT_MS);
   await assertRejects(() => other.response, NoRouterError);
+});
+
+test("createForwarder asks nobody for a client that has left, nor after a pause during which it leaves", async () => {
+  const { send, asked, clock, client, deadlines, leave } = setUp();
+  const reason = new Error("gone");
+  assertStrictEquals(await assertRejects(() => send(AbortSignal.abort(reason))), reason);
+  (await asked(1)).answer(200, bodyOf("i-1"));
+  const paused = send();
+  (await asked(2)).answer(503);
+  await settle();
+  assertEquals(deadlines.left, 2);
+  leave(reason);
+  assertStrictEquals(await assertRejects(() => paused), reason);
+  await clock.run(TIMEOUT_MS);
+  assertEquals([client.asked.length, deadlines.left], [2, 0]);
+});
+
+test("createForwarder leaves nothing on a signal, and tells how long a router took to begin its answer", async () => {
+  const { send, asked, clock, answeredAfterMs } = setUp();
+  await asked(1);
+  const { signal, listeners } = createCountingSignal();
+  const response = send(signal);
+  const request = await asked(2);
+  assertEquals(listeners(), 1);
+  await clock.run(70);
+  request.answer(200, bodyOf("i-1"));
+  await assertAnswers(response, 200, "i-1");
+  assertEquals([listeners(), answeredAfterMs], [0, [70]]);
+});
+
+test("createForwarder calls no router silent that has begun its answer", async () => {
+  const { asked, clock, client, deadlines } = setUp();
+  const request = await asked(1);
+  request.sent();
+  await clock.run(90);
+  const before = deadlines.left;
+  request.answer(200, createFedBody());
+  await settle();
+  // The whole of it is waited for in place of its beginning.
+  assertEquals([client.asked.length, deadlines.left], [1, before]);
 });
