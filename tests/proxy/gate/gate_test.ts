@@ -295,20 +295,138 @@ test("openGate lets no more ask what is behind than may", async () => {
   assertEquals([status, new Map(headers).get("reason")], [503, "busy"]);
 });
 
-test("openGate gives up asking itself whether it accepts when it stops", async () => {
+/** Lets the machine do what it has to do: connect, and tell of it. */
+const aMoment = () => SYSTEM_CLOCK.sleep(20, new AbortController().signal);
+
+test("openGate accepts if it accepts its own connection, and none but that, until it stops", async () => {
+  const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let accepted = 0;
   const scene = open({
     wrap: (listener) =>
       new Proxy(listener, {
         get(target, name) {
-          // Connections are made, and nobody accepts them.
-          if (name === "accept") return () => new Promise(() => {});
+          if (name === "accept") return () => held[accepted++]!.promise.then(() => target.accept());
           const value = Reflect.get(target, name, target);
           return typeof value === "function" ? value.bind(target) : value;
         },
       }),
   });
-  const accepting = scene.gate.isAccepting();
-  await SYSTEM_CLOCK.sleep(20, new AbortController().signal);
-  void scene.gate.shutdown(0);
-  assertEquals(await accepting, false);
+  using other = await scene.connect();
+  let isAccepting: boolean | undefined;
+  const asked = scene.gate.isAccepting().then((it) => isAccepting = it);
+  await aMoment();
+  held[0]!.resolve();
+  await other.send(get("/other"));
+  await other.receive();
+  await aMoment();
+  assertEquals(isAccepting, undefined);
+  held[1]!.resolve();
+  assertEquals(await asked, true);
+  const stopped = scene.gate.isAccepting();
+  await aMoment();
+  const ended = scene.gate.shutdown(0);
+  assertEquals(await stopped, false);
+  held[2]!.resolve();
+  await ended;
+});
+
+/** A listener whose `accept` does something else with a connection first. */
+function wrapAccept(before: (conn: Deno.TcpConn) => void): NonNullable<Options["wrap"]> {
+  return (listener) =>
+    new Proxy(listener, {
+      get(target, name) {
+        if (name === "accept") return () => target.accept().then((conn) => (before(conn), conn));
+        const value = Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+}
+
+test("openGate ends eight that wait for nothing when it cannot accept, those that have waited for longest", async () => {
+  let isShort = false;
+  await using scene = open({
+    limits: { maxConnections: 20 },
+    wrap: wrapAccept((conn) => {
+      if (!isShort) return;
+      isShort = false;
+      conn.close();
+      throw new Error("Too many open files");
+    }),
+  });
+  const idle = [];
+  for (let i = 0; i < 10; i++) {
+    const exchange = await scene.connect();
+    await exchange.send(get(`/${i}`));
+    await exchange.receive();
+    idle.push(exchange);
+  }
+  isShort = true;
+  using lost = await scene.connect();
+  assertEquals((await lost.rest()).length, 0);
+  for (const exchange of idle.slice(0, 8)) assertEquals((await exchange.rest()).length, 0);
+  for (const exchange of idle.slice(8)) {
+    await exchange.send(get("/still"));
+    assertEquals(latin1((await exchange.receive()).body), "/still");
+  }
+  for (const exchange of idle) exchange[Symbol.dispose]();
+});
+
+test("openGate lets nobody in who could not be looked at", async () => {
+  let isBlind = true;
+  await using scene = open({
+    isAllowed() {
+      if (isBlind) throw new Error("Too many open files");
+      return true;
+    },
+  });
+  using unseen = await scene.connect();
+  assertEquals((await unseen.rest()).length, 0);
+  isBlind = false;
+  using seen = await scene.connect();
+  await seen.send(get("/seen"));
+  assertEquals(latin1((await seen.receive()).body), "/seen");
+  assertMatch(scene.lines[0]!, /^<4>cannot accept a connection, making room error="Too many open files"/);
+});
+
+test("openGate ends an answer that nobody took for a second to make room, and who waits for nothing before", async () => {
+  const clock = createVirtualClock();
+  const large = new Uint8Array(16 * 1024 * 1024);
+  const scene = open({
+    clock,
+    limits: { maxConnections: 2 },
+    own: ({ target }) =>
+      Promise.resolve({ status: 200, headers: [], body: target === "/large" ? large : toBytes(target) }),
+  });
+  const connect = async (target: string) => {
+    const exchange = await scene.connect();
+    await exchange.send(get(target));
+    return exchange;
+  };
+  using stalled = await connect("/large");
+  await stalled.peek();
+  await clock.run(500);
+  using idle = await connect("/idle");
+  await idle.receive();
+  await clock.run(1_000);
+  using third = await connect("/third");
+  assertEquals([latin1((await third.receive()).body), (await idle.rest()).length], ["/third", 0]);
+  using another = await connect("/large");
+  await another.peek();
+  assertEquals((await third.rest()).length, 0);
+  // One has been taking nothing for longer than a second, the other has just begun.
+  using fourth = await connect("/fourth");
+  assertEquals(latin1((await fourth.receive()).body), "/fourth");
+  assertEquals(scene.lines, ["cut /large"]);
+  using last = await connect("/large");
+  await last.peek();
+  assertEquals((await fourth.rest()).length, 0);
+  using refused = await scene.connect();
+  const { status, headers } = await refused.receive();
+  assertEquals([status, new Map(headers).get("reason")], [503, "full"]);
+  let isOver = false;
+  scene.gate.shutdown(0).then(() => isOver = true);
+  while (!isOver) {
+    await clock.run(10);
+    await SYSTEM_CLOCK.sleep(1, new AbortController().signal);
+  }
 });

@@ -14,12 +14,14 @@ function connectionOf(...answers: string[]) {
     asked.count++;
     return Promise.resolve(bytes.length);
   };
+  const sizes: number[] = [];
   const read = (into: Uint8Array) => {
+    sizes.push(into.length);
     const bytes = toBytes(answers.shift() ?? "");
     into.set(bytes);
     return Promise.resolve(bytes.length || null);
   };
-  return { asked, conn: { write, read, close: () => void (asked.closed = true) } as unknown as Deno.Conn };
+  return { asked, sizes, conn: { write, read, close: () => void (asked.closed = true) } as unknown as Deno.Conn };
 }
 
 /** A pool that gets these connections one after the other. */
@@ -87,4 +89,96 @@ test("createInnerPool asks nobody again for a client that has left meanwhile", a
   resolve(late.conn);
   await answer;
   assertEquals([late.asked, pool.used], [{ count: 0, closed: true }, 0]);
+});
+
+test("createInnerPool keeps 16 for later, and none when it is closed", async () => {
+  const connections = Array.from({ length: 18 }, () => connectionOf(ANSWER));
+  const pool = poolOf(...connections);
+  const exchanges = connections.map(() => pool.open());
+  for (const exchange of exchanges) await exchange.ask(HEAD, 1_000);
+  for (const exchange of exchanges) exchange.takeBody("framed");
+  assertEquals(pool.used, 18);
+  for (const exchange of exchanges.slice(0, 17)) exchange.release();
+  const open = () => connections.filter(({ asked }) => !asked.closed).length;
+  assertEquals([pool.used, open()], [1, 17]);
+  pool.close();
+  assertEquals(open(), 1);
+  exchanges[17]!.release();
+  assertEquals([pool.used, open()], [0, 0]);
+});
+
+for (
+  const [what, answer, isKept] of [
+    ["a whole answer", ANSWER, true],
+    ["no length where the runtime says none of a 205", "HTTP/1.1 205 Reset Content\r\n\r\n", true],
+    ["an answer with bytes behind it", `${ANSWER}HTTP`, false],
+    ["an answer that is to be the last", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false],
+    ["the last answer without a length", "HTTP/1.1 205 Reset Content\r\nconnection: close\r\n\r\n", false],
+    ["half an answer", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfine", false],
+  ] as const
+) {
+  test(`createInnerPool ${isKept ? "keeps" : "closes"} a connection after ${what}`, async () => {
+    const connection = connectionOf(answer);
+    const pool = poolOf(connection);
+    const exchange = pool.open();
+    const head = await exchange.ask(HEAD, 1_000);
+    exchange.takeBody("content");
+    exchange.release();
+    assertEquals(connection.asked.closed, !isKept);
+    if (head.status === 205) assertEquals(head.headers.at(-1), ["content-length", "0"]);
+    pool.rest();
+    assertEquals([connection.asked.closed, exchange.isDone], [true, !answer.includes(": 9")]);
+  });
+}
+
+test("createInnerPool gives a body as it is framed, or what is in the chunks, as it comes", async () => {
+  const chunked = ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nfi\r\n1", "\r\nn\r\n1\r\ne\r\n0\r\n\r\n"];
+  for (
+    const [form, pieces] of [
+      ["framed", ["2\r\nfi\r\n1", "\r\nn\r\n1\r\ne\r\n0\r\n\r\n"]],
+      ["content", ["fi", "ne"]],
+    ] as const
+  ) {
+    const exchange = poolOf(connectionOf(...chunked)).open();
+    await exchange.ask(HEAD, 1_000);
+    const got = [latin1(exchange.takeBody(form))];
+    await exchange.more();
+    got.push(latin1(exchange.takeBody(form)));
+    assertEquals([got, exchange.isDone, exchange.takeBody(form).length], [pieces, true, 0]);
+    exchange.release();
+  }
+});
+
+test("createInnerPool fails where a body is cut, and where a head has no end", async () => {
+  const cut = poolOf(connectionOf("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfine")).open();
+  await cut.ask(HEAD, 1_000);
+  await assertRejects(() => cut.more(), Error, "cut short");
+  cut.release();
+  const long = `HTTP/1.1 200 OK\r\nX: ${"y".repeat(100)}`;
+  const endless = poolOf(connectionOf(long, "z".repeat(10))).open();
+  await assertRejects(() => endless.ask(HEAD, long.length), Error, "has no end of head");
+  const ends = poolOf(connectionOf(long, "\r\n\r\n")).open();
+  assertEquals((await ends.ask(HEAD, long.length)).status, 200);
+});
+
+test("createInnerPool reads a large body in large pieces, and all else in small ones", async () => {
+  for (const [length, size] of [[16_385, 131_072], [16_384, 16_384]] as const) {
+    const connection = connectionOf(
+      `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`,
+      "x",
+      "y".repeat(length - 1),
+    );
+    const pool = poolOf(connection);
+    const exchange = pool.open();
+    await exchange.ask(HEAD, 1_000);
+    await exchange.more();
+    assertEquals(connection.sizes.at(-1), size);
+    exchange.takeBody("framed");
+    await exchange.more();
+    exchange.takeBody("framed");
+    exchange.release();
+    const again = pool.open();
+    await assertRejects(() => again.ask(HEAD, 1_000));
+    assertEquals(connection.sizes.at(-1), 16_384);
+  }
 });

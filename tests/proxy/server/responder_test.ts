@@ -13,9 +13,23 @@ import { createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
 
+/** Requests in flight that tell how many have not been cancelled. */
+function countRequests() {
+  const requests = new InFlightRequests();
+  const add = requests.add.bind(requests);
+  const state = { left: 0 };
+  requests.add = (abort) => {
+    state.left++;
+    const slot = add(abort);
+    const cancel = slot.cancel.bind(slot);
+    return Object.assign(slot, { cancel: () => (state.left--, cancel()) });
+  };
+  return Object.assign(requests, { state });
+}
+
 function setUp() {
   const clock = createVirtualClock();
-  const requests = new InFlightRequests();
+  const requests = countRequests();
   const metrics = createRegistry();
   const lines: string[] = [];
   const responder = createResponder({
@@ -58,15 +72,17 @@ test("createResponder can cut a body that is under way when the program stops, a
   const { requests, responder, context, answer, lines } = setUp();
   const [over, under] = [createFedBody(), createFedBody()];
   const whole = responder.pass(answer(over), context).text();
-  const half = responder.pass(answer(under), context).text().catch((error) => error);
+  // What the runtime says of a body that was cut, whoever listens.
+  const info = { completed: Promise.reject(new Error("cut")) };
+  const half = responder.pass(answer(under), { ...context, info }).text().catch((error) => error);
   over.feed("text");
   over.feed(undefined);
   under.feed("te");
-  assertEquals(await whole, "text");
+  assertEquals([await whole, requests.state.left], ["text", 1]);
   lines.length = 0;
   requests.abort();
   assertEquals((await half) instanceof StoppingError, true);
-  assertEquals([over.cancelled, under.cancelled], [false, true]);
+  assertEquals([over.cancelled, under.cancelled, requests.state.left], [false, true, 0]);
   assertEquals(lines, ['<4>an answer was cut path=/latest/user-data error="The program stops"\n']);
   requests.abort();
   assertEquals(lines.length, 1);

@@ -386,7 +386,7 @@ test("createForwarder leaves no deadline behind, however a request ends", async 
 
   const failed = setUp();
   (await failed.asked(1)).fail("malformed");
-  await assertFails(failed.response, "malformed");
+  assertEquals((await assertRejects(() => failed.response, UpstreamError)).message, `${A} failed`);
 
   const left = setUp({ onReport: "search" });
   (await left.asked(1)).sent();
