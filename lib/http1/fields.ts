@@ -30,26 +30,28 @@ export function decodeFields(text: string, from: number): Header[] | number {
     if (headers.length === READ_FIELDS) return READ_FIELDS;
     const colon = text.indexOf(":", at);
     const end = FIELD_LINE.lastIndex;
-    headers.push([text.slice(at, colon).toLowerCase(), trimBlanks(text.slice(colon + 1, end - 2))]);
+    headers.push([text.slice(at, colon).toLowerCase(), sliceTrimmed(text, colon + 1, end - 2)]);
     at = end;
   }
   return text.length === at + 2 && text.endsWith("\r\n") ? headers : headers.length;
 }
 
 /** The items of a comma-separated field in all its occurrences, in lower case. */
-export function itemsOf(headers: readonly Header[], name: string): string[] {
-  const items: string[] = [];
+export function itemsOf(headers: readonly Header[], name: string): readonly string[] {
+  let items: string[] | undefined;
   for (const [key, value] of headers) {
     if (key !== name) continue;
+    items ??= [];
     for (const item of value.toLowerCase().split(",")) items.push(item.trim());
   }
-  return items;
+  return items ?? NONE;
 }
 
-/** Spaces and tabs only: `trim` would also take a no-break space, which is part of a value. */
-function trimBlanks(text: string): string {
-  let from = 0;
-  let end = text.length;
+const NONE: readonly string[] = [];
+
+/** What stands in between without spaces and tabs around it: `trim` would also take a no-break space, which is part of a value. */
+function sliceTrimmed(text: string, from: number, end: number): string {
+  // Each way stops at the latest at what encloses a value: the colon, and the line's end.
   while (isBlank(text.charCodeAt(from))) from++;
   while (isBlank(text.charCodeAt(end - 1))) end--;
   return text.slice(from, end);

@@ -64,11 +64,12 @@ export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["metho
   const status = Number(code);
   const headers = decodeHeaders(text, statusLine.length);
 
-  const framing = framingOf(status, method, headers);
+  const lengths = itemsOf(headers, "content-length");
+  const framing = framingOf(status, method, { lengths, codings: itemsOf(headers, "transfer-encoding") });
   const connection = itemsOf(headers, "connection");
   return {
     status,
-    headers: withOneLength(headers),
+    headers: lengths.length < 2 ? headers : withOneLength(headers, lengths[0]!),
     framing,
     // HTTP/1.0 knows no chunks: who sends them there may delimit otherwise what comes behind (RFC 9112 section 6.1).
     persistent: framing !== "close" && !connection.includes("close") &&
@@ -85,16 +86,16 @@ function decodeHeaders(text: string, from: number): Header[] {
 }
 
 /** Says a length once that was said more than once alike: whoever gets it on might not take it otherwise. */
-function withOneLength(headers: readonly Header[]): readonly Header[] {
-  const lengths = itemsOf(headers, "content-length");
-  if (lengths.length < 2) return headers;
-  return [...headers.filter(([name]) => name !== "content-length"), ["content-length", lengths[0]!]];
+function withOneLength(headers: readonly Header[], length: string): readonly Header[] {
+  return [...headers.filter(([name]) => name !== "content-length"), ["content-length", length]];
 }
 
 /** RFC 9112 section 6.3, the rules in their order; stricter where it lets a recipient choose. */
-function framingOf(status: number, method: RequestHead["method"], headers: readonly Header[]): Framing {
-  const codings = itemsOf(headers, "transfer-encoding");
-  const lengths = itemsOf(headers, "content-length");
+function framingOf(
+  status: number,
+  method: RequestHead["method"],
+  { lengths, codings }: { readonly lengths: readonly string[]; readonly codings: readonly string[] },
+): Framing {
   const length = lengths[0];
   if (codings.length > 0 && length !== undefined) malformed("has both a length and a transfer coding");
   if (lengths.some((other) => other !== length)) malformed("has two different lengths");

@@ -20,10 +20,3 @@ function isAtLeast(version: string, [major, minor]: readonly [major: number, min
 export function unixSocketRights(denoVersion: string, paths: readonly string[]): string[] {
   return isAtLeast(denoVersion, [2, 9]) ? paths.map((path) => `unix:${path}`) : [];
 }
-
-/**
- * Whether the runtime's web server compresses a body by itself when the client takes gzip, and adds a Vary.
- *
- * Can go, with what asks for it, when nothing older than 2.9 compiles the program.
- */
-export const COMPRESSES: boolean = !isAtLeast(Deno.version.deno, [2, 9]);

@@ -122,7 +122,8 @@ export function createCache({ cacheBytes, ...limits }: CacheLimits, now: () => n
 class Entry implements StoredResponse {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly cost: number;
-  readonly #headers: readonly Header[];
+  /** The fields as one text: as they were read they are parts of the whole head, which would be held with them. */
+  readonly #fields: string;
   readonly #now: () => number;
   readonly #askedAt: number;
   readonly #storedAt: number;
@@ -138,7 +139,7 @@ class Entry implements StoredResponse {
   ) {
     this.body = body;
     this.cost = cost;
-    this.#headers = compact(headers.filter(([name]) => name !== "age"));
+    this.#fields = headers.map(([name, value]) => `${name}:${value}`).join("\n");
     this.#now = now;
     this.#askedAt = askedAt;
     this.#storedAt = now();
@@ -163,16 +164,15 @@ class Entry implements StoredResponse {
     // Built once for each second of its life, because it is asked for with every hit.
     const ageSec = Math.floor((this.#now() - this.#askedAt) / 1_000);
     if (this.#aged === undefined || ageSec !== this.#agedSec) {
-      this.#aged = [...this.#headers, ["age", String(this.#ageBeforeSec + ageSec)]];
+      const fields = parseFields(this.#fields).filter(([name]) => name !== "age");
+      this.#aged = [...fields, ["age", String(this.#ageBeforeSec + ageSec)]];
       this.#agedSec = ageSec;
     }
     return this.#aged;
   }
 }
 
-/** Copies fields into texts of their own. As they were read they are parts of the whole head, which would be held with them. */
-function compact(headers: readonly Header[]): Header[] {
-  const text = headers.map(([name, value]) => `${name}:${value}`).join("\n");
+function parseFields(text: string): Header[] {
   if (text === "") return [];
   return text.split("\n").map((line) => {
     const colon = line.indexOf(":");

@@ -316,12 +316,11 @@ export class ClientConnection {
   ): Promise<boolean> {
     // A client of HTTP/1.0 knows no chunks: it gets what is in them, and the end of the connection as the end.
     const isUnchunked = framing === "chunked" && head.minor === 0;
-    const fields = fromInner(headers);
-    const passed = isUnchunked ? fields.filter(([name]) => name !== "transfer-encoding") : fields;
+    const lines = fromInner(isUnchunked ? headers.filter(([name]) => name !== "transfer-encoding") : headers);
     const persistent = this.#stays(head) && !isUnchunked && !headers.some(isClose);
     const form = isUnchunked ? "content" : "framed";
 
-    const first = encodeResponseHead({ status, headers: passed }, { minor: head.minor, persistent });
+    const first = encodeResponseHead({ status, lines }, { minor: head.minor, persistent });
     let piece: Uint8Array<ArrayBuffer> = concat(first, inner.takeBody(form));
     for (;;) {
       this.#enter("sending");

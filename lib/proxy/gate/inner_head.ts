@@ -1,5 +1,9 @@
 /**
- * What passes between the gate and the server behind it: heads without what concerns the client's connection only. Pure.
+ * What passes between the gate and the server behind it: requests without what concerns the client's connection only, and
+ * answers whose fields no runtime touches. Pure.
+ *
+ * A runtime's web server changes fields that it knows: it compresses a text and says so, joins what comes twice, counts a
+ * length. So all that the client is to see of a router's fields travels in one that it does not know.
  *
  * @module
  */
@@ -8,11 +12,11 @@ import { toBytes } from "../../http1/fields.ts";
 import type { Header } from "../../http1/message.ts";
 import type { ClientHead } from "./request_head.ts";
 
-/** Names under which fields travel from the server behind the gate, because the runtime changes the real ones. */
-export const STANDS_FOR: ReadonlyMap<string, string> = new Map([
-  ["mdproxy4cs-cache-control", "cache-control"],
-  ["mdproxy4cs-vary", "vary"],
-]);
+/** The field of an answer that carries all others. */
+export const CARRIER = "mdproxy4cs-fields";
+
+/** What is the server's to say of an answer whose fields are carried, unless they say it. */
+const SERVERS_OWN: ReadonlySet<string> = new Set(["content-length", "date", "transfer-encoding"]);
 
 /** This hop's own business. (A runtime took `Upgrade: h2c` with a length for an error, which Java's client sends.) */
 const HOP_ONLY: ReadonlySet<string> = new Set([
@@ -58,16 +62,38 @@ function withoutSettled(connection: string): string | undefined {
   return kept.length === 0 ? undefined : kept.join(", ");
 }
 
-/** Picks what the client is to see of the fields of an inner answer, under the names that they stand for. */
-export function fromInner(headers: readonly Header[]): Header[] {
-  const isDisguised = headers.some(([name]) => STANDS_FOR.has(name));
-  return headers.flatMap(([name, value]): Header[] => {
-    if (name === "connection" || name === "keep-alive") return [];
-    if (!isDisguised) return [[name, value]];
-    const real = STANDS_FOR.get(name);
-    if (real !== undefined) return value === "" ? [] : [[real, value]];
-    return DISGUISED.has(name) ? [] : [[name, value]];
-  });
+/** Writes fields as one value: with a tab behind each but the last, and two for one within them. */
+export function carry(headers: readonly Header[]): string {
+  let text = "";
+  for (const [name, value] of headers) {
+    if (text !== "") text += "\t";
+    text += `${name}: ${value.replaceAll("\t", "\t\t")}`;
+  }
+  return text;
 }
 
-const DISGUISED: ReadonlySet<string> = new Set(STANDS_FOR.values());
+/** The lines of fields that were carried. (No value begins or ends with a tab, so that pairs of them are plain to see.) */
+function linesOf(carried: string): string {
+  if (carried === "") return "";
+  const lines = carried.includes("\t\t")
+    ? carried.replace(/\t\t?/g, (tabs) => tabs === "\t" ? "\r\n" : "\t")
+    : carried.replaceAll("\t", "\r\n");
+  return `${lines}\r\n`;
+}
+
+/** The field lines that the client is to get of an inner answer. */
+export function fromInner(headers: readonly Header[]): string {
+  const carried = headers.find(([name]) => name === CARRIER)?.[1];
+  const said = carried === undefined ? "" : linesOf(carried);
+  let lines = said;
+  for (const [name, value] of headers) {
+    if (name === "connection" || name === "keep-alive") continue;
+    const isPassed = carried === undefined || SERVERS_OWN.has(name) && !says(said, name);
+    if (isPassed) lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+function says(lines: string, name: string): boolean {
+  return lines.startsWith(`${name}: `) || lines.includes(`\n${name}: `);
+}

@@ -55,23 +55,25 @@ export function encodeResponse(
   if (!headers.some(([name]) => name === "date")) fields.push(["date", date]);
   if (!WITHOUT_BODY.has(status)) fields.push(["content-length", String(body?.length ?? 0)]);
   const stays = persistent && !close;
-  const head = encodeResponseHead({ status, headers: fields }, { minor, persistent: stays });
+  const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  const head = encodeResponseHead({ status, lines }, { minor, persistent: stays });
   const sent = method === "HEAD" ? undefined : body;
   const isSmall = sent !== undefined && sent.length <= SMALL_BODY_BYTES;
   return { first: isSmall ? concat(head, sent) : head, rest: isSmall ? undefined : sent, persistent: stays };
 }
 
-/** Encodes a head, with what the connection's other end has to know of the connection. */
+/**
+ * Encodes a head, with what the connection's other end has to know of the connection.
+ *
+ * @param head.lines the field lines, each with its end
+ */
 export function encodeResponseHead(
-  { status, headers }: Pick<OwnResponse, "status" | "headers">,
+  { status, lines }: { readonly status: number; readonly lines: string },
   { minor, persistent }: Pick<Recipient, "minor" | "persistent">,
 ): Uint8Array<ArrayBuffer> {
-  const text = [`HTTP/1.1 ${status} ${STATUS_TEXT[status as keyof typeof STATUS_TEXT] ?? ""}\r\n`];
-  for (const [name, value] of headers) text.push(name, ": ", value, "\r\n");
-  if (!persistent) text.push("connection: close\r\n");
-  else if (minor === 0) text.push("connection: keep-alive\r\n");
-  text.push("\r\n");
-  return toBytes(text.join(""));
+  const reason = STATUS_TEXT[status as keyof typeof STATUS_TEXT] ?? "";
+  const connection = !persistent ? "connection: close\r\n" : minor === 0 ? "connection: keep-alive\r\n" : "";
+  return toBytes(`HTTP/1.1 ${status} ${reason}\r\n${lines}${connection}\r\n`);
 }
 
 /** Joins bytes. */

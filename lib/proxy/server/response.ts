@@ -7,9 +7,9 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import { UpstreamError } from "../../http1/error.ts";
-import type { RequestHead } from "../../http1/message.ts";
+import type { Header, RequestHead } from "../../http1/message.ts";
 import type { MetadataResponse } from "../cache/answers.ts";
-import { asExactBody } from "./exact_body.ts";
+import { CARRIER, carry } from "../gate/inner_head.ts";
 import { localLocation } from "../request/header_policy.ts";
 import { ClientGoneError, StoppingError } from "../gate/errors.ts";
 import { statusOfFailure } from "../upstream/policy.ts";
@@ -65,13 +65,17 @@ export function toResponse(
   { method, host }: { readonly method: RequestHead["method"]; readonly host: string | undefined },
 ): Response {
   // The runtime would say that a HEAD whose length the router left out is about nothing.
-  const unsaid = method === "HEAD" && status < 300 && !headers.some(([name]) => name === "content-length");
-  const response = new Response(body ?? (unsaid ? endedStream() : null), { status });
-  // One by one: the constructor takes twice as long over a list.
-  for (const [name, value] of body === undefined ? headers : asExactBody(headers)) {
-    const local = name === "location" && address !== undefined ? localLocation(value, { address, host }) : value;
-    response.headers.append(name, local);
+  const isUnsaid = method === "HEAD" && status < 300 && !headers.some(([name]) => name === "content-length");
+  const response = new Response(body ?? (isUnsaid ? endedStream() : null), { status });
+  const carried: Header[] = [];
+  for (const field of headers) {
+    const [name, value] = field;
+    // The runtime frames a body by it; of one that is only spoken of it would say its own.
+    if (name === "content-length" && method !== "HEAD") response.headers.append(name, value);
+    else if (name !== "location" || address === undefined) carried.push(field);
+    else carried.push([name, localLocation(value, { address, host })]);
   }
+  response.headers.append(CARRIER, carry(carried));
   return response;
 }
 
