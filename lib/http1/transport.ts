@@ -68,10 +68,9 @@ export class Transport {
 
   /** Writes all of the bytes. Failure is left to the next read to tell, and an answer may come even so. */
   write(bytes: Uint8Array): void {
-    const more = (sent: number) => {
+    this.#conn.write(bytes).then((sent) => {
       if (sent < bytes.length) this.write(bytes.subarray(sent));
-    };
-    this.#conn.write(bytes).then(more, () => {});
+    }, ignore);
   }
 
   /** Chooses the size of the buffer, if it is empty: a large one for a large body, a small one to wait with. */
@@ -98,3 +97,5 @@ export class Transport {
     this.#end = rest.length;
   }
 }
+
+function ignore(): void {}

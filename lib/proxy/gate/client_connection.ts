@@ -240,7 +240,7 @@ export class ClientConnection {
     const head = decodeRequestHead(text);
     if (typeof head === "string") return head;
     const key = this.#with.handler.keyOf(head);
-    if (key !== undefined) known.add(text, { head, key });
+    known.add(text, { head, key });
     return this.#begin(head, key);
   }
 
@@ -389,12 +389,12 @@ export class ClientConnection {
 
   /** Makes room for more bytes, as long as a head within the limits may need it. */
   #makeRoom(): boolean {
-    const held = this.#bytes();
-    if (held.length === 0) {
+    if (this.#start === this.#end) {
       this.#start = this.#end = 0;
       if (this.#buffer.length > BUFFER_BYTES) this.#buffer = new Uint8Array(BUFFER_BYTES);
     }
     if (this.#end < this.#buffer.length) return true;
+    const held = this.#bytes();
     if (held.length > maxHeadBytes(this.#with.limits)) return false;
     const buffer = new Uint8Array(Math.max(BUFFER_BYTES, held.length * 2));
     buffer.set(held);

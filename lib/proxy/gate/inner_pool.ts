@@ -66,7 +66,7 @@ class SocketExchange implements InnerExchange {
   }
 
   async ask(head: ClientHead, maxHeadBytes: number): Promise<ResponseHead> {
-    const request = encodeInnerHead(head);
+    const request = encodedOnce(head);
     const limits = { method: head.method === "HEAD" ? "HEAD" : "GET", maxHeadBytes } as const;
     const kept = this.#pool.idle.pop();
     if (kept !== undefined) {
@@ -142,6 +142,15 @@ class SocketExchange implements InnerExchange {
     if (isReusable && !pool.isClosed && pool.idle.length < MAX_IDLE) pool.idle.push(transport);
     else close(transport);
   }
+}
+
+/** Heads that are known at the gate are asked with again and again. */
+const encoded = new WeakMap<ClientHead, Uint8Array<ArrayBuffer>>();
+
+function encodedOnce(head: ClientHead): Uint8Array<ArrayBuffer> {
+  let bytes = encoded.get(head);
+  if (bytes === undefined) encoded.set(head, bytes = encodeInnerHead(head));
+  return bytes;
 }
 
 function close(transport: Transport): void {

@@ -9,8 +9,8 @@ import type { ClientHead } from "./request_head.ts";
 /** A head that was read before. */
 export interface KnownHead {
   readonly head: ClientHead;
-  /** What an answer to it is stored under. */
-  readonly key: string;
+  /** What an answer to it is stored under; `undefined` if it always has to be asked for. */
+  readonly key: string | undefined;
 }
 
 /** Heads by their text. */
