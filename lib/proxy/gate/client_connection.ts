@@ -146,7 +146,11 @@ export class ClientConnection {
   /** Serves the client until one of both closes. Never rejects. */
   serve(): Promise<void> {
     return this.#toTheEnd(async () => {
-      while (await this.#serveOne());
+      for (;;) {
+        const next = this.#takeHead();
+        const goesOn = await (next === undefined ? this.#more() : this.#respond(next));
+        if (!goesOn) return;
+      }
     });
   }
 
@@ -199,20 +203,13 @@ export class ClientConnection {
     }
   }
 
-  /** One request and its answer; whether there may be another. */
-  async #serveOne(): Promise<boolean> {
-    for (;;) {
-      const next = this.#takeHead();
-      if (next === undefined) {
-        if (!await this.#more()) return false;
-      } else if (typeof next === "string") {
-        return await this.#refuse(next);
-      } else if ("first" in next) {
-        return await this.#send(next);
-      } else {
-        return await this.#answer(next);
-      }
-    }
+  /** Answers what was taken; whether there may be another request. */
+  #respond(next: ClientHead | EncodedResponse | RefusalKind): Promise<boolean> {
+    if (typeof next === "string") return this.#refuse(next);
+    if ("first" in next) return this.#send(next);
+    const { handler: { own }, mayAsk } = this.#with;
+    if (own !== undefined) return this.#answer(next, own);
+    return mayAsk() ? this.#ask(next) : this.#refuse("busy", next);
   }
 
   /** The next head, a ready answer to it, or why it is refused; `undefined` while it has not come. */
@@ -279,22 +276,24 @@ export class ClientConnection {
     this.#enter("sending");
     await this.#write(first);
     if (rest !== undefined) await this.#write(rest);
-    return await this.#next(persistent);
+    return this.#next(persistent);
   }
 
-  async #answer(head: ClientHead): Promise<boolean> {
-    const { handler, mayAsk, dateText } = this.#with;
-    if (handler.own === undefined) return mayAsk() ? await this.#ask(head) : await this.#refuse("busy", head);
+  async #answer(head: ClientHead, own: (head: ClientHead) => Promise<OwnResponse>): Promise<boolean> {
     this.#enter("answering");
-    const response = await handler.own(head);
-    return await this.#send(encodeResponse(response, { ...head, persistent: this.#stays(head) }, dateText()));
+    const response = await own(head);
+    return await this.#send(
+      encodeResponse(response, { ...head, persistent: this.#stays(head) }, this.#with.dateText()),
+    );
   }
 
   /** Has the server behind answer; whether there may be another request. */
   async #ask(head: ClientHead): Promise<boolean> {
     const { inner, limits } = this.#with;
     this.#enter("answering");
-    this.#watch();
+    // Read on while an answer is waited for: so it is noticed when the client resets the connection. That it closes its own
+    // side says nothing: it may well be waiting for the answer.
+    this.#arrive();
     const exchange = this.#inner = inner!.open();
     const response = await exchange.ask(head, maxInnerHeadBytes(limits)).catch(() => undefined);
     if (this.#closed !== undefined) throw this.#closed.reason;
@@ -305,7 +304,7 @@ export class ClientConnection {
     }
     const persistent = await this.#relay(exchange, response, head);
     this.#releaseInner();
-    return await this.#next(persistent);
+    return this.#next(persistent);
   }
 
   /** Passes an answer on as it comes: what the client does not take is not read. Whether the connection may stay. */
@@ -332,20 +331,15 @@ export class ClientConnection {
     }
   }
 
-  /**
-   * Reads while an answer is waited for, so that it is noticed when the client resets the connection. That it closes its
-   * own side says nothing: it may well be waiting for the answer.
-   */
-  #watch(): void {
-    this.#arrive()?.catch((cause) => this.#close(new ClientGoneError("The client went away", { cause })));
+  /** What comes behind an answer: another request, or the end. */
+  #next(persistent: boolean): boolean | Promise<boolean> {
+    if (!persistent) return this.#closeBehind();
+    this.#enter("waiting");
+    return true;
   }
 
-  /** What comes behind an answer: another request, or the end. */
-  async #next(persistent: boolean): Promise<boolean> {
-    if (persistent) {
-      this.#enter("waiting");
-      return true;
-    }
+  /** Waits until the client has read the last answer. */
+  async #closeBehind(): Promise<false> {
     // Closed with unread bytes, the connection would be reset, and the client might never read its answer.
     this.#enter("closing");
     await this.#conn.closeWrite();
@@ -365,10 +359,10 @@ export class ClientConnection {
   }
 
   /** Waits for more bytes; whether there are any. */
-  async #more(): Promise<boolean> {
+  #more(): Promise<boolean> {
     const arrival = this.#arrive();
     this.#arrival = undefined;
-    return arrival !== undefined && await arrival;
+    return arrival ?? Promise.resolve(false);
   }
 
   /** Starts to read, unless that is under way, or no more can be held. */
@@ -377,8 +371,15 @@ export class ClientConnection {
     return this.#makeRoom() ? this.#arrival = this.#readOnce() : undefined;
   }
 
+  /** Reads; whether anything came. Never rejects: a client that reset the connection is gone. */
   async #readOnce(): Promise<boolean> {
-    const count = await this.#conn.read(this.#buffer.subarray(this.#end));
+    let count: number | null;
+    try {
+      count = await this.#conn.read(this.#buffer.subarray(this.#end));
+    } catch (cause) {
+      this.#close(new ClientGoneError("The client went away", { cause }));
+      return false;
+    }
     if (count === null) return false;
     // From here on a head is under way, and has its own time.
     if (this.#state === "waiting" && this.#isUntouched) this.#since = this.#with.now();

@@ -76,9 +76,8 @@ export class Attempt<R extends Router> {
   async #run(head: RequestHead): Promise<RouterResponse> {
     const { client, deadlines, askedAt, fresh, onHead, hedgeAfterMs } = this.#options;
     const { address } = this.router;
-    this.#expectWithin(CONNECT_SILENCE_MS);
     try {
-      const response = await client.request(address, head, {
+      const asked = client.request(address, head, {
         signal: this.#controller.signal,
         fresh,
         onSent: (connection) => {
@@ -86,6 +85,9 @@ export class Attempt<R extends Router> {
           this.#expectWithin(hedgeAfterMs);
         },
       });
+      // Where a connection was kept, the request is on its way already.
+      if (this.#connection === undefined) this.#expectWithin(CONNECT_SILENCE_MS);
+      const response = await asked;
       this.#silence?.cancel();
       this.#body = response.body;
       // It may have come in the very moment.
