@@ -188,14 +188,19 @@ async function startContender(
 ): Promise<{ process: Process; acceptMs: number; firstByteMs: number }> {
   const { ready, answer } = pollFrom(lab, "first", origin);
   await ready;
-  // The moment of the exec is the first line of the output: seconds since 1970.
-  const process = lab.guest.start(["bash", "-c", 'echo "$EPOCHREALTIME"; exec "$@"', "bash", ...argv!], {
+  const process = lab.guest.start(["unshare", "--mount", "bash", "-c", ALONE, "bash", ...argv!], {
     env: { DENO_DIR: `${lab.folder}/deno`, NO_COLOR: "1" },
   });
   const execAt = Number(await process.waitForLine(/^\d+\.\d+$/)) * 1e3;
   const { acceptedAt, answeredAt } = await answer;
   return { process, acceptMs: acceptedAt - execAt, firstByteMs: answeredAt - execAt };
 }
+
+/**
+ * Everyone has a /run of its own: of several mdproxy4cs with one folder for their sockets only the first has it. The moment of
+ * the exec is the first line of the output: seconds since 1970.
+ */
+const ALONE = 'mount -t tmpfs tmpfs /run; echo "$EPOCHREALTIME"; exec "$@"';
 
 function pollFrom({ guest, folder }: Lab, what: "first" | "recover", origin: string) {
   const script = filePath("guest_client.ts", import.meta.url);
