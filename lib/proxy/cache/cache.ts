@@ -75,9 +75,18 @@ export function createCache({ cacheBytes, ...limits }: CacheLimits, now: () => n
   let total = 0;
   let generation = 0;
 
+  /** The last of them: it need not be moved there. */
+  let newest: string | undefined;
+
   const drop = (key: string) => {
     total -= entries.get(key)?.cost ?? 0;
     entries.delete(key);
+    if (key === newest) newest = undefined;
+  };
+  const setLast = (key: string, entry: Entry) => {
+    if (key !== newest) entries.delete(key);
+    entries.set(key, entry);
+    newest = key;
   };
 
   return {
@@ -92,20 +101,19 @@ export function createCache({ cacheBytes, ...limits }: CacheLimits, now: () => n
         drop(key);
         return undefined;
       }
-      entries.delete(key);
-      entries.set(key, entry);
+      setLast(key, entry);
       return entry;
     },
 
     put(key, response, asked) {
       if (asked.generation !== generation) return;
-      drop(key);
       const cost = costOf(key, response);
-      if (cost > cacheBytes) return;
       const storage = judgeStorage(response.headers, { ...limits, delayMs: now() - response.askedAt });
-      if (storage === undefined || Math.max(storage.freshForMs, storage.usableForMs) === 0) return;
-      entries.set(key, new Entry(response, { ...storage, now, cost }));
-      total += cost;
+      if (storage === undefined || Math.max(storage.freshForMs, storage.usableForMs) === 0 || cost > cacheBytes) {
+        return drop(key);
+      }
+      total += cost - (entries.get(key)?.cost ?? 0);
+      setLast(key, new Entry(response, { ...storage, now, cost }));
       for (const oldest of entries.keys()) {
         if (total <= cacheBytes) break;
         drop(oldest);
