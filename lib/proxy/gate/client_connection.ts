@@ -347,11 +347,11 @@ export class ClientConnection {
     return false;
   }
 
-  async #write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    for (let at = 0; at < bytes.length;) {
-      at += await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
+  #write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.#conn.write(bytes).then((count) => {
       this.#since = this.#with.now();
-    }
+      if (count < bytes.length) return this.#write(bytes.subarray(count));
+    });
   }
 
   #bytes(): Uint8Array {
@@ -365,28 +365,26 @@ export class ClientConnection {
     return arrival ?? Promise.resolve(false);
   }
 
-  /** Starts to read, unless that is under way, or no more can be held. */
+  /** Starts to read, unless that is under way, or no more can be held; whether anything came. It never rejects. */
   #arrive(): Promise<boolean> | undefined {
     if (this.#arrival !== undefined) return this.#arrival;
-    return this.#makeRoom() ? this.#arrival = this.#readOnce() : undefined;
+    if (!this.#makeRoom()) return undefined;
+    return this.#arrival = this.#conn.read(this.#buffer.subarray(this.#end)).then(this.#arrived, this.#reset);
   }
 
-  /** Reads; whether anything came. Never rejects: a client that reset the connection is gone. */
-  async #readOnce(): Promise<boolean> {
-    let count: number | null;
-    try {
-      count = await this.#conn.read(this.#buffer.subarray(this.#end));
-    } catch (cause) {
-      this.#close(new ClientGoneError("The client went away", { cause }));
-      return false;
-    }
+  // Made once: an asynchronous function for each read would cost as much as a ready answer.
+  readonly #arrived = (count: number | null): boolean => {
     if (count === null) return false;
     // From here on a head is under way, and has its own time.
     if (this.#state === "waiting" && this.#isUntouched) this.#since = this.#with.now();
     this.#isUntouched = false;
     this.#end += count;
     return true;
-  }
+  };
+  readonly #reset = (cause: unknown): boolean => {
+    this.#close(new ClientGoneError("The client went away", { cause }));
+    return false;
+  };
 
   /** Makes room for more bytes, as long as a head within the limits may need it. */
   #makeRoom(): boolean {
