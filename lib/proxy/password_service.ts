@@ -19,7 +19,7 @@
 import { STATUS_CODE } from "@std/http/status";
 import type { Client } from "../http1/client.ts";
 import { UpstreamError } from "../http1/error.ts";
-import type { Header, ResponseBody } from "../http1/message.ts";
+import type { ResponseBody } from "../http1/message.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Deadlines } from "../time/deadlines.ts";
 import { emptyResponse, statusOf } from "./server/response.ts";
@@ -50,8 +50,6 @@ export interface PasswordServiceOptions<R extends Router> {
   readonly log: Log;
 }
 
-/** The header that makes a request one for the password service (CloudStack's `passwd_server_ip.py`). */
-const HEADER = "domu_request";
 const FETCH = "send_my_password";
 const ACKNOWLEDGE = "saved_password";
 
@@ -60,11 +58,6 @@ const PORT = 8080;
 
 /** A password is a few characters; whoever sends more than this is no password server. */
 const MAX_BODY_BYTES = 4_096;
-
-/** What a request asks of the password service; `undefined` if it is for metadata. */
-export function readPasswordRequest(headers: readonly Header[]): string | undefined {
-  return headers.find(([name]) => name === HEADER)?.[1];
-}
 
 /** Creates the service. */
 export function createPasswordService<R extends Router>(

@@ -9,6 +9,7 @@ import type { ProxyConfig } from "../config/config.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
 import { createDeadlines } from "../time/deadlines.ts";
+import { UnorderedList } from "../time/unordered_list.ts";
 import type { Client } from "../http1/client.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -18,21 +19,20 @@ import { createCache } from "./cache/cache.ts";
 import { readClientRequest } from "./request/client_request.ts";
 import type { ClientRequest, MetadataRequest, ServedRequest } from "./request/client_request.ts";
 import type { Handler } from "./gate/client_connection.ts";
-import { ClientGoneError } from "./gate/errors.ts";
+import { ClientGoneError, StoppingError } from "./gate/errors.ts";
 import { REFUSALS } from "./gate/refusal.ts";
 import { createReadyAnswers } from "./server/ready_answers.ts";
 import { createReasonLog } from "./server/reason_log.ts";
 import { createResponder, pathOf } from "./server/responder.ts";
-import type { RequestInfo } from "./server/responder.ts";
+import type { Abort, RequestInfo } from "./server/responder.ts";
 import { createSingleflight } from "./cache/singleflight.ts";
 import { createForwarder } from "./upstream/forward.ts";
 import { createHostCheck } from "./request/hosts.ts";
-import { createPasswordService, readPasswordRequest } from "./password_service.ts";
+import { createPasswordService } from "./password_service.ts";
 import type { PasswordServiceOptions } from "./password_service.ts";
 import { declareProxyMetrics } from "./metrics/proxy_metrics.ts";
 import { emptyResponse, headersOf } from "./server/response.ts";
 import { answerTokenRequest, createTokens } from "./tokens/tokens.ts";
-import { InFlightRequests } from "./server/in_flight.ts";
 import type { Router, Upstream } from "./upstream/upstream.ts";
 
 /** What the proxy needs. */
@@ -74,7 +74,7 @@ export function createProxy<R extends Router>(
 ): Proxy {
   const { now } = clock;
   const deadlines = createDeadlines(clock);
-  const requests = new InFlightRequests();
+  const requests = new UnorderedList<Abort>();
   const tokens = createTokens({ now });
   const passwords = createPasswordService({
     isEnabled: config.passwordService,
@@ -106,7 +106,7 @@ export function createProxy<R extends Router>(
 
   /** What is to be answered with metadata, or the proxy's own answer. */
   const admit = (asked: ClientRequest): MetadataRequest | Response => {
-    if (asked.method === "PUT" && readPasswordRequest(asked.headers) === undefined) {
+    if (asked.method === "PUT" && asked.asksPassword === undefined) {
       if (config.requireToken === "no") return emptyResponse(STATUS_CODE.MethodNotAllowed);
       const issued = answerTokenRequest(asked, tokens);
       return typeof issued === "number" ? emptyResponse(issued) : issued;
@@ -147,7 +147,9 @@ export function createProxy<R extends Router>(
   return {
     ...createReadyAnswers(config, { cache, rules, responder, counts, date: clock.date }),
     expire: cache.expire,
-    abort: () => requests.abort(),
+    abort() {
+      for (const { member: abort } of requests.slots()) abort?.(new StoppingError("The program stops"));
+    },
     close: deadlines.close,
 
     refuse(kind, { peer, head }) {
@@ -175,7 +177,7 @@ export function createProxy<R extends Router>(
         if (status >= 400) noteRefusal(TOKEN_REFUSALS[status] ?? "it is none that is answered", { status, path });
         return responder.respond(admitted, { method, path, startedAt });
       }
-      const asks = readPasswordRequest(asked.headers);
+      const { asksPassword: asks } = asked;
       if (asks !== undefined) return answerPassword({ method, startedAt, asks });
       const response = answer(admitted, watcherOf(request));
       const context = { request: admitted, info, startedAt };

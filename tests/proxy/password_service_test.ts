@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createPasswordService, readPasswordRequest } from "../../lib/proxy/password_service.ts";
+import { createPasswordService } from "../../lib/proxy/password_service.ts";
 import type { PasswordService } from "../../lib/proxy/password_service.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
 import { bodyOf, createFakeClient, createFakeUpstream, createFedBody } from "../support/fakes/upstream_fakes.ts";
@@ -51,12 +51,6 @@ async function read(response: Response | Promise<Response>) {
   const text = body === null ? "" : await new Response(body).text();
   return { status, text, type: headers.get("content-type"), cache: headers.get("cache-control") };
 }
-
-test("readPasswordRequest tells a request for the password from one for metadata", () => {
-  assertEquals(readPasswordRequest([["host", "x"], ["domu_request", "send_my_password"]]), "send_my_password");
-  assertEquals(readPasswordRequest([["domu_request", ""]]), "");
-  assertEquals(readPasswordRequest([["host", "x"]]), undefined);
-});
 
 for (const asks of ["send_my_password", "saved_password"]) {
   test(`createPasswordService asks the router's port 8080 once for ${asks}, on a new connection`, async () => {

@@ -30,6 +30,8 @@ export interface RequestBy<M extends string> {
   readonly host: string | undefined;
   /** The session token, if one was sent. */
   readonly token: string | undefined;
+  /** What is asked of the password service (CloudStack's `passwd_server_ip.py`); `undefined` if it is not asked. */
+  readonly asksPassword: string | undefined;
   /** What answers are stored under; `undefined` if the router is to answer whatever is stored. */
   readonly cacheKey: string | undefined;
 }
@@ -72,6 +74,7 @@ export function readClientRequest(request: RequestLike, rules: RequestRules): Cl
   let size = 0;
   let host: string | undefined;
   let token: string | undefined;
+  let asksPassword: string | undefined;
   let refusal: RequestRefusalKind | undefined;
   const headers: Header[] = [];
   // Not an iterator: that costs more than the rest of reading a request.
@@ -82,6 +85,7 @@ export function readClientRequest(request: RequestLike, rules: RequestRules): Cl
     headers.push(field);
     if (name === "host") host = value;
     else if (name === "x-aws-ec2-metadata-token") token = value;
+    else if (name === "domu_request") asksPassword = value;
     else refusal ??= refusalFor(field);
   });
 
@@ -89,7 +93,7 @@ export function readClientRequest(request: RequestLike, rules: RequestRules): Cl
   if (typeof target !== "string") return target;
   if (size > rules.maxHeaderBytes) return refuse("long_header");
   if (refusal !== undefined) return refuse(refusal);
-  return { method, target, headers, host, token, cacheKey: cacheKeyOf({ target, headers }) };
+  return { method, target, headers, host, token, asksPassword, cacheKey: cacheKeyOf({ target, headers }) };
 }
 
 /** The URL of a request as it was written, as the runtime says it behind the gate. */

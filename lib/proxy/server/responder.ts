@@ -6,6 +6,7 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import type { Deadlines } from "../../time/deadlines.ts";
+import type { UnorderedList } from "../../time/unordered_list.ts";
 import type { ResponseBody } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { MetadataResponse } from "../cache/answers.ts";
@@ -13,12 +14,14 @@ import { ClientGoneError } from "../gate/errors.ts";
 import type { MetadataRequest } from "../request/client_request.ts";
 import type { CacheOutcome, ProxyMetrics } from "../metrics/proxy_metrics.ts";
 import { createClientStream } from "./client_stream.ts";
-import type { InFlightRequests } from "./in_flight.ts";
 import { createReasonLog } from "./reason_log.ts";
 import { emptyResponse, statusOf, toResponse } from "./response.ts";
 
 /** What is known of a request besides the request. */
 export type RequestInfo = Pick<Deno.ServeHandlerInfo<Deno.Addr>, "completed">;
+
+/** Ends something that is waited for. */
+export type Abort = (reason: unknown) => void;
 
 /** A request that is being answered. */
 export interface RequestContext {
@@ -52,7 +55,8 @@ export interface Responder {
 export interface ResponderOptions {
   readonly idleTimeoutMs: number;
   readonly transferTimeoutMs: number;
-  readonly requests: InFlightRequests;
+  /** What is waited for inside. */
+  readonly requests: UnorderedList<Abort>;
   readonly deadlines: Deadlines;
   readonly counts: ProxyMetrics;
   readonly log: Log;

@@ -73,6 +73,7 @@ function setUp({ cacheTtlMs = TTL_MS, staleIfErrorMs = STALE_MS } = {}) {
       headers: [["host", "localhost"], ["accept", "*/*"]],
       host: "localhost",
       token: undefined,
+      asksPassword: undefined,
       cacheKey: plain ? target : undefined,
     };
     let leave = (_: unknown) => {};

@@ -125,6 +125,16 @@ test("readClientRequest takes a body of no bytes for none", () => {
   assertEquals(targetOf(read({ headers: { "content-length": "0" } })), "/latest/vm-id");
 });
 
+test("readClientRequest tells a request for the password from one for metadata", () => {
+  const asksPassword = (headers: Record<string, string>) => {
+    const request = read({ headers });
+    return "kind" in request ? request.kind : request.asksPassword;
+  };
+  assertEquals(asksPassword({ domu_request: "send_my_password" }), "send_my_password");
+  assertEquals(asksPassword({ domu_request: "" }), "");
+  assertEquals(asksPassword({}), undefined);
+});
+
 test("readClientRequest hands on all fields, the token, the Host, and what answers are stored under", () => {
   const request = read({ headers: { "x-aws-ec2-metadata-token": "t", accept: "*/*" } });
   assertEquals(request, {
@@ -133,6 +143,7 @@ test("readClientRequest hands on all fields, the token, the Host, and what answe
     headers: [["accept", "*/*"], ["host", OWN], ["x-aws-ec2-metadata-token", "t"]],
     host: OWN,
     token: "t",
+    asksPassword: undefined,
     cacheKey: cacheKeyOf({ target: "/latest/vm-id", headers: [["accept", "*/*"]] }),
   });
 });
