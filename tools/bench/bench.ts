@@ -7,7 +7,7 @@
  * ```
  *
  * `--growth` measures what a request costs as work grows instead, and draws it; `--reference` adds another program with the same
- * flags, such as an older release.
+ * flags, such as an older release, with its cache and without.
  *
  * @module
  */

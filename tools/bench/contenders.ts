@@ -37,7 +37,9 @@ export async function prepareContenders(
     ? []
     : [Deno.execPath(), "run", "--quiet", "--no-config", ...programFlags(Deno.version.deno), await bundle(folder)];
   const bare = `${folder}/bare`;
-  await compileBare(bare);
+  const bareProxy = `${folder}/bare-proxy`;
+  await compileBare("bare.ts", bare);
+  await compileBare("bare_proxy.ts", bareProxy);
   await Deno.writeTextFile(`${folder}/proxy.conf`, nginxConfig(folder));
   return [
     { name: "direct", origin: `http://${ROUTER}`, argv: undefined, forwards: true, discovers: false },
@@ -49,6 +51,13 @@ export async function prepareContenders(
       discovers: false,
     },
     { name: "bare Deno", origin: at(39722), argv: [bare, LISTEN_ADDRESS, "39722"], forwards: false, discovers: false },
+    {
+      name: "bare proxy",
+      origin: at(39723),
+      argv: [bareProxy, LISTEN_ADDRESS, "39723", ROUTER],
+      forwards: false,
+      discovers: false,
+    },
     { name: "mdproxy4cs", origin: at(39724), argv: program(BINARY, 39724), forwards: true, discovers: true },
     {
       name: "uncached",
@@ -73,27 +82,34 @@ export async function prepareContenders(
         discovers: true,
       },
     ],
-    ...references.map((path, i) => ({
-      name: i === 0 ? "reference" : `reference ${i + 1}`,
-      origin: at(39728 + i),
-      argv: program(path, 39728 + i),
-      forwards: true,
-      discovers: true,
-    })),
+    ...references.flatMap((path, i) => {
+      const name = i === 0 ? "reference" : `reference ${i + 1}`;
+      const port = 39728 + 2 * i;
+      return [
+        { name, origin: at(port), argv: program(path, port), forwards: true, discovers: true },
+        {
+          name: `${name} uncached`,
+          origin: at(port + 1),
+          argv: program(path, port + 1, "--cache-ttl=0"),
+          forwards: true,
+          discovers: true,
+        },
+      ];
+    }),
   ];
 }
 
-async function compileBare(output: string): Promise<void> {
+async function compileBare(source: string, output: string): Promise<void> {
   const { deno, version, env } = await findCompiler();
   const compiler = new Deno.Command(deno, {
     args: [
       ...["compile", "--quiet", "--no-config", "--no-check", "--no-code-cache", ...programFlags(version)],
-      ...[`--output=${output}`, `${TOP}/tools/bench/bare.ts`],
+      ...[`--output=${output}`, `${TOP}/tools/bench/${source}`],
     ],
     env,
   });
   const { success, stderr } = await compiler.output();
-  if (!success) throw new Error(`Cannot compile the bare server: ${new TextDecoder().decode(stderr)}`);
+  if (!success) throw new Error(`Cannot compile ${source}: ${new TextDecoder().decode(stderr)}`);
 }
 
 /** One process, like the others; connections are kept on both sides. */
