@@ -8,7 +8,7 @@
 
 import { COMMIT } from "../lib/system/commit.ts";
 import { removeIfStopped } from "./cleanup.ts";
-import { networkFlags, programFlags, TOP } from "./program.ts";
+import { isNpmOnly, networkFlags, programFlags, TOP } from "./program.ts";
 import { sha256 } from "./sha256.ts";
 
 /** Where the files that only a build needs are written. */
@@ -33,11 +33,31 @@ export async function bundle(folder: string): Promise<string> {
     `--output=${module}`,
     `${TOP}/main.ts`,
   ]);
-  const [before, after, ...more] = (await Deno.readTextFile(module)).split(JSON.stringify(COMMIT));
-  if (after === undefined || more.length > 0) throw new Error(`Cannot find the one place of the commit in ${module}`);
-  await Deno.writeTextFile(module, before + JSON.stringify(await describeCommit()) + after);
+  const text = replaceOnce(
+    await Deno.readTextFile(module),
+    JSON.stringify(COMMIT),
+    JSON.stringify(await describeCommit()),
+  );
+  await Deno.writeTextFile(module, isNpmOnly() ? withoutNode(text) : text);
   await Deno.utime(module, 0, 0); // embedded too
   return module;
+}
+
+/** @throws {Error} If it does not come exactly once. */
+function replaceOnce(text: string, found: string, by: string): string {
+  const [before, after, ...more] = text.split(found);
+  if (after === undefined || more.length > 0) throw new Error(`Cannot find the one place of ${found} in the bundle`);
+  return before + by + after;
+}
+
+/**
+ * Leaves out Node's modules: npm's `dotenv` asks for some, of which its `parse` uses none. Loading them was most of a start with
+ * Deno 2.9, and a release, which is made of another `dotenv`, has none.
+ */
+function withoutNode(text: string): string {
+  const require = "__deno_internal_createRequire";
+  const imported = replaceOnce(text, `import{createRequire as ${require}} from "node:module";`, "");
+  return replaceOnce(imported, `${require}(import.meta.url)`, "()=>({})");
 }
 
 /**
