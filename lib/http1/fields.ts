@@ -70,9 +70,10 @@ export function latin1(bytes: Uint8Array): string {
   return ASCII.decode(bytes);
 }
 
-/** One byte for each character. */
-export function toBytes(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length);
+/** One byte for each character, and those that are to stand behind them. */
+export function toBytes(text: string, behind?: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length + (behind?.length ?? 0));
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  if (behind !== undefined) bytes.set(behind, text.length);
   return bytes;
 }

@@ -22,7 +22,7 @@ import type { KnownHeads } from "./known_heads.ts";
 import { countEmptyLines, decodeRequestHead, findRequestEnd, maxHeadBytes } from "./request_head.ts";
 import type { ClientHead, HeadLimits } from "./request_head.ts";
 import type { RefusalKind } from "./refusal.ts";
-import { concat, encodeResponse, encodeResponseHead } from "./response.ts";
+import { encodeResponse, encodeResponseHead } from "./response.ts";
 import type { EncodedResponse, OwnResponse, Recipient } from "./response.ts";
 
 /** Answers what need not be asked inside, and keeps account. */
@@ -319,8 +319,7 @@ export class ClientConnection {
     const persistent = this.#stays(head) && !isUnchunked && !headers.some(isClose);
     const form = isUnchunked ? "content" : "framed";
 
-    const first = encodeResponseHead({ status, lines }, { minor: head.minor, persistent });
-    let piece: Uint8Array<ArrayBuffer> = concat(first, inner.takeBody(form));
+    let piece = encodeResponseHead({ status, lines, behind: inner.takeBody(form) }, { minor: head.minor, persistent });
     for (;;) {
       this.#enter("sending");
       await this.#write(piece);

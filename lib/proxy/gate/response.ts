@@ -56,24 +56,30 @@ export function encodeResponse(
   if (!WITHOUT_BODY.has(status)) fields.push(["content-length", String(body?.length ?? 0)]);
   const stays = persistent && !close;
   const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  const head = encodeResponseHead({ status, lines }, { minor, persistent: stays });
   const sent = method === "HEAD" ? undefined : body;
   const isSmall = sent !== undefined && sent.length <= SMALL_BODY_BYTES;
-  return { first: isSmall ? concat(head, sent) : head, rest: isSmall ? undefined : sent, persistent: stays };
+  const behind = isSmall ? sent : undefined;
+  const first = encodeResponseHead({ status, lines, behind }, { minor, persistent: stays });
+  return { first, rest: isSmall ? undefined : sent, persistent: stays };
 }
 
 /**
  * Encodes a head, with what the connection's other end has to know of the connection.
  *
  * @param head.lines the field lines, each with its end
+ * @param head.behind what is sent with it
  */
 export function encodeResponseHead(
-  { status, lines }: { readonly status: number; readonly lines: string },
+  { status, lines, behind }: {
+    readonly status: number;
+    readonly lines: string;
+    readonly behind?: Uint8Array | undefined;
+  },
   { minor, persistent }: Pick<Recipient, "minor" | "persistent">,
 ): Uint8Array<ArrayBuffer> {
   const reason = STATUS_TEXT[status as keyof typeof STATUS_TEXT] ?? "";
   const connection = !persistent ? "connection: close\r\n" : minor === 0 ? "connection: keep-alive\r\n" : "";
-  return toBytes(`HTTP/1.1 ${status} ${reason}\r\n${lines}${connection}\r\n`);
+  return toBytes(`HTTP/1.1 ${status} ${reason}\r\n${lines}${connection}\r\n`, behind);
 }
 
 /** Joins bytes. */
