@@ -145,7 +145,9 @@ test("createDirectServer answers what the handler throws", async () => {
 for (const [said, pieces] of [[3, ["body"]], [5, ["body"]]] as const) {
   test(`createDirectServer passes no body of 4 bytes for one of ${said}`, async () => {
     const { exchange, ask } = open(() =>
-      new Response(ReadableStream.from(pieces.map(toBytes)), { headers: { "content-length": String(said) } })
+      new Response(ReadableStream.from(pieces.map((piece) => toBytes(piece))), {
+        headers: { "content-length": String(said) },
+      })
     );
     await ask();
     await assertRejects(

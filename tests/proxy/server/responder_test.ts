@@ -3,33 +3,21 @@ import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { ResponseBody } from "../../../lib/http1/message.ts";
 import { ClientGoneError, StoppingError } from "../../../lib/proxy/gate/errors.ts";
 import { declareProxyMetrics } from "../../../lib/proxy/metrics/proxy_metrics.ts";
-import { InFlightRequests } from "../../../lib/proxy/server/in_flight.ts";
 import { createResponder, pathOf } from "../../../lib/proxy/server/responder.ts";
+import type { Abort } from "../../../lib/proxy/server/responder.ts";
 import { NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { createRegistry } from "../../../lib/telemetry/metrics.ts";
+import { UnorderedList } from "../../../lib/time/unordered_list.ts";
 import { fromLatin1 } from "../../support/latin1.ts";
 import { createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
 
-/** Requests in flight that tell how many have not been cancelled. */
-function countRequests() {
-  const requests = new InFlightRequests();
-  const add = requests.add.bind(requests);
-  const state = { left: 0 };
-  requests.add = (abort) => {
-    state.left++;
-    const slot = add(abort);
-    const cancel = slot.cancel.bind(slot);
-    return Object.assign(slot, { cancel: () => (state.left--, cancel()) });
-  };
-  return Object.assign(requests, { state });
-}
-
 function setUp() {
   const clock = createVirtualClock();
-  const requests = countRequests();
+  const requests = new UnorderedList<Abort>();
+  const stop = () => requests.slots().forEach(({ member }) => member?.(new StoppingError("The program stops")));
   const metrics = createRegistry();
   const lines: string[] = [];
   const responder = createResponder({
@@ -48,6 +36,7 @@ function setUp() {
       headers: [],
       host: "own",
       token: undefined,
+      asksPassword: undefined,
       cacheKey: undefined,
     },
     info: { completed: Promise.resolve() },
@@ -55,7 +44,7 @@ function setUp() {
   };
   const answer = (body: Uint8Array<ArrayBuffer> | ResponseBody, status = 200) =>
     ({ status, headers: [], body, address: "10.1.1.1", from: "miss" }) as const;
-  return { clock, requests, metrics, lines, responder, context, answer };
+  return { clock, requests, stop, metrics, lines, responder, context, answer };
 }
 
 test("createResponder notes each answer, its class and how long it took, and no query", async () => {
@@ -69,7 +58,7 @@ test("createResponder notes each answer, its class and how long it took, and no 
 });
 
 test("createResponder can cut a body that is under way when the program stops, and nothing that is over", async () => {
-  const { requests, responder, context, answer, lines } = setUp();
+  const { requests, stop, responder, context, answer, lines } = setUp();
   const [over, under] = [createFedBody(), createFedBody()];
   const whole = responder.pass(answer(over), context).text();
   // What the runtime says of a body that was cut, whoever listens.
@@ -78,13 +67,13 @@ test("createResponder can cut a body that is under way when the program stops, a
   over.feed("text");
   over.feed(undefined);
   under.feed("te");
-  assertEquals([await whole, requests.state.left], ["text", 1]);
+  assertEquals([await whole, requests.size], ["text", 1]);
   lines.length = 0;
-  requests.abort();
+  stop();
   assertEquals((await half) instanceof StoppingError, true);
-  assertEquals([over.cancelled, under.cancelled, requests.state.left], [false, true, 0]);
+  assertEquals([over.cancelled, under.cancelled, requests.size], [false, true, 0]);
   assertEquals(lines, ['<4>an answer was cut path=/latest/user-data error="The program stops"\n']);
-  requests.abort();
+  stop();
   assertEquals(lines.length, 1);
 });
 

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { fromInner } from "../../../lib/proxy/gate/inner_head.ts";
 import { emptyResponse, toResponse } from "../../../lib/proxy/server/response.ts";
 import { fromLatin1 } from "../../support/latin1.ts";
 import { test } from "../../support/test.ts";
@@ -37,11 +38,21 @@ test("toResponse leaves the length of a HEAD open where the router did, and only
 
 test("toResponse points a Location at this program where the router named itself, and passes all else", () => {
   const headers = [["location", "http://10.1.1.1/x"], ["x", "a"], ["x", "http://10.1.1.1/"]] as const;
-  const of = (address: string | undefined) => {
-    const { headers: fields } = toResponse({ status: 301, headers, address }, fromLatin1(""), ASKED);
-    return [fields.get("location"), fields.get("x")];
+  const of = (address: string | undefined) =>
+    fromInner([...toResponse({ status: 301, headers, address }, fromLatin1(""), ASKED).headers]);
+  const others = "x: a\r\nx: http://10.1.1.1/\r\n";
+  assertEquals(of("10.1.1.1"), `location: http://own:39724/x\r\n${others}`);
+  assertEquals(of("10.1.1.2"), `location: http://10.1.1.1/x\r\n${others}`);
+  assertEquals(of(undefined), `location: http://10.1.1.1/x\r\n${others}`);
+});
+
+test("toResponse has the runtime frame a body by the router's length, and only tells that of one that is spoken of", () => {
+  const of = (method: "GET" | "HEAD") => {
+    const body = method === "GET" ? fromLatin1("text") : undefined;
+    const headers = [["content-length", "4"]] as const;
+    return toResponse({ status: 200, headers, address: undefined }, body, { ...ASKED, method }).headers;
   };
-  assertEquals(of("10.1.1.1"), ["http://own:39724/x", "a, http://10.1.1.1/"]);
-  assertEquals(of("10.1.1.2"), ["http://10.1.1.1/x", "a, http://10.1.1.1/"]);
-  assertEquals(of(undefined), ["http://10.1.1.1/x", "a, http://10.1.1.1/"]);
+  assertEquals(of("GET").get("content-length"), "4");
+  assertEquals(of("HEAD").get("content-length"), null);
+  assertEquals(fromInner([...of("HEAD"), ["content-length", "0"]]), "content-length: 4\r\n");
 });
