@@ -17,7 +17,8 @@
  * @module
  */
 
-import { ensureWrapper } from "./bundle.ts";
+import { whyNoNamespaces } from "../tests/support/net/namespace.ts";
+import { ensureBundle, ensureWrapper } from "./bundle.ts";
 import { compile } from "./compile.ts";
 import { ensurePackages, takeInstall } from "./packages.ts";
 import { runTests } from "./run_tests.ts";
@@ -38,6 +39,7 @@ const ON_LOOPBACK = "--on-loopback";
 
 /** Makes the program that many of the tests run. Those that do not need it run even if that fails. */
 async function makeProgram(): Promise<void> {
+  if (isOnLoopback) Deno.env.set("MDPROXY4CS_BUNDLE", await ensureBundle());
   if (Deno.env.has("MDPROXY4CS_BINARY")) return;
   if (asReleased) return Deno.env.set("MDPROXY4CS_BINARY", await ensureWrapper());
   await compile().catch((error) => console.log(`Tests of the compiled program will fail: ${error.message}`));
@@ -46,6 +48,7 @@ async function makeProgram(): Promise<void> {
 const { args, install } = takeInstall(Deno.args);
 const [set = "all", ...more] = args.filter((arg) => arg !== AS_RELEASED && arg !== ON_LOOPBACK);
 const asReleased = args.includes(AS_RELEASED);
+const isOnLoopback = args.includes(ON_LOOPBACK) || whyNoNamespaces() !== undefined;
 if (args.includes(ON_LOOPBACK)) Deno.env.set("MDPROXY4CS_TEST_NETWORK", "loopback");
 if (set !== "quick") {
   await ensurePackages({ what: "./dev test", install, isOptional: true });

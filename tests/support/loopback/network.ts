@@ -33,7 +33,7 @@ const ON_FILES = [
   ...["cat", "chmod", "cp", "ln", "ls", "mkdir", "mkfifo", "mv", "promtool", "rm", "sh", "stat", "tail", "tee", "test"],
 ];
 
-/** Made once, of the sources as they are. */
+/** Made once, of the sources as they are, if `./dev test` has not made it. */
 let bundled: Promise<string> | undefined;
 
 /** A host of a network on loopback. */
@@ -46,7 +46,7 @@ interface Member {
 /** Creates an empty network on loopback. */
 export async function createLoopbackNetwork(): Promise<Network> {
   await using stack = new AsyncDisposableStack();
-  const bundle = await (bundled ??= ensureBundle());
+  const bundle = Deno.env.get("MDPROXY4CS_BUNDLE") ?? await (bundled ??= ensureBundle());
   const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   const keeper = await removeWithUs(folder);
