@@ -85,7 +85,6 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   let wantsSearch = true;
   /** Why the router is not trusted, or is being asked whether it is there. */
   let suspicion: { readonly cause: Cause; readonly error: unknown; readonly isSilence: boolean } | undefined;
-  let isProbing = false;
   let isSlow = false;
   let tolerantUntil = -Infinity;
 
@@ -97,8 +96,6 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   let lastFailure: ResolverStatus["lastFailure"];
   let lastCauses: readonly Cause[] = [];
   let lastSearchBegan = -Infinity;
-  /** Whether the last search found nobody but one of another identity. */
-  let isForeignOnly = false;
   let failures = 0;
   let lostAt = 0;
 
@@ -109,6 +106,11 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       confirmedAt,
       lastFailure,
     });
+  /** Whether the router is being asked if it is there. */
+  const isProbing = () => isTrusted && suspicion !== undefined;
+  /** Whether the last search found nobody but one of another identity, and one that searches for long enough may take it. */
+  const mayTakeAnother = () =>
+    identity.wanted()?.mayChange === true && lastCauses.some(({ kind }) => kind === "other_identity");
   const tell = () => listeners.forEach((listener) => listener(status()));
   const awaken = () => {
     interrupt.abort();
@@ -118,7 +120,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
       if (wantsSearch) await seek();
-      else if (isProbing) await probe(router!);
+      else if (isProbing()) await probe(router!);
       else await keep(router!);
     }
   }
@@ -130,7 +132,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     lastSearchBegan = clock.now();
     const ended = seeking = new AbortController();
     const wanted = identity.wanted();
-    const isAwaited = waiters.size > 0 || failures === 0 || (isForeignOnly && wanted?.mayChange === true);
+    const isAwaited = waiters.size > 0 || failures === 0 || mayTakeAnother();
     current = startSearch(config, {
       timeoutMs: searchMs(config.timeoutMs, { isAwaited }),
       retryMs: isTrusted ? retryMs(0) : retryMs(clock.now() - lostAt),
@@ -163,7 +165,6 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     identity.adopt(found.identity);
     router = found;
     failures = 0;
-    isForeignOnly = false;
     confirmations = 0;
     confirmedAt = found.since;
     proofDueAt = Infinity;
@@ -180,7 +181,6 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   /** Gives the router to everyone who waits for one. */
   function trust(trusted: Router): void {
     isTrusted = true;
-    isProbing = false;
     wantsSearch = false;
     suspicion = undefined;
     waiters.serve(trusted);
@@ -189,7 +189,6 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 
   async function fail(report: SearchReport): Promise<void> {
     lastCauses = report.sources.flatMap(({ cause, trouble }) => [cause ?? [], trouble ?? []].flat());
-    isForeignOnly = report.candidates.some(({ cause }) => cause?.kind === "other_identity");
     const error = explain();
     lastFailure = Object.freeze({ at: clock.date(), message: error.message });
     failures += 1;
@@ -197,7 +196,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     // A refresh that found nobody leaves everything as it was.
     wantsSearch = !isTrusted;
     tell();
-    if (!isTrusted && waiters.size === 0 && !(isForeignOnly && identity.wanted()?.mayChange)) {
+    if (!isTrusted && waiters.size === 0 && !mayTakeAnother()) {
       await clock.sleep(restMs({ failures, elapsedMs: clock.now() - lostAt }, clock), interrupt.signal);
     }
   }
@@ -223,6 +222,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     try {
       const withProof = isProofDue || confirmations % PROOF_EVERY === 0;
       const { server, identity } = await confirmRouter(kept, config, { ...tools, withProof, signal });
+      if (signal.aborted) return;
       confirmedAt = clock.date();
       if (identity !== undefined) recognize(kept, identity);
       if (server === undefined || server === kept.address || kept.source !== "dhcp") return;
@@ -257,8 +257,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
         onOther: (server) => others.add(server),
       });
     }
-    if (stop.signal.aborted || kept !== router || !isTrusted) return;
-    if (isProbing) suspect(kept, suspicion?.error);
+    if (stop.signal.aborted) return;
+    if (isProbing()) suspect(kept, suspicion?.error);
     // It lives and is slow, and another answers too: that may be its successor.
     else if (others.size > 0) wantsSearch = true;
   }
@@ -267,23 +267,21 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   function seeAlive(kept: Router): void {
     if (kept !== router || suspicion?.isSilence !== true) return;
     tolerantUntil = clock.now() + TOLERANCE_MS;
-    if (!isTrusted) events.answered(kept, { outageMs: clock.now() - lostAt });
-    else if (!isSlow) events.slow(kept);
+    if (isTrusted) {
+      if (!isSlow) events.slow(kept);
+      proofDueAt = Math.min(proofDueAt, doubts.dueAt("weak") ?? Infinity);
+    } else {
+      events.answered(kept, { outageMs: clock.now() - lostAt });
+      seeking?.abort();
+    }
     isSlow = true;
-    if (isProbing) proofDueAt = Math.min(proofDueAt, doubts.dueAt("weak") ?? Infinity);
-    const wasSearching = !isTrusted;
     trust(kept);
-    if (!wasSearching) return;
-    seeking?.abort();
-    awaken();
   }
 
   function suspect(suspected: Router, error: unknown): void {
-    if (suspected !== router || !isTrusted) return;
     events.suspected(suspected, error);
     suspicion = suspicionOf(suspected, error);
     isTrusted = false;
-    isProbing = false;
     isSlow = false;
     wantsSearch = true;
     failures = 0;
@@ -311,7 +309,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     const ended = seeking;
     const quietMs = searchMs(config.timeoutMs, { isAwaited: false });
     await clock.sleep(lastSearchBegan + quietMs - clock.now(), ended.signal);
-    if (ended === seeking && waiters.size === 0) ended.abort(UNATTENDED);
+    if (waiters.size === 0) ended.abort(UNATTENDED);
   }
 
   return {
@@ -321,9 +319,9 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     },
 
     router(signal) {
-      if (isTrusted && !isProbing) return router!;
+      if (isTrusted && !isProbing()) return router!;
       const waiting = waiters.wait(signal, () => {
-        if (waiters.size === 0) void endUnattended();
+        void endUnattended();
         return explain(signal);
       });
       if (!isTrusted) awaken();
@@ -333,9 +331,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     report(reported, error, { isPending = false } = {}) {
       if (reported !== router || !isTrusted) return;
       if (!isPending || current !== undefined) return suspect(reported, error);
-      if (isProbing || clock.now() < tolerantUntil) return;
+      if (isProbing() || clock.now() < tolerantUntil) return;
       suspicion = suspicionOf(reported, error);
-      isProbing = true;
       awaken();
     },
 
