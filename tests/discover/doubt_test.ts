@@ -10,6 +10,8 @@ const RESPONSES: readonly (readonly [status: number, target: string, type: strin
   [200, "/latest/user-data", "Text/HTML; charset=utf-8", "strong"],
   [206, "/latest/user-data", "text/html", undefined],
   [304, "/latest/user-data", "", undefined],
+  [299, "/latest/user-data", "", undefined],
+  [300, "/latest/user-data", "", "strong"],
   [301, "/latest/user-data", "", "strong"],
   [399, "/latest/user-data", "", "strong"],
   [400, "/latest/user-data", "", undefined],
@@ -30,7 +32,7 @@ for (const [status, target, type, doubt] of RESPONSES) {
 test("doubtOf does without headers", () => assertEquals(doubtOf({ target: "/latest/vm-id", status: 200 }), undefined));
 
 test("createDoubts asks at once at first, and ever more rarely while the proof refutes the doubt", () => {
-  let now = 0;
+  let now = 1_000_000;
   const doubts = createDoubts(() => now);
   const pauses = Array.from({ length: 10 }, () => {
     const dueAt = doubts.dueAt("strong")!;
@@ -40,15 +42,22 @@ test("createDoubts asks at once at first, and ever more rarely while the proof r
     return pauseMs;
   });
   assertEquals(pauses, [0, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 120_000, 120_000]);
+  now += 480_000;
+  assertEquals(doubts.dueAt("strong"), now, "long after the last proof");
+  doubts.prove();
+  now += 600_000;
+  doubts.prove();
+  assertEquals(doubts.dueAt("strong"), now + 120_000, "not forgotten");
   now += 600_001;
+  doubts.prove();
   assertEquals(doubts.dueAt("strong"), now, "forgotten");
 });
 
 test("createDoubts finds a weak doubt worth a proof only where the last one is half a minute old", () => {
-  let now = 0;
+  let now = 1_000_000;
   const doubts = createDoubts(() => now);
-  now = 29_999;
+  now += 29_999;
   assertEquals(doubts.dueAt("weak"), undefined);
-  now = 30_000;
-  assertEquals(doubts.dueAt("weak"), 30_000);
+  now += 1;
+  assertEquals(doubts.dueAt("weak"), now);
 });

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { formatRemembered } from "../../lib/discover/remembered.ts";
 import { test } from "../support/test.ts";
 import { FOREIGN, OWN, play, settle, timeRouter } from "./resolver_scene.ts";
 
@@ -99,4 +100,45 @@ test("createResolver writes down the router in force once, and again when it mov
     resolver.report(resolver.status().router!, new Error("reset"));
     await clock.run(2_000);
     assertEquals(written.map((text) => JSON.parse(text).address), ["10.1.1.1", "10.1.1.2"]);
+  }));
+
+test("createResolver rests as ever while it looks in vain for the router it remembers", async () => {
+  const packets: number[] = [];
+  for (
+    const memory of [
+      undefined,
+      formatRemembered({
+        iname: "eth0",
+        address: "10.1.1.1",
+        source: "dhcp",
+        iface: "eth0",
+        identity: "i-2-50-VM",
+      }),
+    ]
+  ) {
+    await play(async ({ lan, resolver, clock }) => {
+      resolver.start();
+      await clock.run(600_000);
+      packets.push(lan.seen.discover);
+    }, { ...memory && { memory } });
+  }
+  assert(packets[1]! < 1.5 * packets[0]!, `${packets}`);
+});
+
+test("createResolver takes another identity after a restart, when all of a search did not find the one it remembers", () =>
+  play(async ({ lan, resolver, clock }) => {
+    lan.add({ address: "10.1.1.66", web: FOREIGN });
+    resolver.start();
+    await clock.run(9_900);
+    assertEquals(resolver.status().router, undefined);
+    await clock.run(200);
+    assertEquals(resolver.status().router?.identity, "i-6-66-VM");
+  }, {
+    memory: formatRemembered({
+      iname: "eth0",
+      address: "10.1.1.1",
+      source: "dhcp",
+      iface: "eth0",
+      identity: "i-2-50-VM",
+    }),
   }));

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DiscoveryError } from "../../lib/discover/errors.ts";
 import { test } from "../support/test.ts";
-import { NEVER, play, settle, timeRouter } from "./resolver_scene.ts";
+import { NEVER, play, settle, SILENT_YET, timeRouter } from "./resolver_scene.ts";
+import type { Scene } from "./resolver_scene.ts";
 
 test("createResolver finds the router when started, and gives it at once from then on", () =>
   play(async (scene) => {
@@ -245,4 +246,121 @@ test("createResolver counts what it does", () =>
     const text = scene.metrics.render();
     assert(text.includes('mdproxy4cs_discovery_attempts_total{source="dhcp",outcome="found"} 1'), text);
     assert(text.includes('mdproxy4cs_discovery_seconds_count{outcome="found"} 1'), text);
+  }));
+
+/** When each search failed, from now on, by the clock. */
+function listenForFailures({ resolver, clock }: Scene): number[] {
+  const begin = clock.now();
+  const failures: number[] = [];
+  resolver.onChange(() => void failures.push(clock.now() - begin));
+  return failures;
+}
+
+test("createResolver rests for about eight seconds at most in the first two minutes of an outage", () =>
+  play(async (scene) => {
+    const failures = listenForFailures(scene);
+    scene.resolver.start();
+    await scene.clock.run(120_000);
+    const pauses = failures.slice(1).map((at, index) => at - failures[index]!);
+    assert(Math.max(...pauses) <= 8_000 * 1.25 + 2_500, `${Math.max(...pauses)} ms`);
+    assertEquals(failures[0], 10_000, "the first one takes its time");
+  }));
+
+test("createResolver asks more often while an outage is fresh", () =>
+  play(async ({ lan, resolver, clock }) => {
+    lan.add({ address: "10.1.1.1" });
+    resolver.start();
+    await clock.run(60_000);
+    lan.routers.length = 0;
+    const count = async () => {
+      const before = lan.seen.inform + lan.seen.discover;
+      await clock.run(10_000);
+      return lan.seen.inform + lan.seen.discover - before;
+    };
+    resolver.report(resolver.status().router!, new Error("refused"));
+    const fresh = await count();
+    await clock.run(50_000);
+    const patience = new AbortController();
+    const waiting = assertRejects(() => Promise.resolve(resolver.router(patience.signal)));
+    const late = await count();
+    patience.abort();
+    await waiting;
+    assert(fresh >= 15 && late <= 12, `${fresh} packets in ten seconds, and later ${late}`);
+  }));
+
+for (const [leavesAfterMs, endsAfterMs] of [[1_000, 2_500], [4_000, 4_000], [undefined, 10_000]] as const) {
+  test(`createResolver ends a search after ${endsAfterMs} ms whose last caller left after ${leavesAfterMs ?? "more"}`, () =>
+    play(async (scene) => {
+      const { resolver, clock } = scene;
+      resolver.start();
+      await clock.run(60_000);
+      const failures = listenForFailures(scene);
+      const patience = [new AbortController(), new AbortController()];
+      const waiting = patience.map(({ signal }) => assertRejects(() => Promise.resolve(resolver.router(signal))));
+      clock.schedule(500, () => patience[0]!.abort());
+      clock.schedule(leavesAfterMs ?? 11_000, () => patience[1]!.abort());
+      await clock.run(12_000);
+      await Promise.all(waiting);
+      assertEquals(failures[0], endsAfterMs);
+    }));
+}
+
+test("createResolver gives the first search all its time, whoever leaves", () =>
+  play(async (scene) => {
+    const { resolver, clock } = scene;
+    const failures = listenForFailures(scene);
+    resolver.start();
+    const patience = new AbortController();
+    const waiting = assertRejects(() => Promise.resolve(resolver.router(patience.signal)));
+    clock.schedule(100, () => patience.abort());
+    await clock.run(10_000);
+    await waiting;
+    assertEquals(failures, [10_000]);
+  }));
+
+test("createResolver.prospect is whoever keeps a search waiting, while no router is trusted", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const first = await settle(scene);
+    assertEquals(resolver.prospect(), undefined);
+    router.delayMs = 3_000;
+    resolver.report(first, new Error("reset"));
+    assertEquals(resolver.prospect(), undefined);
+    await clock.run(2_000);
+    assertEquals(resolver.prospect(), { address: "10.1.1.1" });
+    await clock.run(4_000);
+    assertEquals([resolver.status().state, resolver.prospect()], ["ready", undefined]);
+    resolver.refresh();
+    await clock.run(2_000);
+    assertEquals(resolver.prospect(), undefined, "a refresh has a router that is trusted");
+    await clock.run(8_000);
+  }));
+
+test("createResolver tells for how long there was no router", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    resolver.report(await settle(scene), new Error("refused"));
+    await clock.run(20);
+    assertEquals(/outageMs=(\d+)/.exec(log.at(-1)!)?.[1], "2");
+    Object.assign(router, { web: "hangs", dhcp: false });
+    resolver.report(resolver.status().router!, SILENT_YET);
+    await clock.run(5_000);
+    resolver.observe(resolver.status().router!, { target: "/latest/vm-id", status: 200 });
+    assertEquals(log.at(-1), "info  the router is back address=10.1.1.1 outageMs=5000");
+  }));
+
+test("createResolver.close says nothing of a router that is being asked whether it is there", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    lan.routers.length = 0;
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(100);
+    const closed = resolver.close();
+    await clock.run(0);
+    await closed;
+    assertEquals(log.length, 1);
   }));

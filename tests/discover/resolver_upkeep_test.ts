@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { UpstreamError } from "../../lib/http1/error.ts";
 import { test } from "../support/test.ts";
-import { interfaceAt } from "../support/fakes/lan.ts";
+import { interfaceAt, linkAt } from "../support/fakes/lan.ts";
 import { FOREIGN, NEVER, OWN, play, settle, SILENT_YET, timeRouter } from "./resolver_scene.ts";
 
 test("createResolver confirms a router by DHCP, and every third time by what made it one, in the background", () =>
@@ -45,13 +45,14 @@ test("createResolver notices by itself that the router moved", () =>
 
 test("createResolver follows when the router's DHCP server begins to name another address", () =>
   play(async (scene) => {
-    const { lan, resolver, clock } = scene;
+    const { lan, resolver, clock, log } = scene;
     const old = lan.add({ address: "10.1.1.1" });
     await settle(scene);
     old.serverId = "10.1.1.2";
     lan.add({ address: "10.1.1.2", dhcp: false });
     await clock.run(3 * 60_000);
     assertEquals(resolver.status().router?.address, "10.1.1.2");
+    assertEquals(log[1], "info  the router names another server address=10.1.1.1 server=10.1.1.2");
   }));
 
 test("createResolver never confirms where the interval is 0", () =>
@@ -186,3 +187,184 @@ test("createResolver never trusts a router whose address has become the machine'
     await clock.run(3 * 60_000);
     assertEquals(resolver.status().state, "suspect");
   }));
+
+test("createResolver.observe asks for nothing after a good answer, and for a weak doubt only when the proof is old", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    const before = { ...lan.seen };
+    const observe = async (status: number) => {
+      resolver.observe(router, { target: "/latest/user-data", status });
+      await clock.run(1_000);
+      return lan.seen.request - before.request;
+    };
+    assertEquals([await observe(200), await observe(404)], [0, 0]);
+    await clock.run(30_000);
+    assertEquals([await observe(200), await observe(404), await observe(404)], [0, 1, 1]);
+    assertEquals(lan.seen, { ...before, request: before.request + 1 }, "the proof, and nothing else");
+  }));
+
+test("createResolver.observe asks a router that is slow to prove itself once, however many doubts there are", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const found = await settle(scene);
+    router.delayMs = 3_000;
+    const before = lan.seen.request;
+    for (let doubts = 0; doubts < 20; doubts++) {
+      resolver.observe(found, { target: "/latest/user-data", status: 500 });
+      await clock.run(doubts === 0 ? 0 : 100);
+    }
+    assertEquals(lan.seen.request - before, 1);
+    await clock.run(5_000);
+    assertEquals(resolver.status().state, "ready");
+  }));
+
+test("createResolver.observe has a router that answers with an error stay suspect, and brings no search forward", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const found = await settle(scene);
+    Object.assign(router, { web: "hangs", dhcp: false });
+    resolver.report(found, SILENT_YET);
+    await clock.run(120_000);
+    const before = { ...lan.seen };
+    for (let late = 0; late < 100; late++) {
+      resolver.observe(found, { target: "/latest/user-data", status: 503 });
+      await clock.run(10);
+    }
+    assertEquals(resolver.status().state, "suspect");
+    assert(lan.seen.inform + lan.seen.discover - before.inform - before.discover <= 4);
+    resolver.observe(found, { target: "/latest/nothing", status: 404 });
+    assertEquals(resolver.status().state, "ready", "it lives, whatever it has not got");
+  }));
+
+test("createResolver.observe ends the search for a router that answers after all", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const found = await settle(scene);
+    Object.assign(router, { web: "hangs", dhcp: false });
+    resolver.report(found, SILENT_YET);
+    await clock.run(1_000);
+    resolver.observe(found, { target: "/latest/user-data", status: 200 });
+    const before = { ...lan.seen };
+    await clock.run(30_000);
+    assertEquals(lan.seen, before);
+    assert(resolver.router(NEVER) === found);
+  }));
+
+test("createResolver.report asks a slow router again after a minute, and says once that it is slow until it was suspect", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    const ask = async (reported = router) => {
+      const before = lan.seen.inform;
+      resolver.report(reported, SILENT_YET, { isPending: true });
+      await clock.run(1_000);
+      return lan.seen.inform - before;
+    };
+    assertEquals(await ask(), 2, "the router, and everybody");
+    await clock.run(58_000 + 2 + 998 - 4);
+    assertEquals(await ask(), 0);
+    await clock.run(60_000);
+    assertEquals(await ask(), 2);
+    assertEquals(log.filter((line) => line.includes("slow to answer")).length, 1);
+    resolver.report(router, new Error("reset"));
+    await clock.run(60_000);
+    assertEquals(await ask(resolver.status().router), 2);
+    assertEquals(log.filter((line) => line.includes("slow to answer")).length, 2);
+  }));
+
+test("createResolver.report ignores a router that is no longer in force, whatever it keeps waiting", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const old = await settle(scene);
+    resolver.report(old, new Error("reset"));
+    await clock.run(1_000);
+    const before = { ...lan.seen };
+    resolver.report(old, SILENT_YET, { isPending: true });
+    resolver.report(old, new Error("reset"));
+    await clock.run(1_000);
+    assertEquals([resolver.status().state, lan.seen], ["ready", before]);
+  }));
+
+test("createResolver looks for a successor where a slow router is not the only one that answers", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const old = lan.add({ address: "10.1.1.9" });
+    const router = await settle(scene);
+    old.web = "hangs";
+    lan.add({ address: "10.1.1.1", delayMs: 10 });
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(1_000);
+    assertEquals(resolver.status().router?.address, "10.1.1.1");
+  }));
+
+test("createResolver follows by its confirmations another identity of the same router under any", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    router.web = FOREIGN;
+    await clock.run(8 * 60_000);
+    assertEquals([resolver.status().state, resolver.status().router?.identity], ["ready", "i-6-66-VM"]);
+    assertEquals(log.filter((line) => line.includes("suspect")), []);
+  }, { config: { identity: "any" } }));
+
+const DRIVE = { isPresent: () => true, problem: () => undefined };
+
+test("createResolver looks for a router at each confirmation of a drive that serves in its place", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "config-drive", dhcp: false });
+    await settle(scene);
+    await clock.run(1_000);
+    assertEquals(resolver.status().router?.address, "config-drive");
+    lan.add({ address: "10.1.1.1" });
+    await clock.run(3 * 60_000);
+    assertEquals(resolver.status().router?.address, "10.1.1.1");
+  }, { config: { sources: ["dhcp", "config_drive"] }, guest: { drive: DRIVE } }));
+
+test("createResolver confirms a drive that goes before a router by its proof, and asks no DHCP server", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "config-drive", dhcp: false });
+    const drive = await settle(scene);
+    const before = { ...lan.seen };
+    await clock.run(10 * 60_000);
+    assert(resolver.router(NEVER) === drive);
+    assertEquals(lan.seen, { ...before, request: lan.seen.request });
+    assert(lan.seen.request - before.request >= 4);
+  }, { config: { sources: ["config_drive", "dhcp"] }, guest: { drive: DRIVE } }));
+
+test("createResolver asks no DHCP server where dhcp is none of its sources", () =>
+  play(async (scene) => {
+    const { lan, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    await clock.run(10 * 60_000);
+    scene.resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(1_000);
+    assertEquals([lan.seen.inform, lan.seen.discover], [0, 0]);
+  }, { config: { sources: ["server"], server: "10.1.1.1" } }));
+
+test("createResolver confirms a router on the interface it was found on, and on all where nobody knows which", async () => {
+  const guest = {
+    interfaces: [interfaceAt("10.1.1.50"), interfaceAt("10.2.2.50", { name: "eth1", mac: "02:00:4c:9f:00:0b" })],
+    links: [linkAt(2, "eth0"), linkAt(3, "eth1")],
+  };
+  for (const [config, questions] of [[{}, 1], [{ server: "10.1.1.1" }, 2]] as const) {
+    await play(async (scene) => {
+      const { lan, clock } = scene;
+      lan.add({ address: "10.1.1.1" });
+      await settle(scene);
+      const before = { ...lan.seen };
+      await clock.run(150_000);
+      assertEquals([lan.seen.inform - before.inform, lan.seen.request], [questions, before.request]);
+    }, { config: { iname: "auto", sources: ["server", "dhcp"], ...config }, guest });
+  }
+});

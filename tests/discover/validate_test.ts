@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { createValidate } from "../../lib/discover/validate.ts";
 import { UpstreamError } from "../../lib/http1/error.ts";
 import { test } from "../support/test.ts";
@@ -7,16 +7,23 @@ const NEVER = new AbortController().signal;
 const encode = (text: string) => Uint8Array.from(new TextEncoder().encode(text));
 
 /** Validates against a router that answers with this status and these chunks. */
-async function validate(status: number, chunks: readonly string[]) {
+async function validate(
+  status: number,
+  chunks: readonly (string | Uint8Array<ArrayBuffer>)[],
+  headers: [name: string, value: string][] = [],
+) {
   const asked: unknown[] = [];
   let isCancelled = false;
   const rest = [...chunks];
   const check = createValidate({
     request(address, { method, target }, { fresh }) {
       asked.push({ address, method, target, fresh });
-      const read = () => Promise.resolve(rest.length === 0 ? undefined : encode(rest.shift()!));
+      const read = () => {
+        const chunk = rest.shift();
+        return Promise.resolve(typeof chunk === "string" ? encode(chunk) : chunk);
+      };
       const body = { length: undefined, read, takeWhole: () => undefined, cancel: () => void (isCancelled = true) };
-      return Promise.resolve({ status, headers: [], body });
+      return Promise.resolve({ status, headers, body });
     },
   });
   const error = await check("10.1.1.1", NEVER).then(() => undefined, (error: Error & { kind: string }) => error);
@@ -39,6 +46,9 @@ const ANSWERS:
     ["a page of HTML", 200, ["\n<!DOCTYPE html>", "<html>"], "not_metadata"],
     ["an endless body", 200, Array.from({ length: 100 }, () => "x".repeat(1_000)), "not_metadata"],
     ["204", 204, [], "status"],
+    ["the longest instance-id", 200, ["1".repeat(255)], undefined],
+    ["a longer one", 200, ["1".repeat(256)], "not_metadata"],
+    ["several choices", 300, [], "redirect"],
     ["a redirect", 302, [], "redirect"],
     ["404", 404, ["not found"], "unknown_guest"],
     ["401", 401, [], "unknown_guest"],
@@ -53,6 +63,25 @@ for (const [what, status, chunks, kind] of ANSWERS) {
   test(`createValidate ${kind === undefined ? "accepts" : "rejects"} ${what}`, async () => {
     const result = await validate(status, chunks);
     assertEquals([result.kind, result.isOver], [kind, true], "and reads or gives up the whole body");
+  });
+}
+
+const QUOTED: readonly (readonly [what: string, Parameters<typeof validate>, words: string])[] = [
+  ["a status", [400, []], "has status 400"],
+  [
+    "where a redirect leads",
+    [302, [], [["server", "x"], ["location", "http://portal/"]]],
+    "status 302 (to http://portal/)",
+  ],
+  ["what it is instead", [200, ["x".repeat(40)]], `no instance-id but "${"x".repeat(40)}": it has no digit`],
+  ["no more than its beginning", [200, ["x".repeat(41)]], `no instance-id but "${"x".repeat(40)}…": it has no digit`],
+  ["a letter that came in two pieces", [200, [Uint8Array.of(0xc3), Uint8Array.of(0xa9)]], 'no instance-id but "é"'],
+  ["the longest body", [200, ["x".repeat(4_096)]], "it is longer than 255 characters"],
+  ["one that is longer", [200, ["x".repeat(4_097)]], "is longer than 4096 bytes"],
+];
+for (const [what, response, words] of QUOTED) {
+  test(`createValidate says of a failure ${what}`, async () => {
+    assertStringIncludes((await validate(...response)).message!, words);
   });
 }
 

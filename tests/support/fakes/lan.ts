@@ -95,9 +95,10 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
   };
 
   const client: Lan["client"] = {
-    async request(address, { target }, { signal }) {
+    async request(address, { target }, { signal, onSent }) {
       see("request");
       const router = routers.find((router) => router.address === address);
+      if (router !== undefined && router.web !== "refuses") onSent?.({ reused: false });
       if (router === undefined || router.web === "hangs") await untilAborted(signal);
       await clock.sleep(router!.delayMs, signal);
       signal.throwIfAborted();
