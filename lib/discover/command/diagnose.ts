@@ -9,7 +9,7 @@
 
 import type { SourceName } from "../../config/options.ts";
 import type { Cause } from "../errors.ts";
-import { REMEDIES } from "./remedies.ts";
+import { rankOf, REMEDIES } from "./remedies.ts";
 
 /** The most likely cause and the next thing to try, each a sentence without a full stop. */
 export interface Diagnosis {
@@ -50,10 +50,9 @@ export function diagnose(findings: Findings): Diagnosis {
 function findMostTelling(causes: readonly Cause[]): Cause | undefined {
   const [first] = causes
     .filter(({ kind }) => kind !== "silent")
-    .map((cause) => ({ cause, rank: REMEDIES[cause.kind].rank }))
     // The default gateway of a shared network is no router, and that it serves nothing explains nothing.
-    .toSorted((a, b) => Number(isOfGateway(a.cause)) - Number(isOfGateway(b.cause)) || a.rank - b.rank);
-  return first?.cause;
+    .toSorted((a, b) => Number(isOfGateway(a)) - Number(isOfGateway(b)) || rankOf(a) - rankOf(b));
+  return first;
 }
 
 function isOfGateway({ source }: Cause): boolean {
@@ -61,13 +60,13 @@ function isOfGateway({ source }: Cause): boolean {
 }
 
 function adviseOn(cause: Cause, { causes, hasCandidates, searchedOn, elsewhere }: Findings): string {
-  const advice = [REMEDIES[cause.kind].next];
+  const advice = [REMEDIES[cause.kind]];
   const other = causes.find(({ kind }) => kind === "other_address");
   if (cause.kind === "unknown_guest" || cause.kind === "unreachable") {
-    if (other !== undefined) return `${other.message}: ${REMEDIES.other_address.next}`;
+    if (other !== undefined) return `${other.message}: ${REMEDIES.other_address}`;
     if (searchedOn !== undefined) advice.push(`requests leave from ${searchedOn}`);
   }
-  const isSilence = REMEDIES[cause.kind].rank >= REMEDIES.firewall.rank;
+  const isSilence = rankOf(cause) >= rankOf({ kind: "firewall" });
   if (isSilence && elsewhere !== undefined) {
     advice.push(`the default route is over ${elsewhere.iface}, which was not searched: try --iname ${elsewhere.iface}`);
   }
