@@ -46,7 +46,11 @@ const OUTCOMES: Readonly<Record<Outcome, string>> = {
 const STYLES = { good: "32", bad: "31", strong: "1", faint: "2" } as const;
 
 /** Formats a report as lines, the last of which is the result. */
-export function formatReport(report: SearchReport, findings: Findings, { isColored = false } = {}): string {
+export function formatReport(
+  report: SearchReport,
+  findings: Findings,
+  { isColored }: { readonly isColored: boolean },
+): string {
   const paint = (style: keyof typeof STYLES, text: string) =>
     isColored && text !== "" ? `\x1b[${STYLES[style]}m${text}\x1b[m` : text;
   const rows = report.sources.flatMap(({ source, outcome }) => {

@@ -37,7 +37,7 @@ export interface DiscoverOptions {
   readonly json: boolean;
   readonly write: (text: string) => void;
   /** Whether what is written is shown in colours. */
-  readonly isColored?: boolean;
+  readonly isColored: boolean;
   /** Shows on a terminal what is going on; nothing is shown if not given. */
   readonly show?: (text: string) => void;
   /** Where the service listens. */
@@ -63,7 +63,7 @@ const LIMITS = { connectTimeoutMs: 5_000, responseTimeoutMs: 10_000, idleTimeout
  * @returns the exit code: 0 if a router was found, else 1
  */
 export async function runDiscover(config: DiscoveryConfig, options: DiscoverOptions): Promise<number> {
-  const { json, write, drive, isColored = false, clock = SYSTEM_CLOCK } = options;
+  const { json, write, drive, isColored, clock = SYSTEM_CLOCK } = options;
   const client = options.client ?? openClient(drive);
   const host = options.host ?? openHost({ clock, metrics: createRegistry(), drive });
   const { signal } = new AbortController();

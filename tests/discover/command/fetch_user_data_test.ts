@@ -9,8 +9,8 @@ function clientOf(chunks: readonly number[], { failure, length }: { failure?: Er
   const asked: string[] = [];
   const rest = [...chunks];
   const client: Pick<Client, "request"> = {
-    request(address, { target }) {
-      asked.push(`${address}${target}`);
+    request(address, { target }, { fresh }) {
+      asked.push(`${address}${target}${fresh ? " over a new connection" : ""}`);
       if (chunks.length === 0 && failure !== undefined) return Promise.reject(failure);
       return Promise.resolve({
         status: 200,
@@ -38,7 +38,7 @@ const SILENT = new UpstreamError("idle_timeout", "The router sent nothing for 50
 test("fetchUserData counts what comes, and says nothing of what is whole", async () => {
   const { client, asked } = clientOf([1_000, 24], { length: 1_024 });
   const report = await fetchUserData(client, "10.1.1.1", signal);
-  assertEquals(asked, ["10.1.1.1/latest/user-data"]);
+  assertEquals(asked, ["10.1.1.1/latest/user-data over a new connection"]);
   assertEquals(report, { status: 200, bytes: 1_024, length: 1_024, failure: undefined });
   assertEquals(describeUserData(report), undefined);
 });

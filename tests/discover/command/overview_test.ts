@@ -48,6 +48,11 @@ test("takeOverview leaves out what cannot be found out", async () => {
   });
 });
 
+test("takeOverview takes an interface of which ip tells nothing for one that is up", async () => {
+  const { interfaces } = await take({ links: [] });
+  assertEquals(interfaces.map(({ isUp }) => isUp), [true]);
+});
+
 test("takeOverview finds no route elsewhere where the default route is over the interface", async () => {
   const overview = await take({ routes: [{ gateway: "10.1.1.1", dev: "eth0" }] });
   assertEquals([overview.elsewhere, overview.listen], [undefined, undefined]);

@@ -1,5 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import type { DiscoveryConfig } from "../../../lib/config/config.ts";
 import { runDiscover } from "../../../lib/discover/command/run_discover.ts";
+import type { DiscoverOptions } from "../../../lib/discover/command/run_discover.ts";
 import { LEASE_SOURCES } from "../../../lib/discover/sources/lease_sources.ts";
 import { test } from "../../support/test.ts";
 import { discoveryConfig } from "../../support/fakes/config.ts";
@@ -10,8 +12,11 @@ import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 /** Runs the command on a network of one's making. */
 async function discover(
   furnish: (lan: Lan) => void,
-  { guest = {}, json = false, isColored = false, show }: {
+  { config = {}, guest = {}, drive, json = false, isColored = false, show }: {
+    readonly config?: Partial<DiscoveryConfig>;
     readonly guest?: Partial<GuestOptions>;
+    /** What there is in the place of a network. */
+    readonly drive?: DiscoverOptions["drive"];
     readonly json?: boolean;
     readonly isColored?: boolean;
     readonly show?: (text: string) => void;
@@ -22,10 +27,10 @@ async function discover(
   furnish(lan);
   let output = "";
   let isClosed = false;
-  const exit = runDiscover(discoveryConfig({ timeoutMs: 5_000 }), {
+  const exit = runDiscover(discoveryConfig({ timeoutMs: 5_000, ...config }), {
     json,
     write: (text) => void (output += text),
-    client: { ...lan.client, close: () => void (isClosed = true) },
+    ...(drive === undefined ? { client: { ...lan.client, close: () => void (isClosed = true) } } : { drive }),
     clock,
     isColored,
     listen: { hostname: "169.254.169.254", port: 39724 },
@@ -34,7 +39,7 @@ async function discover(
   });
   await clock.run(10_000);
   const code = await exit;
-  assertEquals(isClosed, true);
+  assertEquals(isClosed, drive === undefined);
   return { code, output };
 }
 
@@ -136,6 +141,24 @@ test("runDiscover says which address a router offers where it knows the machine 
     /Most likely: 10\.1\.1\.1 serves no metadata: .* has status 403\. Next: 10\.1\.1\.1 offers 10\.1\.1\.50/,
   );
   assertMatch(output, /but eth0 has 10\.1\.1\.60: give the interface the address/);
+});
+
+test("runDiscover asks a config drive with a client of its own", async () => {
+  const state = { isPresent: () => true, problem: () => undefined };
+  const id = [Uint8Array.from(new TextEncoder().encode("i-2-50-VM"))];
+  const body = { length: 9, read: () => Promise.resolve(id.shift()), takeWhole: () => undefined, cancel() {} };
+  const { code, output } = await discover(() => {}, {
+    config: { sources: ["config_drive"] },
+    guest: { drive: state },
+    drive: { ...state, respond: () => ({ status: 200, headers: [], body }) },
+  });
+  assertEquals(code, 0);
+  assertMatch(output, /\nThe router is config-drive, found by config_drive\.\n/);
+});
+
+test("runDiscover says from where a router was asked that does not know the machine", async () => {
+  const { output } = await discover((lan) => lan.add({ address: "10.1.1.1", web: { status: 404, body: "" } }));
+  assertMatch(output, /requests leave from 10\.1\.1\.50 \(eth0, 02:00:4c:9f:00:0a\)\.\n$/);
 });
 
 test("runDiscover writes colours only where they are wanted", async () => {
