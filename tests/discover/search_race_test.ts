@@ -167,6 +167,14 @@ test("startSearch keeps a start open for 75 ms, and asks for gateways once and o
   }
 });
 
+test("startSearch asks the other sources as soon as those have answered that go first, or after 300 ms", async () => {
+  for (const [sources, ms] of [[["config_drive", "dns"], 75], [["dhcp", "dns"], 375]] as const) {
+    const scene = createScene({ dataServer: "10.1.1.1" });
+    scene.lan.add({ address: "10.1.1.1", dhcp: false });
+    assertEquals((await search(scene, { sources })).elapsedMs, ms);
+  }
+});
+
 test("startSearch holds a start open for 175 ms while a better one has not answered", async () => {
   const scene = createScene({ dataServer: "192.0.2.1", routes: [{ gateway: "10.1.1.1", dev: "eth0" }] });
   scene.lan.add({ address: "192.0.2.1", dhcp: false });

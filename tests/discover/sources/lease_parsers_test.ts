@@ -132,6 +132,11 @@ const DHCLIENT: readonly (readonly [what: string, text: string, expected: readon
     'lease { interface "eth0"; x { option dhcp-server-identifier 10.9.9.9; } }',
     [],
   ],
+  [
+    "the statements behind a block inside",
+    'lease { interface "eth0"; x { y; } option dhcp-server-identifier 10.1.1.1; }',
+    ["eth0 10.1.1.1"],
+  ],
 ];
 for (const [what, text, expected] of DHCLIENT) {
   test(`parseDhclientLeases reads ${what}`, () => {

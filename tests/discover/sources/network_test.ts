@@ -294,6 +294,15 @@ const SUBSTITUTES: readonly (readonly [what: string, setup: Setup, expected: str
     },
     "eth1,eth2: eth0 has no IPv4 address: searching on eth1, which has a default route, and on eth2",
   ],
+  [
+    "has no address, and the only default route",
+    {
+      interfaces: [ETH1, interfaceAt("10.3.3.50", { name: "eth2" })],
+      links: [ETH0_LINK, linkAt(3, "eth1"), linkAt(4, "eth2")],
+      routes: [VIA_ETH0],
+    },
+    "eth1,eth2: eth0 has no IPv4 address: searching on eth1 and eth2",
+  ],
 ];
 for (const [what, setup, expected] of SUBSTITUTES) {
   test(`createNetwork tells which one stands in when the one that nobody chose ${what}`, async () => {
@@ -323,7 +332,7 @@ test("createNetwork asks ip for the MAC of a device that only has aliases", asyn
   assertEquals((await network.nics()).map(({ mac }) => mac), [ETH0.mac]);
   assertEquals(commands, ["-json -details link show"]);
   const ipv6 = { ...ETH0, family: "IPv6" as const, address: "fe80::1" };
-  const told = setUp({ interfaces: [...interfaces, ipv6] });
+  const told = setUp({ interfaces: [{ ...ETH1, family: "IPv6", address: "fe80::2" }, ...interfaces, ipv6] });
   assertEquals((await told.network.nics()).map(({ mac }) => mac), [ETH0.mac]);
   assertEquals(told.commands, []);
   const lost = setUp({ interfaces, links: new Error("no ip") });
@@ -333,6 +342,7 @@ test("createNetwork asks ip for the MAC of a device that only has aliases", asyn
 test("createNetwork tells the first address of each network that is searched on", async () => {
   const interfaces = [
     interfaceAt("10.1.1.50"),
+    interfaceAt("10.3.3.50"),
     interfaceAt("10.9.9.9", { netmask: "255.255.255.255", name: "eth2" }),
     interfaceAt("10.8.8.8", { netmask: "255.255.255.254", name: "eth3" }),
     interfaceAt("10.7.7.6", { netmask: "255.255.255.252", name: "eth4" }),
@@ -469,7 +479,7 @@ test("parseRoutes puts the routes of policy behind those of the main table", () 
 });
 
 test("parseLinks and parseRoutes find nothing in what they do not understand", () => {
-  for (const text of ["", "null", "{}", "[null,1]", "Error: x", "[{"]) {
+  for (const text of ["", "null", "{}", "[null,1]", "Error: x", "[{", '[{"ifindex":2}]', '[{"ifname":"eth0"}]']) {
     assertEquals([parseLinks(text), parseRoutes(text)], [[], []], text);
   }
 });
