@@ -205,6 +205,15 @@ test("proxy asks for a token where one is required, and gives them away for a PU
   assertEquals([issued.status, header(issued, "x-aws-ec2-metadata-token-ttl-seconds")], [200, "60"]);
   assertEquals(await get(`X-aws-ec2-metadata-token: ${latin1(issued.body)}`), [200, "i-1"]);
   assertEquals(proxy.router.heads, ["GET /latest/vm-id HTTP/1.1\r\nHost: 10.1.1.1\r\n\r\n"]);
+  const said = proxy.lines.flatMap((line) =>
+    /refused a request reason="([^"]*)" status=(\d+)/.exec(line)?.slice(1) ?? []
+  );
+  assertEquals(said, [
+    ...["it has no token that is good, see --require-token", "401"],
+    ...["it asks for a token without a lifetime", "400"],
+    ...["it asks for a token where there are none, or elsewhere", "405"],
+    ...["it says that it came through a proxy (Via, X-Forwarded-For and the like)", "403"],
+  ]);
 });
 
 test("proxy serves whoever shows no token where tokens are optional, and refuses a bad one", async () => {
