@@ -157,7 +157,7 @@ export function createProxy<R extends Router>(
       const path = head && pathOf(head.target);
       responder.note(status, { method: head?.method ?? "", path, startedAt: now() });
       noteRefusal(reason, { status, client: peer, path });
-      return { status, headers: headersOf(status), close: kind !== "busy" && kind !== "inner" };
+      return { status, headers: headersOf(status) };
     },
 
     onCut: (target, error) => log.warn("an answer was cut", { path: pathOf(target), error }),

@@ -336,6 +336,9 @@ test("proxy says at info why it refuses, and once that a router answers with an 
   for (const status of [500, 500, 403, 404, 200, 501]) {
     assertEquals((await proxy.ask(`/latest/${status}?secret`)).status, status);
   }
+  using exchange = await proxy.open();
+  await exchange.send("GET /latest/200 HTTP/1.1\r\n\r\n");
+  assertEquals((await exchange.receive()).status, 400);
   const said = proxy.lines.filter((line) =>
     / info /.test(line) && /refused a request|answered with an error/.test(line)
   );
@@ -344,6 +347,7 @@ test("proxy says at info why it refuses, and once that a router answers with an 
     'info  the router answered with an error reason="status 500" router=10.1.1.1 path=/latest/500',
     'info  the router answered with an error reason="status 403" router=10.1.1.1 path=/latest/403',
     'info  the router answered with an error reason="status 501" router=10.1.1.1 path=/latest/501',
+    'info  refused a request reason="HTTP/1.1 without Host" status=400 client=127.0.0.1',
   ]);
 });
 

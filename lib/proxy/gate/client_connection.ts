@@ -27,7 +27,7 @@ import type { EncodedResponse, OwnResponse, Recipient } from "./response.ts";
 
 /** Answers what need not be asked inside, and keeps account. */
 export interface Handler {
-  /** The answer to what is refused. */
+  /** The answer to what is refused. The connection ends with it, unless it is a whole request that finds no room. */
   refuse(kind: RefusalKind, refused: Refused): OwnResponse;
   /** What an answer to the head is stored under; `undefined` if it always has to be asked for. */
   keyOf(head: ClientHead): string | undefined;
@@ -230,8 +230,8 @@ export class ClientConnection {
     const end = findRequestEnd(bytes, limits, this.#searched);
     if (typeof end === "string") return end;
     // Of an empty line in front the half may have come: it is passed over when the other half is there.
-    this.#searched = end < 0 && bytes[0] !== CR ? bytes.length : 0;
-    if (end < 0) return undefined;
+    this.#searched = end === -1 && bytes[0] !== CR ? bytes.length : 0;
+    if (end === -1) return undefined;
     this.#start += end;
     const text = latin1(bytes.subarray(0, end));
     const head = decodeRequestHead(text);

@@ -65,7 +65,7 @@ export function countEmptyLines(bytes: Uint8Array): number {
  */
 export function findRequestEnd(bytes: Uint8Array, limits: HeadLimits, known = 0): number | RefusalKind {
   const firstLf = bytes.indexOf(LF);
-  const lineBytes = firstLf < 0 ? bytes.length : firstLf + 1;
+  const lineBytes = firstLf === -1 ? bytes.length : firstLf + 1;
   const maxLineBytes = limits.maxUrlBytes + LINE_OVERHEAD_BYTES;
   if (lineBytes > maxLineBytes) return isTextual(bytes.subarray(0, maxLineBytes)) ? "long_url" : "not_http";
   // A TLS hello or the like: no more of it will make it a request.

@@ -13,8 +13,6 @@ export interface OwnResponse {
   readonly status: number;
   readonly headers: readonly Header[];
   readonly body?: Uint8Array<ArrayBuffer>;
-  /** Whether the connection ends with it. */
-  readonly close?: boolean;
 }
 
 /** Whom an answer goes to. */
@@ -47,20 +45,19 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([STATUS_CODE.NoContent, STATUS
  * @param date for an answer that has none: whoever passes one on adds the moment it came (RFC 9110 section 6.6.1)
  */
 export function encodeResponse(
-  { status, headers, body, close = false }: OwnResponse,
+  { status, headers, body }: OwnResponse,
   { method, minor, persistent }: Recipient,
   date: string,
 ): EncodedResponse {
   const fields = headers.filter(([name]) => name !== "content-length");
   if (!headers.some(([name]) => name === "date")) fields.push(["date", date]);
   if (!WITHOUT_BODY.has(status)) fields.push(["content-length", String(body?.length ?? 0)]);
-  const stays = persistent && !close;
   const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   const sent = method === "HEAD" ? undefined : body;
   const isSmall = sent !== undefined && sent.length <= SMALL_BODY_BYTES;
   const behind = isSmall ? sent : undefined;
-  const first = encodeResponseHead({ status, lines, behind }, { minor, persistent: stays });
-  return { first, rest: isSmall ? undefined : sent, persistent: stays };
+  const first = encodeResponseHead({ status, lines, behind }, { minor, persistent });
+  return { first, rest: isSmall ? undefined : sent, persistent };
 }
 
 /**

@@ -75,7 +75,7 @@ export function servePages(address: ListenAddress, { answer, ownAddresses, log, 
         refuse(kind, { peer }) {
           const { status, reason } = REFUSALS[kind];
           noteRefusal(reason, { status, client: peer, page: "admin" });
-          return { status, headers: headersOf(status), close: true };
+          return { status, headers: headersOf(status) };
         },
       },
       isAllowed: createPeerCheck({ allowed: [], ownAddresses }),

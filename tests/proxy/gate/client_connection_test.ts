@@ -142,7 +142,6 @@ function serve(options: Partial<Omit<ConnectionOptions, "handler">> & {
       refuse: (kind) => ({
         status: REFUSALS[kind].status,
         headers: [["reason", kind]],
-        close: kind !== "busy" && kind !== "inner",
       }),
       keyOf: () => undefined,
       ready: () => undefined,
@@ -385,6 +384,16 @@ test("ClientConnection says that there is no answer behind, or no room, and goes
   assertEquals([full.client.received(), full.connection.state, state.asked], [said("busy"), "waiting", 1]);
 });
 
+test("ClientConnection sends no body to HEAD, of a refusal neither", async () => {
+  const refuse = () => ({ status: 503, headers: [], body: toBytes("busy") });
+  const { client } = serve({ inner: createInner().inner, mayAsk: () => false, handler: { refuse } });
+  const head = "HTTP/1.1 503 Service Unavailable\r\ndate: D\r\ncontent-length: 4\r\n\r\n";
+  await client.send(get("/a").replace("GET", "HEAD"));
+  assertEquals(client.received(), head);
+  await client.send(get("/a"));
+  assertEquals(client.received(), `${head}busy`);
+});
+
 test("ClientConnection notices a client that resets while it is answered, and not one that closed its side", async () => {
   const { inner, state, answer, feed } = createInner();
   const half = serve({ inner });
@@ -405,7 +414,7 @@ test("ClientConnection notices a client that resets while it is answered, and no
 test("ClientConnection turns a client away before it has said anything", async () => {
   const { client, connection } = serve({
     turnAway: "peer",
-    handler: { refuse: (kind, { peer }) => ({ status: 403, headers: [["reason", `${kind} ${peer}`]], close: true }) },
+    handler: { refuse: (kind, { peer }) => ({ status: 403, headers: [["reason", `${kind} ${peer}`]] }) },
   });
   await settle();
   assertEquals(

@@ -35,7 +35,7 @@ function open({ limits = {}, own, wrap = (listener) => listener, ...options }: O
     limits: { ...LIMITS, ...limits },
     handler: {
       ...(own === "none" ? {} : { own: own ?? answerWithTarget }),
-      refuse: (kind) => ({ status: REFUSALS[kind].status, headers: [["reason", kind]], close: kind !== "inner" }),
+      refuse: (kind) => ({ status: REFUSALS[kind].status, headers: [["reason", kind]] }),
       keyOf: () => undefined,
       ready: () => undefined,
       onCut: (target) => lines.push(`cut ${target}`),

@@ -34,7 +34,6 @@ test("encodeResponse sends a large body as it is, behind the head", () => {
     const { first, rest, persistent } = encodeResponse({ status: 200, headers: [], body }, STAYS, DATE);
     assertEquals([rest === body, first.length > 16_384, persistent], [isApart, !isApart, true]);
   }
-  assertEquals(encodeResponse({ status: 400, headers: [], close: true }, STAYS, DATE).persistent, false);
 });
 
 test("createDateText writes a date anew each second", () => {
