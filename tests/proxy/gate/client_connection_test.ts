@@ -75,7 +75,7 @@ function createClient() {
 
 /** What is behind the gate: the test says when the head comes, and the pieces of the body. */
 function createInner() {
-  const state = { released: 0, asked: 0 };
+  const state = { released: 0, asked: 0, maxHeadBytes: 0 };
   const head = Promise.withResolvers<{ readonly headers: readonly Header[]; readonly framing: number | "chunked" }>();
   const pieces: { readonly framed: string; readonly content: string }[] = [];
   const released = Promise.withResolvers<never>();
@@ -87,8 +87,9 @@ function createInner() {
     get isDone() {
       return isDone && pieces.length === 0;
     },
-    async ask() {
+    async ask(_, maxHeadBytes) {
       state.asked++;
+      state.maxHeadBytes = maxHeadBytes;
       return { status: 200, ...await head.promise };
     },
     takeBody: (form) => toBytes(pieces.splice(0).map((piece) => piece[form]).join("")),
@@ -340,6 +341,8 @@ test("ClientConnection passes an answer on as it comes, and is inside for as lon
   await answer([["x", "y"], ["content-length", "4"]]);
   const head = "HTTP/1.1 200 OK\r\nx: y\r\ncontent-length: 4\r\n\r\n";
   assertEquals([client.received(), connection.state], [`${head}fi`, "answering"]);
+  // A router may say as much as a client may, and the server behind has more to say.
+  assertEquals(state.maxHeadBytes > 2 * LIMITS.maxHeaderBytes, true);
   await feed("ne", { last: true });
   assertEquals([client.received(), connection.state, connection.isInside, state.released], ["ne", "waiting", false, 1]);
 });
@@ -362,13 +365,21 @@ test("ClientConnection frees a client of HTTP/1.0 of chunks, and one of HTTP/1.1
   }
 });
 
-test("ClientConnection ends with an answer that ends the connection behind the gate", async () => {
-  const { inner, answer, feed } = createInner();
-  const { client, connection } = serve({ inner });
-  await client.send(get("/a"));
-  await feed("body", { last: true });
-  await answer([["connection", "close"]]);
-  assertEquals([client.received().includes("connection: close\r\n"), connection.state], [true, "closing"]);
+test("ClientConnection ends with an answer that ends the connection behind the gate, and with no other", async () => {
+  for (
+    const [field, isLast] of [[["connection", "Close"], true], [["connection", "x"], false], [
+      ["x", "close"],
+      false,
+    ]] as const
+  ) {
+    const { inner, answer, feed } = createInner();
+    const { client, connection } = serve({ inner });
+    await client.send(get("/a"));
+    await feed("body", { last: true });
+    await answer([field]);
+    assertEquals([field, client.received().includes("connection: close\r\n")], [field, isLast]);
+    assertEquals(connection.state, isLast ? "closing" : "waiting");
+  }
 });
 
 test("ClientConnection says that there is no answer behind, or no room, and goes on", async () => {

@@ -1,11 +1,14 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import { createErrorResponder, openInnerServer } from "../../../lib/proxy/server/inner_server.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
+import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
 
 const REQUEST = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+
+const aMoment = () => new Promise((resolve) => setTimeout(resolve, 1));
 
 /** How a server can be found gone. */
 const FATES: Readonly<Record<string, (path: string) => Promise<void>>> = {
@@ -45,6 +48,29 @@ for (const [fate, strike] of Object.entries(FATES)) {
     }
   });
 }
+
+test("openInnerServer tries again, and says so, where it cannot be replaced; and is not replaced when it is over", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
+  const path = `${folder}/inner.sock`;
+  const lines: string[] = [];
+  const log = createLog((line) => lines.push(line), { level: "debug", format: "journal" });
+  const clock = createVirtualClock();
+  const inner = openInnerServer(() => new Response("served"), { path, onError: createErrorResponder(log), log, clock });
+  await Deno.remove(folder, { recursive: true });
+  const connecting = inner.connect();
+  while (lines.length === 0) await aMoment();
+  await clock.run(300);
+  assertEquals(lines.map((line) => line.slice(0, 66)), Array(4).fill(lines[0]!.slice(0, 66)));
+  assertMatch(lines[0]!, /^<4>cannot renew the server behind the gate, trying again error=/);
+  await Deno.mkdir(folder);
+  await clock.run(100);
+  (await connecting).close();
+  assertEquals(lines.slice(4), ["<7>the server behind the gate was renewed\n"]);
+  await inner.shutdown();
+  await assertRejects(() => inner.connect(), Deno.errors.NotFound);
+  assertEquals(lines.length, 5);
+  await Deno.remove(folder, { recursive: true });
+});
 
 test("createErrorResponder answers 500, and speaks of no error that has a kind: that was said where it arose", () => {
   const lines: string[] = [];
