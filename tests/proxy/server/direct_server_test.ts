@@ -136,6 +136,23 @@ test("createDirectServer dates what has no date, and leaves the one that there i
   }
 });
 
+test("createDirectServer says a length once where it is known, and none of what HEAD would have brought", async () => {
+  const bodiless = () => new Response(null, { headers: { "content-length": "0" } });
+  const streamed = () => new Response(new ReadableStream());
+  for (
+    const [handler, method, lengths] of [[bodiless, "GET", ["0"]], [streamed, "GET", []], [
+      streamed,
+      "HEAD",
+      [],
+    ]] as const
+  ) {
+    const { exchange, ask } = open(handler);
+    const { headers } = await ask({ method });
+    assertEquals(headers.filter(([name]) => name === "content-length").map(([, value]) => value), [...lengths]);
+    exchange.release();
+  }
+});
+
 test("createDirectServer answers what the handler throws", async () => {
   const { exchange, ask } = open(() => Promise.reject(new Error("a fault")));
   assertEquals([(await ask()).status, exchange.isDone], [500, true]);

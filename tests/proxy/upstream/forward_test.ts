@@ -317,3 +317,14 @@ test("createForwarder leaves nothing on a signal, and tells how long a router to
   await assertAnswers(response, 200, "i-1");
   assertEquals([listeners(), answeredAfterMs], [0, [70]]);
 });
+
+test("createForwarder gives up an answer that comes in the moment when its client leaves, and learns nothing of it", async () => {
+  const { response, asked, leave, upstream, answeredAfterMs } = setUp();
+  const body = createFedBody(70_000);
+  const reason = new Error("gone");
+  (await asked(1)).answer(200, body);
+  leave(reason);
+  assertStrictEquals(await assertRejects(() => response), reason);
+  await settle();
+  assertEquals([body.cancelled, upstream.observed, answeredAfterMs], [true, [], []]);
+});
