@@ -35,6 +35,12 @@ test("parseArguments knows the commands", () => {
   assertEquals(parseArguments(["discover", "--json"]).json, true);
 });
 
+test("parseArguments reads nothing else beside --help and --version", () => {
+  const nothing = { operand: undefined, values: new Map(), envFile: undefined, json: false, timeoutMs: undefined };
+  assertEquals(parseArguments(["stray", "--json", "--help", "--version"]), { command: "help", ...nothing });
+  assertEquals(parseArguments(["stray", "--version", "--iname=eth1"]), { command: "version", ...nothing });
+});
+
 test("parseArguments says what is wrong and points to the help", () => {
   const table: [string[], string][] = [
     [["--bogus"], "unknown long flag '--bogus', try --help"],

@@ -122,6 +122,11 @@ test("encodeOptions splits a value that is longer than one option can hold", () 
   assertEquals(decodeOptions(message({ options: [...encoded] })).options.get(43), value);
 });
 
+test("encodeOptions needs one option for the longest value that it can hold", () => {
+  const encoded = encodeOptions([[43, new Uint8Array(255)]]);
+  assertEquals([encoded.length, encoded[1], encoded.at(-1)], [2 + 255 + 1, 255, 255]);
+});
+
 test("readAddress and readByte read an option, if it is there", () => {
   const options = new Map([[54, Uint8Array.of(10, 1, 1, 1)], [1, Uint8Array.of(255)]]);
   assertEquals([readAddress(options, 54), readAddress(options, 3), readAddress(options, 1)], [

@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { sleepOn, SYSTEM_CLOCK } from "../../lib/time/clock.ts";
+import { createCountedSignal } from "../support/fakes/counted_signal.ts";
+import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
 
 /** Runs with timers that fire when the test says so, and hands over what was set: `[ms, callback]`. */
@@ -51,4 +53,17 @@ test("sleepOn needs no timer for no time at all, nor where the signal has aborte
   };
   await sleepOn({ schedule }, 0, new AbortController().signal);
   await sleepOn({ schedule }, 1_000, AbortSignal.abort());
+});
+
+test("sleepOn leaves nothing on its signal, whether the time or the signal ended it", async () => {
+  const clock = createVirtualClock();
+  for (const abortAfterMs of [50, 500]) {
+    const patience = createCountedSignal();
+    const slept = sleepOn(clock, 100, patience.signal);
+    assertEquals(patience.listeners, 1);
+    clock.schedule(abortAfterMs, patience.abort);
+    await clock.run(100);
+    await slept;
+    assertEquals(patience.listeners, 0);
+  }
 });

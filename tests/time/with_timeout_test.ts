@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { TimeoutError, withTimeout } from "../../lib/time/with_timeout.ts";
 import { SYSTEM_CLOCK } from "../../lib/time/clock.ts";
 import { test } from "../support/test.ts";
+import { createCountedSignal } from "../support/fakes/counted_signal.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 
 const NEVER = new AbortController().signal;
@@ -31,6 +32,15 @@ test("withTimeout rejects with the outer signal's reason, before the work is beg
   assertEquals(await assertRejects(() => done), reason);
   const work = () => Promise.reject(new Error("must not begin"));
   assertEquals(await assertRejects(() => withTimeout(1, { clock: SYSTEM_CLOCK, signal: outer.signal }, work)), reason);
+});
+
+test("withTimeout leaves nothing on the outer signal, however the work ends", async () => {
+  const clock = createVirtualClock();
+  const outer = createCountedSignal();
+  const run = (work: () => Promise<void>) => withTimeout(100, { clock, signal: outer.signal }, work);
+  await run(() => Promise.resolve());
+  await assertRejects(() => run(() => Promise.reject(new Error("refused"))), Error, "refused");
+  assertEquals(outer.listeners, 0);
 });
 
 test("SYSTEM_CLOCK.sleep ends early on its signal, and never in the past or beyond a timer's range", async () => {
