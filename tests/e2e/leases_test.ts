@@ -1,9 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { binary } from "../support/binary.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import type { Needs } from "../support/net/network_test.ts";
 import { createScene, SERVERS } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
-import { startDhcpClient } from "../support/servers/dhcp_client.ts";
+import { NETWORKD_LEASES, startDhcpClient } from "../support/servers/dhcp_client.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.7 eth0 router (dnsmasq that fell silent, nginx), not the first address
 
@@ -23,16 +24,16 @@ async function startAsUnit({ guest }: Scene, args: readonly string[]): Promise<s
 }
 
 /** What each client keeps to root. */
-const CLIENTS = {
-  dhcpcd: { programs: ["dnsmasq", "nginx", "dhcpcd"], keep: "chmod 640 /var/lib/dhcpcd/*.lease" },
-  networkd: { programs: ["dnsmasq", "nginx", "systemd-networkd"], keep: ":" },
-  dhclient: { programs: ["dnsmasq", "nginx", "dhclient"], keep: ":" },
-} as const;
+const CLIENTS: Readonly<Record<string, { readonly needs: Needs; readonly keep: string }>> = {
+  dhcpcd: { needs: { programs: ["dhcpcd"] }, keep: "chmod 640 /var/lib/dhcpcd/*.lease" },
+  networkd: { needs: NETWORKD_LEASES, keep: ":" },
+  dhclient: { needs: { programs: ["dhclient"] }, keep: ":" },
+};
 for (const client of ["dhcpcd", "networkd", "dhclient"] as const) {
-  const { programs, keep } = CLIENTS[client];
+  const { needs, keep } = CLIENTS[client]!;
   networkTest(
     `the lease of a real ${client} names the router under the unit's rights`,
-    { programs, root: true },
+    { ...needs, programs: [...SERVERS.programs!, ...needs.programs!], root: true },
     async () => {
       await using scene = await createScene({ guest: "unaddressed", router: { address: "10.1.1.7" }, args: "none" });
       await startDhcpClient(scene.network, scene.guest, { client });

@@ -3,7 +3,7 @@ import type { Host, Network } from "../support/net/network.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import type { Needs } from "../support/net/network_test.ts";
 import { createScene, SERVERS } from "../support/scene.ts";
-import { startDhcpClient } from "../support/servers/dhcp_client.ts";
+import { NETWORKD_LEASES, startDhcpClient } from "../support/servers/dhcp_client.ts";
 import type { DhcpClient } from "../support/servers/dhcp_client.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
@@ -27,7 +27,7 @@ const SOURCES: Readonly<
   }>
 > = {
   server: { args: ["--server", "10.1.1.1"] },
-  networkd: { client: "networkd", needs: { programs: ["systemd-networkd"], root: true } },
+  networkd: { client: "networkd", needs: NETWORKD_LEASES },
   dhclient: { client: "dhclient", needs: { programs: ["dhclient"] } },
   dhcpcd: { client: "dhcpcd", needs: { programs: ["dhcpcd"] } },
   network_manager: {

@@ -5,6 +5,8 @@
  * | ------------------------------------- | ---------------- |
  * | `/run/systemd/netif/leases/<ifindex>` | systemd-networkd |
  *
+ * That of systemd 257 writes it, that of 262 no longer does.
+ *
  * @module
  */
 

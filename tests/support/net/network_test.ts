@@ -14,6 +14,8 @@ export interface Needs {
   readonly programs?: readonly Program[];
   /** The oldest version of systemd that will do. */
   readonly systemd?: number;
+  /** The oldest version of systemd that will do no more. */
+  readonly systemdBefore?: number;
   /** Whether it cannot run inside a user namespace. */
   readonly root?: boolean;
   /**
@@ -41,7 +43,7 @@ export function networkTest(name: string, needs: Needs, run: (context: Deno.Test
 }
 
 function whyNot(
-  { programs = [], servers = [], systemd, root = false, network = "namespaces" }: Needs,
+  { programs = [], servers = [], systemd, systemdBefore, root = false, network = "namespaces" }: Needs,
 ): string | undefined {
   const isReal = network !== "none" && noNamespaces === undefined;
   const always: readonly Program[] = network === "none" ? [] : isReal ? [...ALWAYS, ...NAMESPACES, ...servers] : ALWAYS;
@@ -49,6 +51,9 @@ function whyNot(
   if (noNamespaces !== undefined && network === "namespaces") return noNamespaces;
   if (missing.length > 0) return `needs ${missing.join(", ")}`;
   if (systemd !== undefined && systemdVersion() < systemd) return `needs systemd ${systemd}, has ${systemdVersion()}`;
+  if (systemdBefore !== undefined && systemdVersion() >= systemdBefore) {
+    return `needs a systemd before ${systemdBefore}, has ${systemdVersion()}`;
+  }
   return root && Deno.uid() !== 0 ? "needs root" : undefined;
 }
 

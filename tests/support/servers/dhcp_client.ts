@@ -6,11 +6,15 @@
  */
 
 import type { Host, Network } from "../net/network.ts";
+import type { Needs } from "../net/network_test.ts";
 import type { Process } from "../net/process.ts";
 
 /** The clients a guest can be configured by. */
 export const DHCP_CLIENTS = ["dhclient", "udhcpc", "dhcpcd", "networkd"] as const;
 export type DhcpClient = typeof DHCP_CLIENTS[number];
+
+/** What a test needs whose networkd leaves a lease: that of systemd 262 leaves none. */
+export const NETWORKD_LEASES: Needs = { programs: ["systemd-networkd"], root: true, systemdBefore: 262 };
 
 /** Starts a client on an interface of the guest and waits until that has its address. */
 export async function startDhcpClient(
