@@ -28,7 +28,7 @@ test("release.yml publishes nothing that the archive's program for arm64 has not
   const [, , arm64 = "", publish = ""] = jobs.split(/^ {2}(?=\w+:\n)/m);
   assertMatch(
     arm64,
-    /^arm64:[^]*runs-on: ubuntu-\d+\.\d+-arm\n[^]*MDPROXY4CS_BINARY=\S*arm64\S* deno task test tests\/e2e/,
+    /^arm64:[^]*runs-on: ubuntu-\d+\.\d+-arm\n[^]*MDPROXY4CS_BINARY=\S*arm64\S* deno task test e2e /,
   );
   assertMatch(publish, /^publish:\n {4}needs: \[build, arm64\]\n[^]*gh release create/);
 });
