@@ -11,6 +11,7 @@ import type { Clock } from "../time/clock.ts";
 import { createDeadlines } from "../time/deadlines.ts";
 import { UnorderedList } from "../time/unordered_list.ts";
 import type { Client } from "../http1/client.ts";
+import { describeError } from "../telemetry/log.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { createAnswers } from "./cache/answers.ts";
@@ -88,7 +89,9 @@ export function createProxy<R extends Router>(
   const counts = declareProxyMetrics(metrics, inFlight);
   const rules = { ...config, isOwnHost: createHostCheck(config.listen, config.allowHosts) };
   const noteRefusal = createReasonLog("refused a request", { log, now });
-  const responder = createResponder({ ...config, requests, deadlines, counts, log, now });
+  // Whoever may ask could fill the log with these.
+  const noteCut = createReasonLog("an answer was cut", { log, now, level: "warn" });
+  const responder = createResponder({ ...config, requests, deadlines, counts, log, noteCut, now });
   const cache = createCache(config, now);
   const answer = createAnswers(config, {
     cache,
@@ -160,7 +163,7 @@ export function createProxy<R extends Router>(
       return { status, headers: headersOf(status) };
     },
 
-    onCut: (target, error) => log.warn("an answer was cut", { path: pathOf(target), error }),
+    onCut: (target, error) => noteCut(describeError(error), { path: pathOf(target) }),
 
     handle(request, info) {
       const startedAt = now();

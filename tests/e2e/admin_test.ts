@@ -48,3 +48,18 @@ networkTest(
     assertEquals([await page("/readyz"), await page("/healthz")], [503, 200]);
   },
 );
+
+networkTest("an admin port that is taken is waited for, and keeps nobody from the metadata", ROUTER, async () => {
+  await using scene = await createScene({ args: ARGS });
+  const { program: first } = scene;
+  const other = "127.0.0.1:39999";
+  const second = await scene.startProgram([...ARGS, "--http-listen", other]);
+  await second.waitForLine(/another program has the port, waiting for it address=127\.0\.0\.1:39725/);
+  assertEquals((await scene.get(`http://${other}/latest/vm-id`)).status, 200);
+  const listenerOf = async () => JSON.parse((await scene.get(`${ADMIN}/status`)).body).listeners.metadata;
+  assertEquals(await listenerOf(), "169.254.169.254:39724");
+
+  await first.stop();
+  await second.waitForLine(/serving the admin pages/);
+  assertEquals(await listenerOf(), other);
+});

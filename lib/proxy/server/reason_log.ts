@@ -1,5 +1,5 @@
 /**
- * Says why requests are refused, or answered with an error by the router: each reason once in a while, whoever repeats it,
+ * Says why requests are refused, answered with an error by the router, or not answered to their end: each reason once in a while, whoever repeats it,
  * with how often it was meanwhile.
  *
  * @module
@@ -18,6 +18,8 @@ export interface ReasonLogOptions {
   readonly log: Log;
   /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
+  /** `info` if not given. */
+  readonly level?: "info" | "warn";
 }
 
 /**
@@ -25,7 +27,7 @@ export interface ReasonLogOptions {
  *
  * @param message what happens, a constant
  */
-export function createReasonLog(message: string, { log, now }: ReasonLogOptions): NoteReason {
+export function createReasonLog(message: string, { log, now, level = "info" }: ReasonLogOptions): NoteReason {
   // Reasons are constants, and few.
   const said = new Map<string, { at: number; unsaid: number }>();
   return (reason, fields) => {
@@ -34,7 +36,7 @@ export function createReasonLog(message: string, { log, now }: ReasonLogOptions)
       last.unsaid++;
       return;
     }
-    log.info(message, { reason, ...fields, before: last?.unsaid || undefined });
+    log[level](message, { reason, ...fields, before: last?.unsaid || undefined });
     said.set(reason, { at: now(), unsaid: 0 });
   };
 }

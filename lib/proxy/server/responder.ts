@@ -10,11 +10,12 @@ import type { UnorderedList } from "../../time/unordered_list.ts";
 import type { ResponseBody } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { MetadataResponse } from "../cache/answers.ts";
-import { ClientGoneError } from "../gate/errors.ts";
+import { ClientGoneError, ClientTimeoutError } from "../gate/errors.ts";
 import type { MetadataRequest } from "../request/client_request.ts";
 import type { CacheOutcome, ProxyMetrics } from "../metrics/proxy_metrics.ts";
 import { createClientStream } from "./client_stream.ts";
 import { createReasonLog } from "./reason_log.ts";
+import type { NoteReason } from "./reason_log.ts";
 import { emptyResponse, statusOf, toResponse } from "./response.ts";
 
 /** What is known of a request besides the request. */
@@ -60,12 +61,14 @@ export interface ResponderOptions {
   readonly deadlines: Deadlines;
   readonly counts: ProxyMetrics;
   readonly log: Log;
+  /** Notes that a client did not take its answer. */
+  readonly noteCut: NoteReason;
   readonly now: () => number;
 }
 
 /** Creates a responder. */
 export function createResponder(
-  { idleTimeoutMs, transferTimeoutMs, requests, deadlines, counts, log, now }: ResponderOptions,
+  { idleTimeoutMs, transferTimeoutMs, requests, deadlines, counts, log, noteCut, now }: ResponderOptions,
 ): Responder {
   const note = (status: number, { startedAt, method, path, from }: AccessLogEntry) => {
     const elapsedMs = now() - startedAt;
@@ -96,6 +99,7 @@ export function createResponder(
         if (error === undefined) return;
         const path = pathOf(request.target);
         if (error instanceof ClientGoneError) log.debug("a client went away within its answer", { path });
+        else if (error instanceof ClientTimeoutError) noteCut(error.message, { path });
         else log.warn("an answer was cut", { path, error });
       },
     });

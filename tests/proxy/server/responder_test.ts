@@ -20,13 +20,15 @@ function setUp() {
   const stop = () => requests.slots().forEach(({ member }) => member?.(new StoppingError("The program stops")));
   const metrics = createRegistry();
   const lines: string[] = [];
+  const log = createLog((line) => lines.push(line), { level: "debug", format: "journal" });
   const responder = createResponder({
     idleTimeoutMs: 1_000,
     transferTimeoutMs: 10_000,
     requests,
     deadlines: clock.deadlines,
     counts: declareProxyMetrics(metrics, () => 0),
-    log: createLog((line) => lines.push(line), { level: "debug", format: "journal" }),
+    log,
+    noteCut: (reason, fields) => log.warn("noted a cut", { reason, ...fields }),
     now: clock.now,
   });
   const context = {
@@ -55,6 +57,19 @@ test("createResponder notes each answer, its class and how long it took, and no 
   assertMatch(metrics.render(), /mdproxy4cs_requests_total\{class="2xx"\} 1\n/);
   assertMatch(metrics.render(), /mdproxy4cs_cache_total\{outcome="miss"\} 1\n/);
   assertMatch(metrics.render(), /mdproxy4cs_request_duration_seconds_sum 0\.0124/);
+});
+
+test("createResponder leaves it to others how often it is said that a client was slow", async () => {
+  const { clock, responder, context, answer, lines } = setUp();
+  const body = createFedBody();
+  const reader = responder.pass(answer(body), context).body!.getReader();
+  body.feed("text");
+  await reader.read();
+  body.feed("more");
+  lines.length = 0;
+  await clock.run(1_000);
+  await reader.closed.catch(() => {});
+  assertEquals(lines, ['<4>noted a cut reason="The client took nothing for 1000 ms" path=/latest/user-data\n']);
 });
 
 test("createResponder can cut a body that is under way when the program stops, and nothing that is over", async () => {
