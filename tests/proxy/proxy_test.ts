@@ -96,20 +96,22 @@ test("proxy refuses without a body, and without asking the router", async () => 
   assertEquals(proxy.router.accepted, 0);
 });
 
-test("proxy serves only so many requests at once", async () => {
+test("proxy serves only so many requests at once, and beyond them what is kept", async () => {
   await using proxy = await startProxy(
     async ({ path, write, closed }) => path === "/wait" ? await closed : await write(ok("x")),
     {
-      config: { maxRequests: 2 },
+      config: { maxRequests: 2, cacheTtlMs: 60_000 },
     },
   );
+  assertEquals((await proxy.ask("/latest/kept")).status, 200);
   using first = await proxy.open();
   using second = await proxy.open();
   for (const exchange of [first, second]) await exchange.send(format({ target: "/wait" }, proxy.host));
-  await proxy.router.untilOpen(2);
+  while (proxy.router.heads.length < 3) await new Promise((next) => setTimeout(next, 1));
   const response = await proxy.ask("/x");
   assertEquals([response.status, response.body.length, header(response, "retry-after")], [503, 0, "1"]);
   assertMatch(proxy.metrics(), /^mdproxy4cs_requests_in_flight 2$/m);
+  assertMatch(header(await proxy.ask("/latest/kept"), "age") ?? "", /^\d+$/);
 });
 
 test("proxy asks nobody any more when a request takes longer than it may", async () => {
