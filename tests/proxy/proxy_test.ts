@@ -27,6 +27,16 @@ test("proxy passes a request on and its answer back", async () => {
   ]);
 });
 
+test("proxy passes fields as they came, in their order, also those that come twice", async () => {
+  const fields = "X: b\r\nVary: Accept\r\nA: 1\r\nCache-Control: max-age=5\r\nX: a\tc\r\nEmpty:\r\n";
+  await using proxy = await startProxy(({ write }) => write(ok("x", fields)));
+  const { headers } = await proxy.ask({ target: "/", headers: [`Host: ${proxy.host}`, "Accept-Encoding: gzip"] });
+  const names = ["x", "vary", "a", "cache-control", "empty"];
+  assertEquals(headers.filter(([name]) => names.includes(name)), [
+    ...[["x", "b"], ["vary", "Accept"], ["a", "1"], ["cache-control", "max-age=5"], ["x", "a\tc"], ["empty", ""]],
+  ] as [string, string][]);
+});
+
 test("proxy passes bytes as they are, coded or not", async () => {
   const bytes = latin1(Uint8Array.from({ length: 256 }, (_, i) => i));
   await using proxy = await startProxy(({ write }) =>
