@@ -16,9 +16,10 @@ const routers: Deno.Conn[] = [];
 Deno.serve({ path, transport: "unix", onListen() {} }, async () => {
   const conn = routers.pop() ?? await Deno.connect({ hostname: router, port: 80 });
   const answer = new Uint8Array(16_384);
-  conn.write(REQUEST);
+  conn.write(REQUEST).catch(() => {});
   const count = await conn.read(answer) ?? 0;
-  routers.push(conn);
+  if (count > 0) routers.push(conn);
+  else conn.close();
   return new Response(answer.subarray(endOfHead(answer), count));
 });
 
@@ -32,11 +33,22 @@ async function relay(client: Deno.Conn): Promise<void> {
   const request = new Uint8Array(2_048);
   const answer = new Uint8Array(16_384);
   for (let count = await client.read(request); count !== null; count = await client.read(request)) {
+    await client.write(answer.subarray(0, await ask(request.slice(0, count), answer)));
+  }
+}
+
+/** @returns how many bytes the answer has */
+async function ask(request: Uint8Array, answer: Uint8Array): Promise<number> {
+  for (;;) {
     const inner = inners.pop() ?? await Deno.connect({ path, transport: "unix" });
-    inner.write(request.slice(0, count));
-    const length = await inner.read(answer) ?? 0;
-    inners.push(inner);
-    await client.write(answer.subarray(0, length));
+    // One that was closed behind its last answer is closed here too, and another one is asked.
+    inner.write(request).catch(() => {});
+    const length = await inner.read(answer).catch(() => null);
+    if (length !== null) {
+      inners.push(inner);
+      return length;
+    }
+    inner.close();
   }
 }
 
