@@ -60,6 +60,11 @@ export class Attempt<R extends Router> {
     return this.#connection?.reused ?? false;
   }
 
+  /** Whether it has a connection, and is on its way. */
+  get isSent(): boolean {
+    return this.#connection !== undefined;
+  }
+
   /** What the router does while it does not answer. */
   get silence(): UpstreamError {
     return this.#connection === undefined

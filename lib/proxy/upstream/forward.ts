@@ -270,7 +270,8 @@ class ForwardedRequest<R extends Router> {
     const prospect = this.#prospect;
     if (prospect === undefined) return undefined;
     this.#prospect = undefined;
-    if (prospect.router.address === router.address) {
+    // One that has no connection yet would only be in the way of the one that the proof has left.
+    if (prospect.router.address === router.address && prospect.isSent) {
       prospect.router = router;
       return prospect;
     }

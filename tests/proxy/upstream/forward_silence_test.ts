@@ -174,6 +174,17 @@ test("createForwarder asks a router that takes long to prove itself, and passes 
   await asked(1);
 });
 
+test("createForwarder asks anew when a router proves itself before what it was asked is on its way", async () => {
+  const { response, asked, clock, upstream } = setUp({ known: false });
+  upstream.offer(A);
+  await clock.run(1_000);
+  const early = await asked(1);
+  upstream.find(A);
+  (await asked(2)).answer(200, bodyOf("i-1"));
+  await assertAnswers(response, 200, "i-1");
+  assertEquals(early.aborted, true);
+});
+
 test("createForwarder throws away what it asked of a router that did not prove itself", async () => {
   const { response, asked, clock, upstream } = setUp({ known: false });
   upstream.offer(A);
@@ -211,6 +222,7 @@ test("createForwarder asks another time who failed before it proved itself, and 
   (await asked(1)).fail("reset");
   await clock.run(1_000);
   const second = await asked(2);
+  second.sent();
   await clock.run(3_000);
   await asked(2);
   upstream.find(A);
