@@ -76,7 +76,7 @@ const EARLY: readonly SourceName[] = ["server", "dhcp", "config_drive"];
 /** How long those have for themselves. */
 const STAGGER_MS = 300;
 /** How long a candidate that proved itself may be held up by others, from its proof on: see `decideAt`. */
-const HOLD_MS = { thorough: 1_000, drive: 1_000, unnamed: STAGGER_MS, pending: 100 };
+const HOLD_MS = { thorough: 1_000, drive: 1_000, routes: 1_000, unnamed: STAGGER_MS, pending: 100 };
 /** How long from when somebody was first named, where nobody is known: others may be named, or prove themselves, too. */
 const COLD_MS = { unnamed: 75, pending: 175 };
 /** When an answer that has not come is called slow. */
@@ -135,7 +135,8 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     // Of two routers at a start not the faster one is to win, but the same one every time.
     const areMany = candidates.list().filter(({ state }) => state === "valid").length > 1;
     if (areMany) learnGateways();
-    return at.namedAt + (isPending || (areMany && gateways === undefined) ? COLD_MS.pending : COLD_MS.unnamed);
+    if (areMany && gateways === undefined) return at.provenAt + HOLD_MS.routes;
+    return at.namedAt + (isPending ? COLD_MS.pending : COLD_MS.unnamed);
   }
 
   function hasSourceBefore({ proposals: [proposal] }: Candidate): boolean {
