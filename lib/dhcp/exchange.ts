@@ -98,7 +98,7 @@ export type Exchange = (options: ExchangeOptions) => Promise<void>;
 const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
 const BROADCAST = "255.255.255.255";
-/** A lost packet costs this much; RFC 2131's 4 seconds would be a long part of a boot. */
+/** A lost packet costs this much, or half the longest pause; RFC 2131's 4 seconds would be a long part of a boot. */
 const FIRST_RETRY_MS = 400;
 /** The largest datagram there is: a server may send more than it was told that is welcome. */
 const MAX_DATAGRAM = 65_535;
@@ -172,7 +172,7 @@ export function createExchange(
       const hasClientPort = tryOpen(() => open("0.0.0.0", CLIENT_PORT), options.onPortUnavailable);
       for (const socket of sockets) listeners.push(listenTo(socket, hear));
 
-      let pauseMs = FIRST_RETRY_MS;
+      let pauseMs = Math.max(FIRST_RETRY_MS, retryMs / 2);
       for (let count = 0; !signal.aborted && isCurrent(); count++) {
         await sendRound({ count, hasClientPort });
         await clock.sleep(jitter(pauseMs, clock), signal);

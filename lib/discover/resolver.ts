@@ -98,6 +98,11 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   let lastSearchBegan = -Infinity;
   let failures = 0;
   let lostAt = 0;
+  let trustedAt = 0;
+  /** When an outage began that a router which answers now and then has not ended. */
+  let troubledAt = 0;
+  /** When the last of those who waited for a search has left it. */
+  let lastLeftAt = -Infinity;
 
   const status = (): ResolverStatus =>
     Object.freeze({
@@ -135,7 +140,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     const isAwaited = waiters.size > 0 || failures === 0 || mayTakeAnother();
     current = startSearch(config, {
       timeoutMs: searchMs(config.timeoutMs, { isAwaited }),
-      retryMs: isTrusted ? retryMs(0) : retryMs(clock.now() - lostAt),
+      retryMs: isTrusted ? retryMs(0) : retryMs(clock.now() - troubledAt),
       signal: ended.signal,
       known: router ?? remembered,
       isRefresh: isTrusted,
@@ -180,6 +185,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 
   /** Gives the router to everyone who waits for one. */
   function trust(trusted: Router): void {
+    if (!isTrusted) trustedAt = clock.now();
     isTrusted = true;
     wantsSearch = false;
     suspicion = undefined;
@@ -286,6 +292,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     wantsSearch = true;
     failures = 0;
     lostAt = clock.now();
+    if (!suspicion.isSilence || lostAt - trustedAt > TOLERANCE_MS) troubledAt = lostAt;
     awaken();
     // A search that was only to refresh the router does not know that it is in doubt.
     seeking?.abort();
@@ -303,18 +310,18 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     return new DiscoveryError([...known, ...searched], { suspect, ...signal && { cause: signal.reason } });
   };
 
-  /** Ends a long search when the last of those who waited for it has left. */
+  /** Ends a long search when nobody has waited for it for a while: whoever gave up may well ask again. */
   async function endUnattended(): Promise<void> {
     if (seeking === undefined || failures === 0) return;
     const ended = seeking;
-    const quietMs = searchMs(config.timeoutMs, { isAwaited: false });
-    await clock.sleep(lastSearchBegan + quietMs - clock.now(), ended.signal);
-    if (waiters.size === 0) ended.abort(UNATTENDED);
+    const leftAt = lastLeftAt = clock.now();
+    await clock.sleep(searchMs(config.timeoutMs, { isAwaited: false }), ended.signal);
+    if (waiters.size === 0 && leftAt === lastLeftAt) ended.abort(UNATTENDED);
   }
 
   return {
     start() {
-      lostAt = clock.now();
+      lostAt = troubledAt = clock.now();
       upkeep ??= run();
     },
 

@@ -1,12 +1,17 @@
 /**
  * A fleet of guests that loses its one router and gets it back: what the router's network sees meanwhile, second by
- * second. The guests run the program's own resolver on a clock of their own.
+ * second. The guests run the program's own resolver and forwarder on a clock of their own.
  *
  * @module
  */
 
 import { createResolver } from "../../../lib/discover/resolver.ts";
-import { withTimeout } from "../../../lib/time/with_timeout.ts";
+import { PROOF } from "../../../lib/discover/validate.ts";
+import type { Client } from "../../../lib/http1/client.ts";
+import { UpstreamError } from "../../../lib/http1/error.ts";
+import type { UpstreamErrorKind } from "../../../lib/http1/error.ts";
+import { createForwarder } from "../../../lib/proxy/upstream/forward.ts";
+import { TimeoutError, withTimeout } from "../../../lib/time/with_timeout.ts";
 import { SILENT } from "../../../lib/telemetry/log.ts";
 import { createRegistry } from "../../../lib/telemetry/metrics.ts";
 import { discoveryConfig } from "./config.ts";
@@ -26,6 +31,10 @@ export interface FleetOptions {
   readonly outageMs: number;
   /** How long to look on after it is back. */
   readonly recoveryMs: number;
+  /** How long the router takes over each answer (default: 2 ms). */
+  readonly delayMs?: number;
+  /** How soon an agent gives a request up (default: never). */
+  readonly abandonAfterMs?: number;
 }
 
 /** What one second on the router's network held, whether or not the router was there to see it. */
@@ -54,26 +63,28 @@ const AGENT_PAUSE_MS = 1_000;
 /** The proxy's limits for a request, as its options have them by default. */
 const REQUEST_TIMEOUT_MS = 15_000;
 const CONNECT_TIMEOUT_MS = 3_000;
+const RESPONSE_TIMEOUT_MS = 10_000;
+const TARGET = "/latest/user-data";
 
 /** Plays it all. */
 export async function playFleet(options: FleetOptions): Promise<FleetResult> {
-  const { guests, healthyMs, outageMs, recoveryMs } = options;
+  const { guests, healthyMs, outageMs, recoveryMs, delayMs = 2, abandonAfterMs = Infinity } = options;
   const clock = createVirtualClock(7);
   const startedAt = clock.now();
   const lastSecond = (healthyMs + outageMs + recoveryMs) / 1_000;
   const seconds = Array.from({ length: lastSecond + 1 }, (): Second => ({ dhcp: 0, validations: 0, requests: 0 }));
   const current = () => seconds[Math.min(Math.floor((clock.now() - startedAt) / 1_000), lastSecond)]!;
   const lan = createLan(clock, (what) => {
-    if (what === "request") current().validations += 1;
-    else current().dhcp += 1;
+    if (what !== "request") current().dhcp += 1;
   });
-  const router = lan.add({ address: ROUTER });
+  const router = lan.add({ address: ROUTER, delayMs, isWhole: true });
   const stop = new AbortController();
   const fleet: Fleet = {
     clock,
     lan,
     signal: stop.signal,
-    onRequest: () => void (current().requests += 1),
+    abandonAfterMs,
+    onRequest: (target) => void (current()[target === PROOF ? "validations" : "requests"] += 1),
   };
   const members = Array.from({ length: guests }, (_, index) => createGuest(fleet, index));
   let failures = 0;
@@ -102,7 +113,8 @@ interface Fleet {
   readonly clock: VirtualClock;
   readonly lan: Lan;
   readonly signal: AbortSignal;
-  onRequest(): void;
+  readonly abandonAfterMs: number;
+  onRequest(target: string): void;
 }
 
 /** A guest, as its agent sees it. */
@@ -139,30 +151,63 @@ function putOnLan({ lan }: Fleet, index: number): Guest {
   return lan.createGuest({ interfaces: [interfaceAt(`10.1.${high}.${low}`, { mac, netmask: "255.255.0.0" })] });
 }
 
-/** A guest: the resolver, and what stands for the proxy. */
+/** A client with the limits of the program's own: a router that is gone accepts no connection. */
+function createClient({ clock, lan, onRequest }: Fleet): Client {
+  const fail = (kind: UpstreamErrorKind): never => {
+    throw new UpstreamError(kind, kind);
+  };
+  return {
+    async request(address, head, options) {
+      onRequest(head.target);
+      const { signal } = options;
+      if (!lan.routers.some((router) => router.address === address)) {
+        await clock.sleep(CONNECT_TIMEOUT_MS, signal);
+        signal.throwIfAborted();
+        return fail("connect_timeout");
+      }
+      options.onSent?.({ reused: false });
+      return await withTimeout(
+        RESPONSE_TIMEOUT_MS,
+        { clock, signal },
+        (signal) => lan.client.request(address, head, { ...options, signal }),
+      ).catch((error) => error instanceof TimeoutError ? fail("response_timeout") : Promise.reject(error));
+    },
+    close() {},
+  };
+}
+
+/** A guest: the resolver and the forwarder. What an agent abandons is given up, as by the proxy. */
 function createGuest(fleet: Fleet, index: number): Member {
-  const { clock, lan, signal } = fleet;
+  const { clock, lan, signal, abandonAfterMs } = fleet;
   const { host } = putOnLan(fleet, index);
+  const client = createClient(fleet);
   const resolver = createResolver(discoveryConfig({ sources: ["dhcp"] }), {
     log: SILENT,
     metrics: createRegistry(),
-    client: lan.client,
+    client,
     clock,
     host,
   });
   resolver.start();
+  const forward = createForwarder({
+    upstream: resolver,
+    client,
+    deadlines: clock.deadlines,
+    now: clock.now,
+    onAnswer() {},
+    onError() {},
+  });
+  const head = { method: "GET", target: TARGET, headers: [] } as const;
   return {
     async ask() {
       try {
-        return await withTimeout(REQUEST_TIMEOUT_MS, { clock, signal }, async (signal) => {
-          for (;;) {
-            const router = await resolver.router(signal);
-            fleet.onRequest();
-            if (lan.routers.some(({ address }) => address === router.address)) return true;
-            await clock.sleep(CONNECT_TIMEOUT_MS, signal);
-            resolver.report(router, new Error("connect_timeout"));
-          }
-        });
+        const limits = { timeoutMs: REQUEST_TIMEOUT_MS, patienceMs: Infinity };
+        const { status } = await withTimeout(
+          abandonAfterMs,
+          { clock, signal },
+          (signal) => forward(head, { ...limits, signal }),
+        );
+        return status === 200;
       } catch {
         return false;
       }

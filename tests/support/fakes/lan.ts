@@ -28,6 +28,8 @@ export interface FakeRouter {
   web: { status: number; body: string } | "refuses" | "hangs";
   /** How long each of its answers takes. */
   delayMs: number;
+  /** Whether other paths than the instance-id's get the same answer, and not 404. */
+  isWhole: boolean;
 }
 
 /** What a router was asked, or would have been if it were there. */
@@ -105,7 +107,7 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
       const { web } = router!;
       if (web === "hangs") return await untilAborted(signal);
       if (web === "refuses") throw new UpstreamError("refused", "The router refused the connection");
-      const isKnown = target === "/latest/meta-data/instance-id";
+      const isKnown = router!.isWhole || target === "/latest/meta-data/instance-id";
       const chunks = isKnown && web.body !== "" ? [Uint8Array.from(new TextEncoder().encode(web.body))] : [];
       return {
         status: isKnown ? web.status : 404,
@@ -146,7 +148,13 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
     client,
 
     add(router) {
-      const added: FakeRouter = { dhcp: true, web: { status: 200, body: "i-2-50-VM" }, delayMs: 2, ...router };
+      const added: FakeRouter = {
+        dhcp: true,
+        web: { status: 200, body: "i-2-50-VM" },
+        delayMs: 2,
+        isWhole: false,
+        ...router,
+      };
       routers.push(added);
       return added;
     },
