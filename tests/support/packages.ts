@@ -33,6 +33,7 @@ export const PACKAGES = {
   "mke2fs": "e2fsprogs",
   "losetup": "mount",
   "nft": "nftables",
+  "python3": "python3",
 } as const;
 
 /** What only single commands need: not worth its size to everybody. */

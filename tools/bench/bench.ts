@@ -3,11 +3,12 @@
  * run, on one network. It reports and never judges.
  *
  * ```
- *   ./dev bench [--quick] [--growth FILE.svg] [--reference PATH]... [--install]
+ *   ./dev bench [--quick] [--growth FILE.svg | --loss] [--reference PATH]... [--install]
  * ```
  *
- * `--growth` measures what a request costs as work grows instead, and draws it; `--reference` adds another program with the same
- * flags, such as an older release, with its cache and without.
+ * `--growth` measures what a request costs as work grows instead, and draws it; `--loss` how long the first metadata take where
+ * frames are lost or late; `--reference` adds another program with the same flags, such as an older release, with its cache and
+ * without.
  *
  * @module
  */
@@ -20,23 +21,30 @@ import { prepareContenders } from "./contenders.ts";
 import type { Contender } from "./contenders.ts";
 import { createLab } from "./lab.ts";
 import { drawGrowth, formatGrowth, measureGrowth } from "./growth.ts";
+import { measureLoss } from "./loss.ts";
 import type { Plan } from "./rounds.ts";
 import { measureLives, measureServices } from "./rounds.ts";
 import { createSamples, formatTable, YARDSTICK } from "./table.ts";
 import type { Samples } from "./table.ts";
 
-const FULL: Plan = { lives: 5, loads: 9, loadSec: 1, idleSec: 60 };
-const QUICK: Plan = { lives: 2, loads: 2, loadSec: 1, idleSec: 10 };
+const FULL: Plan & { readonly lossTurns: number } = { lives: 5, loads: 9, loadSec: 1, idleSec: 60, lossTurns: 9 };
+const QUICK: typeof FULL = { lives: 2, loads: 2, loadSec: 1, idleSec: 10, lossTurns: 3 };
 
 async function bench(given: readonly string[]): Promise<void> {
   const { args, install } = takeInstall(given);
-  const { quick, growth, reference } = parseArgs(args, {
-    boolean: ["quick"],
+  const { quick, growth, loss, reference } = parseArgs(args, {
+    boolean: ["quick", "loss"],
     collect: ["reference"],
     string: ["growth", "reference"],
     unknown: (argument) => fail(`There is no argument "${argument}"`),
   });
-  if (!await ensurePackages({ what: "./dev bench", programs: ["ip", "nginx", "dnsmasq", "setpriv", "wrk"], install })) {
+  if (
+    !await ensurePackages({
+      what: "./dev bench",
+      programs: ["ip", "nginx", "dnsmasq", "setpriv", "wrk", "python3"],
+      install,
+    })
+  ) {
     Deno.exit(1);
   }
   // nginx changes to a user of its own, of which there is none where somebody else plays root.
@@ -48,10 +56,14 @@ async function bench(given: readonly string[]): Promise<void> {
   const plan = quick ? QUICK : FULL;
   const samples = createSamples();
   const circumstances = await describeCircumstances(args);
-  await using lab = await createLab();
   const references = await Promise.all(reference.map((path: string) => Deno.realPath(path)));
-  const contenders = await prepareContenders({ folder: lab.folder, references });
   const say = (what: string) => console.error(`bench: ${Math.round(performance.now() / 1e3)} s: ${what}`);
+  if (loss) {
+    console.log(`${circumstances}\n\n${await measureLoss({ turns: plan.lossTurns, references, say })}`);
+    return;
+  }
+  await using lab = await createLab();
+  const contenders = await prepareContenders({ folder: lab.folder, references });
   if (growth !== undefined) {
     const growths = await measureGrowth({ lab, contenders, seconds: plan.loadSec, say });
     await Deno.writeTextFile(growth, drawGrowth(growths));
