@@ -97,3 +97,57 @@ for (const { what, args = [], without = [], scene: options, says } of TROUBLES) 
     assert(last.length > 40, `the last line does not say what to try: ${last}`);
   });
 }
+
+/** Runs a command on a terminal of its own, and ends as it does. */
+const ON_TERMINAL = [
+  "python3",
+  "-c",
+  "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))",
+];
+
+networkTest(
+  "mdproxy4cs discover shows colours and what it waits for on a terminal alone, and as that and NO_COLOR allow",
+  { programs: ["dnsmasq", "nginx", "python3"] },
+  async () => {
+    await using scene = await createScene({ router: { web: "none" }, args: "none" });
+    const line = programLine(["discover", "--discovery", "dhcp", "--discovery-timeout", "2s"]);
+    const run = async (argv: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+      const { code, stdout, stderr } = await scene.guest.run(argv, { env: { TERM: "xterm", ...env } });
+      assertEquals(code, 1);
+      const text = stdout + stderr;
+      // deno-lint-ignore no-control-regex
+      return { isColored: /\x1b\[\d+m/.test(text), isShown: /searching, \d of 2 s: /.test(text), text };
+    };
+    const onTerminal = [...ON_TERMINAL, ...line];
+    const looks = await Promise.all([
+      run(onTerminal),
+      run(onTerminal, { NO_COLOR: "1" }),
+      run(onTerminal, { TERM: "dumb" }),
+      run(line),
+    ]);
+    assertEquals(looks.map(({ isColored, isShown }) => [isColored, isShown]), [
+      [true, true],
+      [false, true],
+      [false, false],
+      [false, false],
+    ]);
+    for (const { text } of looks.slice(2)) assert(!text.includes("\x1b"), text);
+  },
+);
+
+networkTest("mdproxy4cs discover --json has the names of status --json for what both tell", SERVERS, async () => {
+  await using scene = await createScene();
+  assertEquals((await scene.get("/latest/meta-data/instance-id")).status, 200);
+  const read = async (...args: string[]) => JSON.parse((await scene.guest.run(programLine(args))).stdout);
+  const [found, status] = [await read("discover", "--json"), await read("status", "--json")];
+  assertEquals([found.version, status.version], [1, 1]);
+  const told = (document: typeof found) => ({
+    ...document.router,
+    since: "",
+    searchMs: 0,
+    listener: document.listeners.metadata,
+  });
+  const { since: _, searchMs: __, ...names } = told(found);
+  for (const [name, value] of Object.entries(names)) assertEquals([name, told(status)[name]], [name, value]);
+  assertEquals(found.service.router.address, status.router.address);
+});
