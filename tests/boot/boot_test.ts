@@ -186,6 +186,17 @@ bootTest("the release, installed by the README's steps, serves a booting machine
     assertEquals(await ask(machine, "/latest/user-data"), METADATA["user-data"]);
   });
 
+  await step("an address that is taken away is put back by the unit, since the program may not", async () => {
+    const pid = await machine.property(UNIT, "MainPID");
+    await machine.must(["ip", "address", "del", "169.254.169.254/32", "dev", "lo"]);
+    await machine.until(UNIT, "MainPID", isOther(pid));
+    await machine.until(UNIT, "ActiveState", isActive);
+    assertEquals(await ask(machine, "/latest/user-data"), METADATA["user-data"]);
+    assert(
+      (await machine.journal(UNIT)).some(({ MESSAGE }) => MESSAGE!.startsWith("stopping without the listen address")),
+    );
+  });
+
   await step("a process that was killed is back within 300 ms", async () => {
     const tookMs: number[] = [];
     for (let times = 0; times < 5; times++) {
