@@ -6,7 +6,6 @@ import { createScene, SERVERS } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import { startPacketServer } from "../support/servers/packet_server.ts";
 import type { Packets } from "../support/servers/packet_server.ts";
-import { GUEST } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.7 eth0 router (an odd DHCP server, nginx)
 
@@ -18,42 +17,6 @@ for (const name of listTestdata("replies")) {
     await using scene = await createScene({
       router: { address: "10.1.1.7", dhcp: "none" },
       prepare: async ({ router }) => void await startPacketServer(router.host, "10.1.1.7", name),
-      args: DHCP_ONLY,
-    });
-    assertEquals((await scene.getUntilGood(ID)).status, 200);
-  });
-}
-
-/** Each configuration of dnsmasq, as it was met somewhere. */
-const DNSMASQ: Readonly<Record<string, string>> = {
-  "names itself in an option as well": "dhcp-option=54,10.1.1.7",
-  "has leased the address to another": "dhcp-leasefile=LEASEFILE",
-};
-for (const [what, line] of Object.entries(DNSMASQ)) {
-  networkTest(`a router whose dnsmasq ${what} is found by it`, SERVERS, async () => {
-    await using scene = await createScene({
-      router: { address: "10.1.1.7", dhcp: "none" },
-      prepare: async ({ network, router }) => {
-        const leases = `${network.folder}/dnsmasq.leases`;
-        await Deno.writeTextFile(leases, "0 02:00:4b:00:00:99 10.1.1.50 old *\n");
-        await Deno.writeTextFile(
-          `${network.folder}/odd.conf`,
-          [
-            "port=0\ninterface=eth0\nbind-interfaces\ndhcp-ignore=tag:!known\nno-ping",
-            "dhcp-range=set:interface-eth0-0,10.1.1.7,static",
-            `dhcp-host=${GUEST.mac},${GUEST.address},vm,infinite`,
-            ...(line.includes("LEASEFILE") ? [] : ["leasefile-ro"]),
-            line.replace("LEASEFILE", leases),
-          ].join("\n"),
-        );
-        const dnsmasq = router.host.start([
-          "dnsmasq",
-          "--no-daemon",
-          "--user=root",
-          `--conf-file=${network.folder}/odd.conf`,
-        ]);
-        await dnsmasq.waitForLine(/DHCP, static leases only/);
-      },
       args: DHCP_ONLY,
     });
     assertEquals((await scene.getUntilGood(ID)).status, 200);
