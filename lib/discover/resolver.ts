@@ -140,6 +140,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     const isAwaited = waiters.size > 0 || failures === 0 || mayTakeAnother();
     current = startSearch(config, {
       timeoutMs: searchMs(config.timeoutMs, { isAwaited }),
+      patienceMs: config.timeoutMs,
       retryMs: isTrusted ? retryMs(0) : retryMs(clock.now() - troubledAt),
       signal: ended.signal,
       known: router ?? remembered,
@@ -316,7 +317,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     const ended = seeking;
     const leftAt = lastLeftAt = clock.now();
     await clock.sleep(searchMs(config.timeoutMs, { isAwaited: false }), ended.signal);
-    if (waiters.size === 0 && leftAt === lastLeftAt) ended.abort(UNATTENDED);
+    const isIdle = waiters.size === 0 && leftAt === lastLeftAt && current?.prospect() === undefined;
+    if (isIdle) ended.abort(UNATTENDED);
   }
 
   return {

@@ -43,6 +43,8 @@ export interface WantedIdentity {
 /** How one search is done. */
 export interface SearchOptions {
   readonly timeoutMs: number;
+  /** How long it may go on when its time is up, and a candidate that is slow to answer is all there is (default: no longer). */
+  readonly patienceMs?: number;
   /** How often a source or a candidate is asked again: a lease may still come, a web server may still start. */
   readonly retryMs: number;
   /** Ends the search early. */
@@ -85,7 +87,8 @@ const PROSPECT_MS = 1_000;
 /** Starts a search. */
 export function startSearch(config: DiscoveryConfig, options: SearchOptions, deps: SearchDeps): Search {
   const { clock, host, validate } = deps;
-  const { known, identity, timeoutMs, retryMs, isRefresh = false, isThorough = false } = options;
+  const { known, identity, timeoutMs, patienceMs = timeoutMs, retryMs, isRefresh = false, isThorough = false } =
+    options;
   const { onTrouble = () => {}, onSubstitute = () => {} } = options;
   const startedAt = clock.now();
   const over = new AbortController();
@@ -107,7 +110,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     clock,
     identity: identity?.id,
     signal,
-    patienceMs: timeoutMs,
+    patienceMs,
     retryMs,
     onChange: decide,
     onTask: (task) => tasks.push(task),
@@ -226,6 +229,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     }
     tasks.push(pollAll());
     await clock.sleep(timeoutMs, signal);
+    if (candidates.prospect(PROSPECT_MS) !== undefined) await clock.sleep(patienceMs - timeoutMs, signal);
     const isComplete = !signal.aborted;
     over.abort();
     options.signal.removeEventListener("abort", end);

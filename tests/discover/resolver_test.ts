@@ -144,6 +144,21 @@ test("createResolver searches ever more rarely while nobody waits", () =>
     assert(packets >= 25 && packets <= 50, `${packets} in ten minutes`);
   }));
 
+test("createResolver finds by itself, while nobody waits, a router that takes longer than a short search", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const found = await settle(scene);
+    const { web } = router;
+    Object.assign(router, { web: "refuses", dhcp: false });
+    resolver.report(found, new Error("refused"));
+    await clock.run(60_000);
+    assertEquals(resolver.status().state, "suspect");
+    Object.assign(router, { web, delayMs: 4_000 });
+    await clock.run(60_000);
+    assertEquals(resolver.status().state, "ready");
+  }));
+
 test("createResolver spends no search on each request when a router fails them all", () =>
   play(async (scene) => {
     const { lan, resolver, clock } = scene;

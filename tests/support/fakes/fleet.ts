@@ -165,7 +165,6 @@ function createClient({ clock, lan, onRequest }: Fleet): Client {
         signal.throwIfAborted();
         return fail("connect_timeout");
       }
-      options.onSent?.({ reused: false });
       return await withTimeout(
         RESPONSE_TIMEOUT_MS,
         { clock, signal },
