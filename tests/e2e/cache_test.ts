@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { PROXY } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene, ROUTER } from "../support/scene.ts";
+import { createScene, NO_SERVERS, ROUTER } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
 import { startScriptedRouter } from "../support/servers/scripted_router.ts";
@@ -40,7 +40,7 @@ networkTest("a reload has the router asked again for what is kept", ROUTER, asyn
 
 networkTest(
   "an answer that was asked for before a reload is not kept beyond it, and waits under its age",
-  {},
+  NO_SERVERS,
   async () => {
     await using scene = await createScene({ router: "none", args: "none" });
     const host = await scene.addHost("router", "10.1.1.1");
