@@ -13,7 +13,7 @@ export interface Heap {
 }
 
 /** Less growth is not worth a collection. */
-const GROWTH = 1.5;
+const GROWTH = 1.25;
 
 /**
  * Creates what frees garbage if there is much of it, to be called when nobody asks for anything. V8 would keep what its
