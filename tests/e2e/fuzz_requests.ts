@@ -88,12 +88,12 @@ export function composeRequest(chance: Chance, { own, foreign }: Hosts): string 
   return mutate(lines.join(seldom("\r\n", ENDS)) + seldom("", BODIES), chance);
 }
 
-/** Seldom changes, doubles, drops or inserts a few characters, or cuts the end off. */
-function mutate(text: string, chance: Chance): string {
+/** Seldom changes, doubles, drops or inserts a few characters below a limit, or cuts the end off. */
+export function mutate(text: string, chance: Chance, limit = 256): string {
   let mutated = text;
   for (let count = Math.max(0, chance.below(12) - 8); count > 0; count--) {
     const at = chance.below(mutated.length + 1);
-    const character = String.fromCharCode(chance.below(256));
+    const character = String.fromCharCode(chance.below(limit));
     mutated = chance.pick([
       mutated.slice(0, at) + character + mutated.slice(at + 1),
       mutated.slice(0, at) + character + mutated.slice(at),

@@ -9,6 +9,8 @@
  * @module
  */
 
+import { composeAnswer } from "../../e2e/fuzz_answers.ts";
+import { createChance } from "../../e2e/fuzz_requests.ts";
 import { createDhcpResponder } from "./scripted_dhcp.ts";
 import type { Guest } from "./scripted_dhcp.ts";
 import { FAULTS, RESETS } from "./scripted_faults.ts";
@@ -39,6 +41,8 @@ export interface ScriptedRouterOptions {
   readonly rate?: number;
   /** Whether it prints every byte that reaches port 80, as lines of JSON: `{ head }`, and `{ rest }` for what is none. */
   readonly records?: boolean;
+  /** From what seed `/latest/fuzz?NUMBER` is answered with broken answers; it tells none of that (default: not at all). */
+  readonly fuzzSeed?: number;
 }
 
 /** How a router can be told to behave. */
@@ -73,15 +77,18 @@ async function runRouter(options: ScriptedRouterOptions): Promise<(mode: Mode) =
     report: records ? () => {} : report,
   });
   const asked = new Map<string, number>();
+  const fuzz = options.fuzzSeed === undefined ? undefined : createFuzz(options.fuzzSeed);
   const serve: Script = async (heard) => {
     const { head, path, remote } = heard;
+    if (fuzz !== undefined && path.startsWith("/latest/fuzz?")) return await fuzz(heard);
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     if (records) report(JSON.stringify({ head }));
-    const fault = FAULTS[path];
+    const [pathname = ""] = path.split("?");
+    const fault = FAULTS[pathname];
     if (fault === undefined) return await metadata(heard);
-    asked.set(path, (asked.get(path) ?? 0) + 1);
-    report(`${remote} "${head.split(" ", 1)} ${path}" goes wrong`);
-    await fault(heard, asked.get(path)!);
+    asked.set(pathname, (asked.get(pathname) ?? 0) + 1);
+    report(`${remote} "${head.split(" ", 1)} ${pathname}" goes wrong`);
+    await fault(heard, asked.get(pathname)!);
     return "close";
   };
   const SCRIPTS: Partial<Record<Mode, Script>> = { serve, hang: ({ closed }) => closed };
@@ -99,6 +106,16 @@ async function runRouter(options: ScriptedRouterOptions): Promise<(mode: Mode) =
   };
   for (const mode of modes) await set(mode);
   return set;
+}
+
+/** Answers brokenly, each number always in the same way, and leaves some of the connections open. */
+function createFuzz(seed: number): Script {
+  return async ({ path, write }) => {
+    const number = Number(path.split("?")[1]);
+    const chance = createChance(seed * 1_000_003 + number);
+    await write(composeAnswer(chance, number));
+    if (chance.below(8) > 0) return "close";
+  };
 }
 
 if (import.meta.main) {
