@@ -126,3 +126,15 @@ networkTest(
     }
   },
 );
+
+networkTest("an address that the VM had a moment ago is a neighbour's as soon as he has it", SERVERS, async () => {
+  await using scene = await createScene();
+  const { guest } = scene;
+  await guest.ip("address add 10.1.1.51/24 dev eth0");
+  assertEquals((await scene.get("/latest/user-data", ["--interface", "10.1.1.51"])).status, 200);
+  await guest.ip("address del 10.1.1.51/24 dev eth0");
+  const neighbour = await scene.addHost("neighbour", "10.1.1.51");
+  await neighbour.ip(`route add 169.254.169.254 via ${GUEST.address}`);
+  const { status, body } = await get(neighbour, "/latest/user-data");
+  assertEquals([status, body], [403, ""]);
+});

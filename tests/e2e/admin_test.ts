@@ -1,11 +1,14 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene, ROUTER } from "../support/scene.ts";
+import { get } from "../support/net/program.ts";
+import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
+import { GUEST } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 
-const ADMIN = "http://127.0.0.1:39725";
-const ARGS = ["--admin-listen", "127.0.0.1:39725", "--cache-ttl", "0", "--request-timeout", "2s"];
+const PORT = 39725;
+const ADMIN = `http://127.0.0.1:${PORT}`;
+const ARGS = ["--admin-listen", `127.0.0.1:${PORT}`, "--cache-ttl", "0", "--request-timeout", "2s"];
 
 networkTest(
   "/metrics is what Prometheus reads, with and without a router",
@@ -62,4 +65,18 @@ networkTest("an admin port that is taken is waited for, and keeps nobody from th
   await first.stop();
   await second.waitForLine(/serving the admin pages/);
   assertEquals(await listenerOf(), other);
+});
+
+networkTest("the admin port answers 403 to a neighbour", SERVERS, async () => {
+  await using scene = await createScene({ args: ARGS });
+  // Where a VM's kernel was told to take packets to 127.0.0.1 from outside, a neighbour can send such.
+  const neighbour = await scene.addHost("neighbour", "10.1.1.60");
+  for (const host of [scene.guest, neighbour]) {
+    await host.must(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet"]);
+  }
+  await neighbour.ip("address flush dev lo");
+  await neighbour.ip("link set lo down");
+  await neighbour.ip(`route add 127.0.0.1/32 via ${GUEST.address}`);
+  const { status, body } = await get(neighbour, `http://127.0.0.1:${PORT}/status`);
+  assertEquals([status, body], [403, ""]);
 });

@@ -26,6 +26,22 @@ networkTest("a client that sends half a request is dropped", ROUTER, async () =>
   }
 });
 
+networkTest("half a request is cut in its own time, whatever else is going on", ROUTER, async () => {
+  await using scene = await createScene(withLargeAnswer(["--idle-timeout", "1s"], { rate: 100_000 }));
+  using download = await scene.open();
+  await download.send(`GET /latest/large HTTP/1.1\r\n${HOST}\r\n\r\n`);
+  await download.peek();
+  const halves = await Promise.all(Array.from({ length: 30 }, async () => {
+    using half = await scene.open();
+    await half.send("GET /latest/vm-id HT");
+    return await half.rest();
+  }));
+  assertEquals(halves.length, 30);
+  // At its rate the download would take minutes: it is still under way.
+  const inFlight = scene.router.web.lines.filter((line) => line.includes('"GET /latest/large'));
+  assertEquals(inFlight, []);
+});
+
 networkTest(
   "a client that reads nothing is dropped, and the router is no longer kept busy for it",
   ROUTER,

@@ -11,6 +11,7 @@ export const PACKAGES = {
   "unshare": "util-linux",
   "setpriv": "util-linux",
   "curl": "curl",
+  "perl": "perl-base",
   "dnsmasq": "dnsmasq-base",
   "nginx": "nginx-light",
   "apache2": "apache2-bin",

@@ -40,7 +40,7 @@ export async function prepareContenders(
   const bareProxy = `${folder}/bare-proxy`;
   await compileBare("bare.ts", bare);
   await compileBare("bare_proxy.ts", bareProxy);
-  await Deno.writeTextFile(`${folder}/proxy.conf`, nginxConfig(folder));
+  await Deno.writeTextFile(`${folder}/proxy.conf`, nginxConfig({ folder, port: 39721 }));
   return [
     { name: "direct", origin: `http://${ROUTER}`, argv: undefined, forwards: true, discovers: false },
     {
@@ -112,8 +112,8 @@ async function compileBare(source: string, output: string): Promise<void> {
   if (!success) throw new Error(`Cannot compile ${source}: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** One process, like the others; connections are kept on both sides. */
-function nginxConfig(folder: string): string {
+/** nginx as a reverse proxy: one process, like the others; connections are kept on both sides. */
+export function nginxConfig({ folder, port }: { readonly folder: string; readonly port: number }): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   return `
 daemon off;
@@ -131,7 +131,7 @@ http {
     keepalive_requests 1000000;
   }
   server {
-    listen ${LISTEN_ADDRESS}:39721 backlog=1024;
+    listen ${LISTEN_ADDRESS}:${port} backlog=1024;
     location / {
       proxy_pass http://router;
       proxy_http_version 1.1;

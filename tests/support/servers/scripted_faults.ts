@@ -37,6 +37,13 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine and then some more than was said"),
   "/latest/chunks-of-one-byte": ({ write }) =>
     write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(60_000)}0\r\n\r\n`),
+  "/latest/endless": ({ write }) => endlessly(write, "HTTP/1.1 200 OK\r\n\r\n"),
+  "/latest/endless-head": ({ write }) => endlessly(write, "HTTP/1.1 200 OK\r\nX: "),
+  "/latest/gzip-bomb": async ({ write }) => {
+    const body = await bomb();
+    await write(`HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`);
+    await write(body);
+  },
   "/latest/drip": async ({ write }) => {
     await write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nf");
     for (const byte of "ine") await pause(1_000).then(() => write(byte));
@@ -49,6 +56,21 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
 };
 
 const BUSY = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 10\r\n\r\n<h1>no</h1>";
+
+/** Writes until the other side has enough of it. */
+async function endlessly(write: Heard["write"], head: string): Promise<never> {
+  await write(head);
+  const piece = new Uint8Array(65_536).fill(0x61);
+  for (;;) await write(piece);
+}
+
+/** 64 MiB of nothing, packed. */
+function bomb(): Promise<Uint8Array> {
+  const packed = new Blob([new Uint8Array(64 * 1_048_576)]).stream().pipeThrough(new CompressionStream("gzip"));
+  return packedBomb ??= new Response(packed).bytes();
+}
+
+let packedBomb: Promise<Uint8Array> | undefined;
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
