@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { memoryOf } from "../../tools/bench/measure.ts";
 import type { Host } from "../support/net/network.ts";
+import { startNobodysScript } from "../support/net/nobody.ts";
 import { PATIENCE_MS } from "../support/net/process.ts";
 import type { Process } from "../support/net/process.ts";
 import { PROXY } from "../support/net/program.ts";
@@ -10,6 +11,7 @@ import { createScene, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
 import type { Router } from "../support/servers/router.ts";
+import type { Act } from "./abuse_acts.ts";
 import type { SoakOptions, SoakReport } from "./soak_client.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- eth0 router (dnsmasq, nginx), which restarts and moves
@@ -21,13 +23,16 @@ const CONNECTIONS = 50;
 /** How many idle connections to the router the program may keep: more of them than before is no leak. */
 const KEPT = 32;
 
+/** Takes all the connections that there are, and begins anew. */
+const ABUSE: Act = { connections: 600, text: "GET /latest/user-data HT", again: true };
+
 const METADATA = { ...sampleMetadata(GUEST.address), "user-data": "0123456789abcdef".repeat(4_096) };
 const EXPECTED = Object.fromEntries(
   Object.entries(METADATA).map(([key, value]) => [`/latest/${key === "user-data" ? key : `meta-data/${key}`}`, value]),
 );
 
 networkTest(
-  "thousands of requests while the router restarts and moves: no wrong answer, no leak",
+  "thousands of requests while the router moves, the program reloads and nobody abuses it: none is lost, no leak",
   SERVERS,
   async () => {
     await using scene = await createScene({
@@ -39,11 +44,13 @@ networkTest(
 
     await soak(guest, WARM_UP).report;
     const before = await settled(program);
+    const abuser = await startNobodysScript(guest, "../e2e/abuse_acts.ts", [JSON.stringify(ABUSE)]);
     const { client, report } = soak(guest, REQUESTS);
     const [{ statuses, failures, failureCount, wrong, wrongCount, slowestMs, totalMs }] = await Promise.all([
       report,
-      disturb(router, client),
+      disturb(router, client, () => program.kill("SIGHUP")),
     ]);
+    await abuser.stop("SIGKILL");
     const after = await settled(program);
 
     console.log(
@@ -86,11 +93,12 @@ function soak(guest: Host, requests: number): { readonly client: Process; readon
   return { client, report: client.waitForLine(/^\{/, { timeoutMs: 60_000 + requests * 5 }).then(JSON.parse) };
 }
 
-/** Restarts the router and moves it by turns, each time the client has come an eighth further. */
-async function disturb(router: Router, client: Process): Promise<void> {
+/** Reloads, restarts the router and moves it by turns, each time the client has come an eighth further. */
+async function disturb(router: Router, client: Process, reload: () => void): Promise<void> {
   for (let eighth = 1; eighth < 8; eighth++) {
     const due = Math.floor(REQUESTS * eighth / 8);
     await client.waitForLine(new RegExp(`^progress ${due - due % 250}$`), { timeoutMs: 60_000 + REQUESTS * 5 });
+    reload();
     await router.stop();
     await router.start(eighth % 2 === 0 ? `10.1.1.${1 + eighth}` : router.address);
   }
