@@ -47,8 +47,7 @@ networkTest(
     const rogue = await startRogue(scene);
     await router.stop();
     const failed = await scene.get(VM_ID);
-    assert(failed.status >= 502 && failed.status <= 504, `status ${failed.status}`);
-    assertEquals(failed.body, "", "not a byte of the rogue's");
+    assertEquals([failed.status, failed.body], [502, ""], "not a byte of the rogue's");
     await rogue.waitForLine(/instance-id" 200/);
     const line = await program.waitForLine(/refusing a router of another identity/);
     assertMatch(line, /address=10\.1\.1\.66\b.*identity=i-6-66-VM\b.*i-2-50-VM.*SIGHUP.*restart/);
@@ -185,10 +184,9 @@ networkTest("a rogue that names a thousand addresses crowds out nobody", PYTHON,
   for (const args of [[], ["--allow-server", "10.1.1.0/24"]]) {
     await scene.guest.must(["rm", "-f", "/run/mdproxy4cs/router.json"]);
     const from = rogue.lines.length;
-    const program = await scene.startProgram([...UNCACHED, ...args]);
-    const { status, body, elapsedMs } = await scene.get(VM_ID);
+    const program = await scene.startProgram([...UNCACHED, "--request-timeout", "4s", ...args]);
+    const { status, body } = await scene.get(VM_ID);
     assertEquals([status, body], [200, `vm-of-${OWN}`], program.lines.join("\n"));
-    assert(elapsedMs < 3_000, `${elapsedMs} ms`);
     await rogue.waitForLine(/answered/, { from });
     await program.stop();
   }

@@ -77,9 +77,7 @@ networkTest(
 
     await router.stop();
     const answers = await Promise.all(Array.from({ length: 20 }, () => scene.get(VM_ID)));
-    for (const { status, body } of answers) {
-      assertEquals([status >= 502 && status <= 504, body], [true, ""], `answered with ${status}`);
-    }
+    for (const { status, body } of answers) assertEquals([status, body], [502, ""]);
     await router.start("10.1.1.3");
     const next = await scene.getUntilGood(VM_ID);
     console.log(`served again ${next.totalMs} ms after the router was back, ${next.failures.length} requests failed`);
