@@ -139,7 +139,10 @@ export function createNetwork(options: NetworkOptions): Network {
   /** For a name that nobody chose: the interface itself, and whichever other one the router may rather be on. */
   async function selectBest({ nic, link, others, known }: Selection): Promise<readonly Nic[]> {
     const guestNics = others.filter(({ name }) => known.find((link) => link.name === name)?.isGuestNic);
-    const other = findOther(link, { others, guestNics, known, routes: await routes().catch(() => []) });
+    const defaults = await routes().catch(() => []);
+    // Not to be taken for a network without routes.
+    signal.throwIfAborted();
+    const other = findOther(link, { others, guestNics, known, routes: defaults });
     if (nic === undefined) {
       // What the name's own traffic passes stands for it; of all others nobody can tell which one the router is on.
       const chosen = other?.isSame

@@ -29,11 +29,13 @@ export interface Setup {
   readonly interfaces?: readonly InterfaceAddress[];
   readonly links?: readonly unknown[] | Error;
   readonly routes?: readonly unknown[] | Error;
+  /** Ends the looking, once the links are known (default: nothing does). */
+  readonly ended?: AbortController;
 }
 
 /** Looks at the network of such a machine; `substitutes` and `commands` are what was said and run. */
 export function setUp(
-  { iname = "eth0", isChosen = false, interfaces = [ETH0], links = [linkAt(2, "eth0")], routes = [] }: Setup,
+  { iname = "eth0", isChosen = false, interfaces = [ETH0], links = [linkAt(2, "eth0")], routes = [], ended }: Setup,
 ) {
   const substitutes: string[] = [];
   const commands: string[] = [];
@@ -45,10 +47,11 @@ export function setUp(
       runIp(args) {
         commands.push(args.join(" "));
         const answer = args.includes("link") ? links : routes;
+        if (answer === routes) ended?.abort();
         return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(JSON.stringify(answer));
       },
     },
-    signal: new AbortController().signal,
+    signal: (ended ?? new AbortController()).signal,
     onSubstitute: (using, reason) => void substitutes.push(`${using}: ${reason}`),
   });
   return { network, substitutes, commands };

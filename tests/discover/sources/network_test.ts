@@ -269,6 +269,14 @@ for (const [what, setup, expected] of SUBSTITUTES) {
   });
 }
 
+test("createNetwork takes routes that it was kept from reading for unknown, not for missing", async () => {
+  const ended = new AbortController();
+  const setup = { interfaces: [ETH0, ETH1], links: [ETH0_LINK, linkAt(3, "eth1")], routes: new Error("killed"), ended };
+  const { network } = setUp(setup);
+  await assertRejects(() => network.nics(), DOMException);
+  assertEquals(network.whyOther("eth1"), undefined);
+});
+
 test("createNetwork tells why another one was used besides the one that nobody chose", async () => {
   const setup = { interfaces: [ETH0, ETH1], links: [ETH0_LINK, linkAt(3, "eth1")], routes: [VIA_ETH1] };
   const { network, substitutes } = setUp(setup);
