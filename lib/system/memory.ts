@@ -4,16 +4,16 @@
  * @module
  */
 
-/** The heap, as far as it matters here. */
-export interface Heap {
-  /** Its size with all the garbage in it, in bytes. */
+/** The memory of the process, as far as it matters here. */
+export interface Memory {
+  /** What it holds with all the garbage in it, in bytes. */
   size(): number;
   /** Frees the garbage and returns its memory: takes some ten milliseconds, in which nothing else is done. */
   collect(): void;
 }
 
 /** Less growth is not worth a collection. */
-const GROWTH = 1.25;
+const GROWTH_BYTES = 4 * 1024 * 1024;
 
 /**
  * Creates what frees garbage if there is much of it, to be called when nobody asks for anything. V8 would keep what its
@@ -22,22 +22,19 @@ const GROWTH = 1.25;
  *
  * @returns gives memory back, and tells whether it was worth it
  */
-export function createMemoryRelease(heap: Heap = V8_HEAP): () => boolean {
-  let usual = heap.size();
+export function createMemoryRelease(memory: Memory = OWN_MEMORY): () => boolean {
+  let usual = memory.size();
   return () => {
-    if (heap.size() < usual * GROWTH) return false;
-    heap.collect();
-    usual = heap.size();
+    if (memory.size() < usual + GROWTH_BYTES) return false;
+    memory.collect();
+    usual = memory.size();
     return true;
   };
 }
 
-const V8_HEAP: Heap = {
-  size() {
-    // Bytes of bodies lie outside of the heap, and are held until it is collected.
-    const { heapTotal, external } = Deno.memoryUsage();
-    return heapTotal + external;
-  },
+const OWN_MEMORY: Memory = {
+  // Not the size of the heap: V8 keeps pages that it freed, and bytes of bodies lie outside, until a collection like this.
+  size: () => Deno.memoryUsage().rss,
   collect: () => gc?.({ type: "major", execution: "sync", flavor: "last-resort" }),
 };
 

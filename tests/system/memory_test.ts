@@ -2,45 +2,47 @@ import { assertEquals } from "@std/assert";
 import { createMemoryRelease } from "../../lib/system/memory.ts";
 import { test } from "../support/test.ts";
 
-function setUp({ atRest = 8 } = {}) {
-  const heap = { now: atRest, atRest, collections: 0 };
+const MIB = 1_048_576;
+
+function setUp({ atRest = 50 * MIB } = {}) {
+  const memory = { now: atRest, atRest, collections: 0 };
   const release = createMemoryRelease({
-    size: () => heap.now,
+    size: () => memory.now,
     collect() {
-      heap.collections++;
-      heap.now = heap.atRest;
+      memory.collections++;
+      memory.now = memory.atRest;
     },
   });
-  return { heap, release };
+  return { memory, release };
 }
 
-test("createMemoryRelease frees what the heap grew by, each time it did", () => {
-  const { heap, release } = setUp();
+test("createMemoryRelease frees what was added, each time it was", () => {
+  const { memory, release } = setUp();
   for (const times of [1, 2]) {
-    heap.now = 20;
-    assertEquals([release(), heap.collections, heap.now], [true, times, 8]);
-    assertEquals([release(), heap.collections], [false, times]);
+    memory.now = 80 * MIB;
+    assertEquals([release(), memory.collections, memory.now], [true, times, 50 * MIB]);
+    assertEquals([release(), memory.collections], [false, times]);
   }
 });
 
-test("createMemoryRelease frees a heap that grew by just a quarter", () => {
-  const { heap, release } = setUp();
-  heap.now = 10;
-  assertEquals([release(), heap.collections], [true, 1]);
+test("createMemoryRelease frees just 4 MiB", () => {
+  const { memory, release } = setUp();
+  memory.now = 54 * MIB;
+  assertEquals([release(), memory.collections], [true, 1]);
 });
 
-test("createMemoryRelease leaves a heap alone that grew little", () => {
-  const { heap, release } = setUp();
-  heap.now = 9;
-  assertEquals([release(), heap.collections], [false, 0]);
+test("createMemoryRelease collects nothing where less was added", () => {
+  const { memory, release } = setUp();
+  memory.now = 54 * MIB - 1;
+  assertEquals([release(), memory.collections], [false, 0]);
 });
 
 test("createMemoryRelease takes what it cannot free for usual", () => {
-  const { heap, release } = setUp();
-  heap.now = heap.atRest = 16;
-  assertEquals([release(), release(), heap.collections], [true, false, 1]);
-  heap.now = 19;
-  assertEquals([release(), heap.collections], [false, 1]);
+  const { memory, release } = setUp();
+  memory.now = memory.atRest = 80 * MIB;
+  assertEquals([release(), release(), memory.collections], [true, false, 1]);
+  memory.now = 83 * MIB;
+  assertEquals([release(), memory.collections], [false, 1]);
 });
 
 test("createMemoryRelease does nothing where V8 does not offer it", () => {
@@ -50,6 +52,6 @@ test("createMemoryRelease does nothing where V8 does not offer it", () => {
 test("createMemoryRelease counts what lies outside of V8's heap too", () => {
   const release = createMemoryRelease();
   assertEquals(release(), false);
-  const held = new Uint8Array(512 * 1024 * 1024);
+  const held = new Uint8Array(64 * MIB).fill(1);
   assertEquals([release(), held.length > 0], [true, true]);
 });

@@ -243,11 +243,18 @@ class AcceptLoop implements Gate {
     this.#sweep = this.#connections.size === 0 ? undefined : clock.schedule(SWEEP_MS, () => this.#expire());
   }
 
+  /** Whether nothing is kept for a client: no part of a head, no answer. */
+  #holdsNothing(): boolean {
+    return this.#connections.slots().every(({ member }) =>
+      member === undefined || (member.state === "waiting" && !member.isHalfHeaded)
+    );
+  }
+
   #awaitRest(): void {
     const { limits, clock, onRest } = this.#with;
     if (onRest === undefined) return;
     this.#rest = clock.schedule(Math.max(limits.idleTimeoutMs, SWEEP_MS), () => {
-      if (this.#requests === 0) {
+      if (this.#requests === 0 && this.#holdsNothing()) {
         this.#inner?.rest();
         onRest();
       }

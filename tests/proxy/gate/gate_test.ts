@@ -6,6 +6,9 @@ import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
 import { createIdleInner, get, open } from "./gate_case.ts";
 
+/** Lets the machine do what it has to do: connect, and tell of it. */
+const aMoment = () => SYSTEM_CLOCK.sleep(20, new AbortController().signal);
+
 test("openGate answers requests in a row and requests sent ahead, in their order", async () => {
   await using scene = open();
   using exchange = await scene.connect();
@@ -128,6 +131,21 @@ test("openGate rests, and has rest what is behind, once in each idle timeout wit
   assertEquals([rests, state.rests, state.isClosed], [2, 2, true]);
 });
 
+test("openGate does not rest while it holds a part of a head", async () => {
+  const clock = createVirtualClock();
+  let rests = 0;
+  const scene = open({ clock, limits: { idleTimeoutMs: 1_000 }, onRest: () => rests++ });
+  await clock.run(500);
+  using exchange = await scene.connect();
+  await exchange.send("GET / HT");
+  await aMoment();
+  await clock.run(500);
+  assertEquals(rests, 0);
+  await clock.run(2_000);
+  assertEquals(rests, 2, "its time is over");
+  await scene.gate.shutdown(0);
+});
+
 test("openGate rests no more often than it looks at its connections, however short the idle timeout", async () => {
   const clock = createVirtualClock();
   let rests = 0;
@@ -136,9 +154,6 @@ test("openGate rests no more often than it looks at its connections, however sho
   assertEquals(rests, 10);
   await scene.gate.shutdown(0);
 });
-
-/** Lets the machine do what it has to do: connect, and tell of it. */
-const aMoment = () => SYSTEM_CLOCK.sleep(20, new AbortController().signal);
 
 test("openGate accepts if it accepts its own connection, and none but that, until it stops", async () => {
   const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()];
