@@ -90,7 +90,7 @@ networkTest(
 networkTest("mdproxy4cs starts with an unknown log level, and says so", NO_SERVERS, async () => {
   await using scene = await createScene({ router: "none", env: { MDPROXY4CS_LOG_LEVEL: "verbose" } });
   const { program } = scene;
-  assertMatch(program.lines.join("\n"), /warn .*verbose.*using info/);
+  await program.waitForLine(/warn .*verbose.*using info/);
 });
 
 networkTest("mdproxy4cs logs to the end of a file, as text or as JSON", NO_SERVERS, async () => {

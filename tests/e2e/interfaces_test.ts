@@ -124,7 +124,7 @@ for (const { what, second, words, says, args = [] } of CABLINGS) {
       args,
     });
     assertEquals((await scene.getUntilGood(ID)).status, 200);
-    if (says !== undefined) assertMatch(scene.program.lines.join("\n"), says);
+    if (says !== undefined) await scene.program.waitForLine(says);
   });
 }
 
@@ -142,8 +142,7 @@ networkTest(
   async () => {
     await using scene = await createScene({ router: ROUTER, prepare: moveToSecondNic });
     assertEquals((await scene.getUntilGood(ID)).status, 200);
-    assertMatch(
-      scene.program.lines.join("\n"),
+    await scene.program.waitForLine(
       /using another interface.*nothing answers on eth0: using eth1, which has the default/,
     );
   },

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { networkTest } from "../support/net/network_test.ts";
 import { createScene } from "../support/scene.ts";
 import type { Program } from "../support/packages.ts";
@@ -59,7 +59,7 @@ for (const [dhcp, client] of PAIRS) {
       const program = await scene.startProgram(["--discovery", "dhcp"]);
       const { status, body } = await scene.get("/latest/meta-data/instance-id");
       assertEquals([status, body], [200, sampleMetadata(GUEST.address)["instance-id"]]);
-      assertMatch(program.lines.join("\n"), /address=10\.1\.1\.1 .*source=dhcp/);
+      await program.waitForLine(/address=10\.1\.1\.1 .*source=dhcp/);
     },
   );
 }

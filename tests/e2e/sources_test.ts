@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import type { Host, Network } from "../support/net/network.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import type { Needs } from "../support/net/network_test.ts";
@@ -64,7 +64,7 @@ for (const [source, { needs, client, prepare, args = [] }] of Object.entries(SOU
       const program = await scene.startProgram(["--discovery", `dhcp,${source}`, ...args]);
       const { body } = await scene.getUntilGood("/latest/meta-data/instance-id");
       assertEquals(body, INSTANCE_ID);
-      assertMatch(program.lines.join("\n"), new RegExp(`address=10\\.1\\.1\\.1 .*source=${source}\\b`));
+      await program.waitForLine(new RegExp(`address=10\\.1\\.1\\.1 .*source=${source}\\b`));
     },
   );
 }
@@ -79,7 +79,7 @@ networkTest(
 
     const program = await scene.startProgram();
     assertEquals((await scene.get("/latest/meta-data/instance-id")).body, INSTANCE_ID);
-    assertMatch(program.lines.join("\n"), /address=10\.1\.1\.1 .*source=dhcp\b/);
+    await program.waitForLine(/address=10\.1\.1\.1 .*source=dhcp\b/);
   },
 );
 
