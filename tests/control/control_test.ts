@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { askService, ControlError } from "../../lib/control/control_client.ts";
 import { serveControl } from "../../lib/control/control_server.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
-import { createCountingSignal } from "../support/fakes/counting_signal.ts";
+import { createCountedSignal } from "../support/fakes/counted_signal.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import { controlTest, documentOf, forever } from "./control_case.ts";
 
@@ -123,9 +123,10 @@ controlTest("askService ends when its signal aborts, and asks nobody when it has
   for await (const _ of askService(at.socketPath, "watch", over.signal)) if (++count === 1) over.abort();
   assertEquals(count, 1);
   assertEquals(await Array.fromAsync(askService(at.socketPath, "watch", AbortSignal.abort())), []);
-  const { signal, listeners } = createCountingSignal();
+  const counted = createCountedSignal();
+  const { signal } = counted;
   await Array.fromAsync(askService(at.socketPath, "status", signal));
-  assertEquals(listeners(), 0);
+  assertEquals(counted.listeners, 0);
 });
 
 controlTest("askService reads a document whatever pieces it comes in, within a character too", async (at) => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createClient } from "../../lib/http1/client.ts";
-import { createCountingSignal } from "../support/fakes/counting_signal.ts";
+import { createCountedSignal } from "../support/fakes/counted_signal.ts";
 import { settle } from "../support/fakes/virtual_clock.ts";
 import { ok, startScriptedServer } from "../support/servers/scripted_server.ts";
 import { test } from "../support/test.ts";
@@ -205,13 +205,14 @@ test("createClient gives a kept connection the whole time for its next answer, a
 });
 
 test("createClient leaves nothing on a signal that many requests share", async () => {
-  const { signal, listeners } = createCountingSignal();
+  const counted = createCountedSignal();
+  const { signal } = counted;
   await withClient(({ write }) => write(ok("x")), async (client) => {
     for (let times = 0; times < 2; times++) {
       await readAll((await client.request(ADDRESS, get("/"), { signal })).body);
     }
   });
-  assertEquals(listeners(), 0);
+  assertEquals(counted.listeners, 0);
 });
 
 test("createClient keeps only so many connections", async () => {

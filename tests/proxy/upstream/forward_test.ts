@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStrictEquals, assertStringIncludes }
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { UpstreamErrorKind } from "../../../lib/http1/error.ts";
 import { NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
-import { createCountingSignal } from "../../support/fakes/counting_signal.ts";
+import { createCountedSignal } from "../../support/fakes/counted_signal.ts";
 import { settle } from "../../support/fakes/virtual_clock.ts";
 import { bodyOf, createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import type { Asked } from "../../support/fakes/upstream_fakes.ts";
@@ -308,14 +308,15 @@ test("createForwarder asks nobody for a client that has left, nor after a pause 
 test("createForwarder leaves nothing on a signal, and tells how long a router took to begin its answer", async () => {
   const { send, asked, clock, answeredAfterMs } = setUp();
   await asked(1);
-  const { signal, listeners } = createCountingSignal();
+  const counted = createCountedSignal();
+  const { signal } = counted;
   const response = send(signal);
   const request = await asked(2);
-  assertEquals(listeners(), 1);
+  assertEquals(counted.listeners, 1);
   await clock.run(70);
   request.answer(200, bodyOf("i-1"));
   await assertAnswers(response, 200, "i-1");
-  assertEquals([listeners(), answeredAfterMs], [0, [70]]);
+  assertEquals([counted.listeners, answeredAfterMs], [0, [70]]);
 });
 
 test("createForwarder gives up an answer that comes in the moment when its client leaves, and learns nothing of it", async () => {
