@@ -23,6 +23,14 @@ networkTest("--max-url is the longest URL that passes, to the byte", SERVERS, as
   assertEquals([status, body], [414, ""]);
 });
 
+networkTest("--max-header is what the fields of a request may take together", SERVERS, async () => {
+  await using scene = await createScene({ args: ["--max-header", "2k"] });
+  const ask = (length: number) => scene.get(VM_ID, ["--header", `X-Long: ${"a".repeat(length)}`]);
+  assertEquals((await ask(1_500)).status, 200);
+  const { status, body } = await ask(2_100);
+  assertEquals([status, body], [431, ""]);
+});
+
 networkTest("--max-connections: for one more, the one that rests longest is closed", SERVERS, async () => {
   await using scene = await createScene({ args: ["--max-connections", "3", "--cache-ttl", "1m"] });
   const ask = async (exchange: Awaited<ReturnType<typeof scene.open>>) => {

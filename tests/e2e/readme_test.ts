@@ -144,6 +144,12 @@ const MISTAKES: Readonly<Record<string, (scene: Scene) => Promise<unknown>>> = {
   "413": (scene) => refused(scene, 413, [`GET ${VM_ID}`, "Content-Length: 4"]),
   "414": (scene) => refused(scene, 414, [`GET /${"a".repeat(9_000)}`]),
   "431": (scene) => refused(scene, 431, [`GET ${VM_ID}`, `X-Long: ${"b".repeat(20_000)}`]),
+  "505": async (scene) => {
+    using exchange = await scene.open();
+    await exchange.send(`GET ${VM_ID} HTTP/2.0\r\n${OWN}\r\n\r\n`);
+    const { status, body } = await exchange.receive();
+    assertEquals([status, body.length], [505, 0]);
+  },
 };
 
 async function neighbourGets403(scene: Scene): Promise<void> {
