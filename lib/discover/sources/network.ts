@@ -98,6 +98,13 @@ export function createNetwork(options: NetworkOptions): Network {
   const routes = async () =>
     parseRoutes(await host.runIp(["-json", "route", "show", "table", "all", "default"], { signal }));
 
+  /** What was asked for, or something in its place; not where the time is over, which tells nothing of the network. */
+  const orElse = <T, E>(asked: Promise<T>, instead: E): Promise<T | E> =>
+    asked.catch(() => {
+      signal.throwIfAborted();
+      return instead;
+    });
+
   let searched: readonly Nic[] = [];
   /** Why each interface is searched on that was not named. */
   let reasons: ReadonlyMap<string, string> = new Map();
@@ -109,7 +116,7 @@ export function createNetwork(options: NetworkOptions): Network {
 
   async function selectGuestNics(): Promise<readonly Nic[]> {
     // Without `ip`, any interface with an address is better than none.
-    const [known, [preferred]] = await Promise.all([links().catch(() => undefined), routes().catch(() => [])]);
+    const [known, [preferred]] = await Promise.all([orElse(links(), undefined), orElse(routes(), [])]);
     const isPreferred = ({ name }: Nic) => name === preferred?.iface;
     const chosen = pickNics(addresses())
       .filter((nic) => isPreferred(nic) || (known?.find(({ name }) => name === nic.name)?.isGuestNic ?? true))
@@ -124,10 +131,7 @@ export function createNetwork(options: NetworkOptions): Network {
     const others = all.filter((nic) => nic !== named);
     if (named !== undefined && (isInameChosen || others.length === 0)) return [named];
     // Without `ip`, an interface with an address is as good as it gets.
-    const known = await links().catch((error) => {
-      if (named === undefined) throw error;
-      return undefined;
-    });
+    const known = named === undefined ? await links() : await orElse(links(), undefined);
     if (known === undefined) return [named!];
     const link = known.find(({ name, altNames }) => name === iname || altNames.includes(iname));
     const nic = named ?? all.find(({ name }) => name === link?.name);
@@ -139,10 +143,7 @@ export function createNetwork(options: NetworkOptions): Network {
   /** For a name that nobody chose: the interface itself, and whichever other one the router may rather be on. */
   async function selectBest({ nic, link, others, known }: Selection): Promise<readonly Nic[]> {
     const guestNics = others.filter(({ name }) => known.find((link) => link.name === name)?.isGuestNic);
-    const defaults = await routes().catch(() => []);
-    // Not to be taken for a network without routes.
-    signal.throwIfAborted();
-    const other = findOther(link, { others, guestNics, known, routes: defaults });
+    const other = findOther(link, { others, guestNics, known, routes: await orElse(routes(), []) });
     if (nic === undefined) {
       // What the name's own traffic passes stands for it; of all others nobody can tell which one the router is on.
       const chosen = other?.isSame
@@ -181,7 +182,7 @@ export function createNetwork(options: NetworkOptions): Network {
   /** Completes an interface that only has labelled addresses, of which the runtime tells no MAC. */
   async function withMac(nic: Nic): Promise<Nic> {
     if (nic.mac !== NO_MAC) return nic;
-    const known = await links().catch(() => []);
+    const known = await orElse(links(), []);
     return { ...nic, mac: known.find(({ name }) => name === nic.name)?.mac ?? nic.mac };
   }
 

@@ -29,16 +29,15 @@ export interface Setup {
   readonly interfaces?: readonly InterfaceAddress[];
   readonly links?: readonly unknown[] | Error;
   readonly routes?: readonly unknown[] | Error;
-  /** Ends the looking, once the links are known (default: nothing does). */
-  readonly ended?: AbortController;
 }
 
-/** Looks at the network of such a machine; `substitutes` and `commands` are what was said and run. */
+/** Looks at the network of such a machine; `substitutes` and `commands` are what was said and run, `end` ends its time. */
 export function setUp(
-  { iname = "eth0", isChosen = false, interfaces = [ETH0], links = [linkAt(2, "eth0")], routes = [], ended }: Setup,
+  { iname = "eth0", isChosen = false, interfaces = [ETH0], links = [linkAt(2, "eth0")], routes = [] }: Setup,
 ) {
   const substitutes: string[] = [];
   const commands: string[] = [];
+  const over = new AbortController();
   const network = createNetwork({
     iname,
     isInameChosen: isChosen,
@@ -47,12 +46,13 @@ export function setUp(
       runIp(args) {
         commands.push(args.join(" "));
         const answer = args.includes("link") ? links : routes;
-        if (answer === routes) ended?.abort();
+        // The links are known before the time is over.
+        if (over.signal.aborted && answer === routes) return Promise.reject(new Error("killed"));
         return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(JSON.stringify(answer));
       },
     },
-    signal: (ended ?? new AbortController()).signal,
+    signal: over.signal,
     onSubstitute: (using, reason) => void substitutes.push(`${using}: ${reason}`),
   });
-  return { network, substitutes, commands };
+  return { network, substitutes, commands, end: () => over.abort() };
 }

@@ -270,11 +270,21 @@ for (const [what, setup, expected] of SUBSTITUTES) {
 }
 
 test("createNetwork takes routes that it was kept from reading for unknown, not for missing", async () => {
-  const ended = new AbortController();
-  const setup = { interfaces: [ETH0, ETH1], links: [ETH0_LINK, linkAt(3, "eth1")], routes: new Error("killed"), ended };
-  const { network } = setUp(setup);
+  const setup = { interfaces: [ETH0, ETH1], links: [ETH0_LINK, linkAt(3, "eth1")] };
+  const { network, end } = setUp(setup);
+  end();
   await assertRejects(() => network.nics(), DOMException);
   assertEquals(network.whyOther("eth1"), undefined);
+});
+
+test("createNetwork keeps the order of interfaces that it found while its time was not over", async () => {
+  const setup = { iname: "auto", interfaces: [ETH0, ETH1], links: [ETH0_LINK, linkAt(3, "eth1")], routes: [VIA_ETH1] };
+  const { network, end } = setUp(setup);
+  await network.nics();
+  assertEquals(network.interfaceRank("eth0"), 1);
+  end();
+  await assertRejects(() => network.nics(), DOMException);
+  assertEquals(network.interfaceRank("eth0"), 1);
 });
 
 test("createNetwork tells why another one was used besides the one that nobody chose", async () => {
