@@ -37,7 +37,7 @@ export interface EncodedResponse {
 const SMALL_BODY_BYTES = 16_384;
 
 /** Statuses that never have a body (RFC 9110 sections 15.3.5 and 15.4.5). */
-const WITHOUT_BODY: ReadonlySet<number> = new Set([STATUS_CODE.NoContent, STATUS_CODE.NotModified]);
+export const WITHOUT_BODY: ReadonlySet<number> = new Set([STATUS_CODE.NoContent, STATUS_CODE.NotModified]);
 
 /**
  * Encodes a whole answer.

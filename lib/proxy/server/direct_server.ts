@@ -7,14 +7,13 @@
  * @module
  */
 
-import { STATUS_CODE } from "@std/http/status";
 import { toBytes } from "../../http1/fields.ts";
 import type { Header } from "../../http1/message.ts";
 import type { Framing } from "../../http1/response_head.ts";
 import type { Inner, InnerExchange, InnerHead } from "../gate/inner.ts";
 import { toInner } from "../gate/inner_head.ts";
 import type { ClientHead } from "../gate/request_head.ts";
-import { concat } from "../gate/response.ts";
+import { concat, WITHOUT_BODY } from "../gate/response.ts";
 import { urlOf } from "../request/client_request.ts";
 import type { InnerHandler } from "./inner_server.ts";
 
@@ -46,9 +45,6 @@ type Piece = Uint8Array<ArrayBuffer>;
 const NOTHING: Piece = new Uint8Array(0);
 const LINE_END = toBytes("\r\n");
 const LAST_CHUNK = toBytes("0\r\n\r\n");
-
-/** Statuses that never have a body (RFC 9110 sections 15.3.5 and 15.4.5). */
-const WITHOUT_BODY: ReadonlySet<number> = new Set([STATUS_CODE.NoContent, STATUS_CODE.NotModified]);
 
 class DirectExchange implements InnerExchange {
   readonly #handler: InnerHandler;
