@@ -7,16 +7,10 @@ import type { Router } from "../../lib/discover/router.ts";
 import { SourceError } from "../../lib/discover/sources/source_error.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
 import { createRegistry } from "../../lib/telemetry/metrics.ts";
+import { ROUTER as SAMPLE } from "../support/fakes/router.ts";
 import { test } from "../support/test.ts";
 
-const ROUTER: Router = {
-  address: "10.1.1.1",
-  source: "dhcp",
-  iface: "eth0",
-  identity: "i-2-50-VM",
-  since: 0,
-  elapsedMs: 41.6,
-};
+const ROUTER: Router = { ...SAMPLE, elapsedMs: 41.6 };
 const DRIVE: Router = { ...ROUTER, address: "config-drive", source: "config_drive", iface: undefined };
 
 const OTHER: CandidateReport = {

@@ -4,6 +4,7 @@ import { LEASE_SOURCES } from "../../lib/discover/sources/lease_sources.ts";
 import { test } from "../support/test.ts";
 import { interfaceAt, linkAt } from "../support/fakes/lan.ts";
 import { createCountedSignal } from "../support/fakes/counted_signal.ts";
+import { ROUTER } from "../support/fakes/router.ts";
 import { createScene, search, verdicts } from "./search_scene.ts";
 
 test("startSearch prefers an on-link router to an off-link one that is validated a moment earlier", async () => {
@@ -35,14 +36,7 @@ test("startSearch validates an address once however many sources name it", async
 test("startSearch validates a router that was good a moment ago before anything else", async () => {
   const scene = createScene();
   scene.lan.add({ address: "10.1.1.1", dhcp: false });
-  const known: Router = {
-    address: "10.1.1.1",
-    source: "gateway",
-    iface: "eth0",
-    identity: "i-2-50-VM",
-    since: 0,
-    elapsedMs: 0,
-  };
+  const known: Router = { ...ROUTER, source: "gateway" };
   const report = await search(scene, {}, { known });
   assertEquals([report.router?.source, report.router?.iface], ["gateway", "eth0"]);
   assert(report.router !== known, "it is a new router");
@@ -52,16 +46,8 @@ test("startSearch validates a router that was good a moment ago before anything 
 test("startSearch validates a known router again as soon as a source names it", async () => {
   const scene = createScene();
   const router = scene.lan.add({ address: "10.1.1.1", dhcp: false, web: "hangs" });
-  const known: Router = {
-    address: "10.1.1.1",
-    source: "dhcp",
-    iface: "eth0",
-    identity: "i-2-50-VM",
-    since: 0,
-    elapsedMs: 0,
-  };
   scene.clock.schedule(350, () => Object.assign(router, { dhcp: true, web: { status: 200, body: "i-2-50-VM" } }));
-  const report = await search(scene, {}, { known });
+  const report = await search(scene, {}, { known: ROUTER });
   assert(report.router !== undefined);
   assert(report.elapsedMs < 600, `${report.elapsedMs} ms`);
 });
@@ -70,15 +56,7 @@ test("startSearch asks a router that was good a moment ago by its address too", 
   const scene = createScene();
   scene.lan.add({ address: "10.1.1.1", web: "refuses", serverId: "10.1.1.2" });
   scene.lan.add({ address: "10.1.1.2", dhcp: false });
-  const known: Router = {
-    address: "10.1.1.1",
-    source: "dhcp",
-    iface: "eth0",
-    identity: "i-2-50-VM",
-    since: 0,
-    elapsedMs: 0,
-  };
-  const report = await search(scene, {}, { known });
+  const report = await search(scene, {}, { known: ROUTER });
   assertEquals(report.router?.address, "10.1.1.2");
   assertEquals(scene.lan.seen.inform, 2);
 });
@@ -183,20 +161,11 @@ test("startSearch holds a start open for 175 ms while a better one has not answe
   assertEquals([report.router?.address, report.elapsedMs], ["192.0.2.1", 175]);
 });
 
-const KNOWN: Router = {
-  address: "10.1.1.1",
-  source: "dhcp",
-  iface: "eth0",
-  identity: "i-2-50-VM",
-  since: 0,
-  elapsedMs: 0,
-};
-
 test("startSearch takes the known router back at once, but looks around for 300 ms if nobody doubts it", async () => {
   for (const [isRefresh, ms] of [[false, 2], [true, 302]] as const) {
     const scene = createScene();
     scene.lan.add({ address: "10.1.1.1", dhcp: false });
-    const report = await search(scene, {}, { known: KNOWN, isRefresh });
+    const report = await search(scene, {}, { known: ROUTER, isRefresh });
     assertEquals([report.router?.address, report.elapsedMs], ["10.1.1.1", ms]);
   }
 });
@@ -207,7 +176,7 @@ test("startSearch gives one that is better than the first to answer 100 ms where
     const scene = createScene({ dataServer: "10.1.1.9", files });
     scene.lan.add({ address: "10.1.1.9", dhcp: false });
     scene.lan.add({ address: "10.1.1.1", dhcp: false, delayMs });
-    const known = { ...KNOWN, address: "10.1.1.254" };
+    const known = { ...ROUTER, address: "10.1.1.254" };
     const report = await search(scene, { sources: ["networkd", "dns"] }, { known });
     assertEquals(report.router?.address, expected);
   }

@@ -1,17 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { Router } from "../../lib/discover/router.ts";
 import { createWaiters } from "../../lib/discover/waiters.ts";
 import { test } from "../support/test.ts";
 import { createCountedSignal } from "../support/fakes/counted_signal.ts";
+import { ROUTER } from "../support/fakes/router.ts";
 
-const ROUTER: Router = {
-  address: "10.1.1.1",
-  source: "dhcp",
-  iface: "eth0",
-  identity: "i-2-50-VM",
-  since: 0,
-  elapsedMs: 0,
-};
 const explain = () => new Error("no router");
 
 test("createWaiters serves everyone who waits, and leaves nothing on their signals", async () => {
