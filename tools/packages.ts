@@ -7,6 +7,7 @@
  * @module
  */
 
+import { undoIfStopped } from "./cleanup.ts";
 import { missingPackages } from "../tests/support/packages.ts";
 import type { Program } from "../tests/support/packages.ts";
 
@@ -114,13 +115,9 @@ function forbidStarting(): () => void {
       // Somebody else has removed it.
     }
   };
-  const stop = () => {
-    undo();
-    Deno.exit(130);
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  const settle = undoIfStopped(undo);
   return () => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, stop);
+    settle();
     undo();
   };
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { removeIfStopped } from "./cleanup.ts";
+import { removeIfStopped, undoIfStopped } from "./cleanup.ts";
 import { networkFlags, TOP } from "./program.ts";
 
 /** A run that takes longer than this hangs. */
@@ -29,12 +29,15 @@ async function countTests(args: readonly string[]): Promise<Count> {
       cwd: TOP,
       stdin: "null",
     }).spawn();
+    // On a terminal it hears of that by itself; who ends this process alone means the tests too.
+    const leave = undoIfStopped(() => child.kill("SIGINT"));
     const timer = setTimeout(() => {
       console.log(`Not finished after ${TIME_LIMIT_MS / 60_000} minutes: ending the tests`);
       child.kill("SIGKILL");
     }, TIME_LIMIT_MS);
     const { success } = await child.status;
     clearTimeout(timer);
+    leave();
     const count = parseReport(await Deno.readTextFile(report));
     return success ? count : { ...count, failed: Math.max(1, count.failed) };
   } finally {
