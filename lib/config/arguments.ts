@@ -41,7 +41,8 @@ const SWITCHES = PLAIN.filter(({ unit }) => unit === undefined).map(({ flag }) =
  * @throws {ConfigError} If a flag is unknown, repeated or lacks its value, or an argument is unexpected or missing.
  */
 export function parseArguments(argv: readonly string[]): Arguments {
-  const parsed = parseArgs(bindValues(argv), {
+  const bound = bindValues(argv);
+  const parsed = parseArgs(bound, {
     string: TEXTS,
     boolean: SWITCHES,
     alias: { help: "h" },
@@ -60,7 +61,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
   const single = (flag: string): string | undefined => {
     const [value, ...repeats] = parsed[flag] as (string | boolean)[];
     if (repeats.length > 0) throw usageError(`flag '${flag}' cannot be repeated`);
-    if (value === "" && !argv.includes(`--${flag}=`)) {
+    if (value === "" && !bound.includes(`--${flag}=`)) {
       throw usageError(`expected argument for flag '--${flag}'`);
     }
     return value === undefined ? undefined : String(value);
@@ -114,9 +115,12 @@ function readTimeout(text: string): number {
   }
 }
 
+/** What the parser would not take for the value of the flag before it: nothing, standard output, a negative number. */
+const ODD_VALUE = /^$|^-$|^-\d/;
+
 /**
- * Binds to each flag what is its value: `--log-file -` means standard output, where the parser would take the dash for a
- * word of its own; and a switch takes the next word only if that is one of its own.
+ * Binds to each flag what is its value, where the parser would take that for a word or a flag of its own; a switch takes the
+ * next word only if that is one of its own.
  */
 function bindValues(argv: readonly string[]): string[] {
   const end = argv.indexOf("--");
@@ -127,7 +131,7 @@ function bindValues(argv: readonly string[]): string[] {
     const next = own[at + 1];
     const { bare, words } = BARE.get(flag) ?? {};
     const isText = flag.startsWith("--") && TEXTS.includes(flag.slice(2));
-    const isValue = next !== undefined && (bare === undefined ? isText && next === "-" : words!.includes(next));
+    const isValue = next !== undefined && (bare === undefined ? isText && ODD_VALUE.test(next) : words!.includes(next));
     if (isValue) at++;
     const value = isValue ? next : bare;
     bound.push(value === undefined ? flag : `${flag}=${value}`);

@@ -34,7 +34,7 @@ const ROWS: readonly Option[] = OPTIONS;
 /**
  * Validates everything the program was told. An empty variable counts as not set.
  *
- * @throws {ConfigError} If a value cannot be used, or the limits not together; the message says what would be right.
+ * @throws {ConfigError} If a value cannot be used, or not together with another; the message says what would be right.
  */
 export function readConfig(layers: Layers): Config {
   const { file } = layers;
@@ -56,6 +56,7 @@ export function readConfig(layers: Layers): Config {
   // The types of the slices follow from the very rows that were read.
   const config = { ...slices, warnings } as unknown as Config;
   checkMemory(config.proxy);
+  checkListeners(config);
   return deepFreeze(config);
 }
 
@@ -80,6 +81,15 @@ function parse(row: Option, { text, option }: Given, warn: (warning: string) => 
   } catch (cause) {
     throw new ConfigError(`${option}: "${text}" ${(cause as Error).message}`, { cause });
   }
+}
+
+/** Two listeners cannot share an address and port: one of them would wait for the other for ever. */
+function checkListeners({ proxy, admin }: Config): void {
+  const { hostname, port } = proxy.listen;
+  if (port === 0 || admin.listen?.hostname !== hostname || admin.listen.port !== port) return;
+  throw new ConfigError(
+    `--admin-listen must have another address or port than --http-listen: both are ${hostname}, port ${port}`,
+  );
 }
 
 function unknownVariables(fromFile: ReadonlyMap<string, string>): string[] {

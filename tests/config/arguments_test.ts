@@ -9,12 +9,14 @@ test("parseArguments reads a flag with a blank or an equals sign", () => {
   }
 });
 
-test("parseArguments takes a lone dash as the value of the flag before it", () => {
-  assertEquals(parseArguments(["--log-file", "-", "--iname", "eth1"]).values.get("log-file"), "-");
+test("parseArguments takes a lone dash, a negative number or an empty word as the value of the flag before it", () => {
+  for (const value of ["-", "-1s", ""]) {
+    assertEquals(parseArguments(["--log-file", value, "--iname", "eth1"]).values.get("log-file"), value);
+  }
 });
 
 test("parseArguments keeps an empty value that was meant, to undo a variable", () => {
-  assertEquals(parseArguments(["--server="]).values.get("server"), "");
+  for (const argv of [["--server="], ["--server", ""]]) assertEquals(parseArguments(argv).values.get("server"), "");
 });
 
 test("parseArguments reads a switch with and without its value", () => {

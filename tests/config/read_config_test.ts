@@ -124,6 +124,18 @@ test("readConfig names the option, its value and what would be right", () => {
   }
 });
 
+test("readConfig refuses one address and port for two listeners, but any free one for each", () => {
+  const both = (listen: string, admin: string) =>
+    read({ flags: { "http-listen": listen, "admin-listen": admin } }).admin.listen?.port;
+  assertThrows(
+    () => both("127.0.0.1:39724", "localhost:39724"),
+    ConfigError,
+    "--admin-listen must have another address or port than --http-listen: both are 127.0.0.1, port 39724",
+  );
+  assertEquals(both("127.0.0.1:39724", "[::1]:39724"), 39724);
+  assertEquals(both("127.0.0.1:0", "127.0.0.1:0"), 0);
+});
+
 test("readConfig accepts every default as a value that was given", () => {
   const environment = Object.fromEntries(OPTIONS.map((option) => [variableOf(option.flag), option.default]));
   assertEquals(read({ environment }), read({}));

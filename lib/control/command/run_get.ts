@@ -11,6 +11,7 @@
  * @module
  */
 
+import { ConfigError } from "../../config/config_error.ts";
 import { Connection } from "../../http1/connection.ts";
 import type { ConnectionLimits } from "../../http1/connection.ts";
 import type { Header, ResponseBody, UpstreamResponse } from "../../http1/message.ts";
@@ -44,12 +45,18 @@ const TOKEN_HEADER = "X-aws-ec2-metadata-token";
 const MAX_TOKEN_BYTES = 1_024;
 const UNAUTHORIZED = 401;
 
-/** Runs the command. @returns the exit code */
+/** What can stand behind a slash in a request line. */
+const PATH = /^[!"$-~]+$/;
+
+/** Runs the command. @returns the exit code @throws {ConfigError} If the path is none. */
 export async function runGet(
   path: string,
   { listen, limits, writeBytes }: GetOptions,
   { socketPath, say }: CommandEnvironment,
 ): Promise<number> {
+  if (!PATH.test(path)) {
+    throw new ConfigError(`get: "${path}" must be a path such as user-data, with blanks and the like percent-encoded`);
+  }
   const target = path.startsWith("/") ? path : BASE + path;
   const address = await findService(socketPath) ?? listen;
   const authority = `${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`;

@@ -1,4 +1,5 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { ConfigError } from "../../../lib/config/config_error.ts";
 import { runGet } from "../../../lib/control/command/run_get.ts";
 import { startScriptedServer } from "../../support/servers/scripted_server.ts";
 import type { Script } from "../../support/servers/scripted_server.ts";
@@ -75,6 +76,12 @@ controlTest("runGet takes no book for a token", async (at) => {
   const { code, body } = await get(at, "x", { script });
   assertEquals([code, body], [1, ""]);
   assertMatch(at.said[0]!, /is none$/);
+});
+
+controlTest("runGet refuses a path that no request can have", async (at) => {
+  for (const path of ["user data", "a\r\nHost: x", "k\u00e9y", "a#b"]) {
+    await assertRejects(() => get(at, path, { script: answer(200, "") }), ConfigError, `get: "${path}" must be a path`);
+  }
 });
 
 controlTest("runGet exits with 1 where nobody answers, or not to the end", async (at) => {
