@@ -16,6 +16,7 @@ import type { CacheOutcome } from "../metrics/proxy_metrics.ts";
 import type { RouterResponse } from "../upstream/router_response.ts";
 import { isAway } from "../upstream/upstream.ts";
 import type { Singleflight } from "./singleflight.ts";
+import { isForOthersToo } from "./storage.ts";
 
 /** A response with metadata, and where it came from. */
 export interface MetadataResponse extends Pick<RouterResponse, "status" | "body"> {
@@ -108,7 +109,9 @@ export function createAnswers(
       const joined = sharedKey === undefined ? undefined : singleflight.join(sharedKey, client.signal);
       const shared = joined && await joined;
       // Of a stream only one can have it.
-      if (shared !== undefined && isWhole(shared)) return receive(shared, "collapsed");
+      if (shared !== undefined && isWhole(shared) && isForOthersToo(shared.headers)) {
+        return receive(shared, "collapsed");
+      }
 
       const forwarded = send(request, stored);
       const response = await (sharedKey === undefined || joined !== undefined

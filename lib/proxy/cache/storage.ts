@@ -65,6 +65,11 @@ export function judgeStorage(
   };
 }
 
+/** Whether a response may be given, as it comes, to others that ask alike: what must not be stored is for one request alone. */
+export function isForOthersToo(headers: readonly Header[]): boolean {
+  return judgeStorage(headers, { delayMs: 0, cacheTtlMs: 0, staleIfErrorMs: 0 }) !== undefined;
+}
+
 /** What the fields say that storing depends on. */
 interface Said {
   cacheControl?: string;

@@ -215,6 +215,28 @@ test("createAnswers asks once for requests that come at the same time", async ()
   await Promise.all(asked.map((request, i) => assertReplies(request, i === 0 ? "miss" : "collapsed", "i-1")));
 });
 
+for (
+  const [what, headers] of [
+    ["must not be stored", [["cache-control", "no-store"]]],
+    ["is private", [["cache-control", "private"]]],
+    ["sets a cookie", [["set-cookie", "a=b"]]],
+    ["depends on a field that is not in the key", [["vary", "User-Agent"]]],
+  ] as const
+) {
+  test(`createAnswers gives an answer that ${what} to who asked for it alone`, async () => {
+    const { ask, sent } = setUp();
+    const asked = [ask(), ask(), ask()];
+    sent[0]!.answer("0", { headers: [...headers] });
+    await assertReplies(asked[0]!, "miss", "0");
+    await settle();
+    assertEquals(sent.length, 3);
+    for (const i of [1, 2]) {
+      sent[i]!.answer(`${i}`, { headers: [...headers] });
+      await assertReplies(asked[i]!, "miss", `${i}`);
+    }
+  });
+}
+
 test("createAnswers asks for each request when the cache is off", async () => {
   const { ask, sent } = setUp({ cacheTtlMs: 0 });
   const asked = [ask(), ask()];
