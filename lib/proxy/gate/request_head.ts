@@ -8,7 +8,7 @@
  * @module
  */
 
-import { decodeFields, itemsOf, MAX_FIELDS, READ_FIELDS } from "../../http1/fields.ts";
+import { decodeFields, itemsOf, latin1, MAX_FIELDS, READ_FIELDS } from "../../http1/fields.ts";
 import type { Header } from "../../http1/message.ts";
 import type { RefusalKind } from "./refusal.ts";
 
@@ -78,7 +78,11 @@ export function findRequestEnd(bytes: Uint8Array, limits: HeadLimits, known = 0)
       return lf + 3 - lineBytes > limits.maxHeaderBytes ? "long_header" : lf + 3;
     }
   }
-  return bytes.length - lineBytes > limits.maxHeaderBytes ? "long_header" : -1;
+  if (bytes.length - lineBytes > limits.maxHeaderBytes) return "long_header";
+  if (firstLf < known) return -1;
+  // What is no request by its first line, as in HTTP/0.9 or another protocol, may send nothing more, and wait for an answer.
+  const line = decodeRequestLine(latin1(bytes.subarray(0, lineBytes)));
+  return typeof line === "string" ? line : -1;
 }
 
 /**
@@ -88,29 +92,42 @@ export function findRequestEnd(bytes: Uint8Array, limits: HeadLimits, known = 0)
  * @returns the head, or why it is refused
  */
 export function decodeRequestHead(text: string): ClientHead | RefusalKind {
-  const [line, method, target, major, minor] = REQUEST_LINE.exec(text) ?? [];
-  if (line === undefined) return ANY_VERSION.test(text) ? "bad_line" : "not_http";
-  if (major !== "1") return "version";
-  if (!METHODS.has(method!)) return "method";
-  if (!/^(\/|http:\/\/)/i.test(target!)) return "bad_target";
+  const line = decodeRequestLine(text);
+  if (typeof line === "string") return line;
+  const { method, target, minor } = line;
   const headers = decodeFields(text, line.length);
   if (typeof headers === "number") return headers === READ_FIELDS ? "long_header" : "bad_field";
   if (headers.length > MAX_FIELDS) return "long_header";
 
   const hosts = headers.reduce((count, [name]) => name === "host" ? count + 1 : count, 0);
   if (hosts > 1) return "two_hosts";
-  if (hosts === 0 && minor !== "0") return "no_host";
+  if (hosts === 0 && minor === 1) return "no_host";
   const bodyFault = faultOfBody(headers);
   if (bodyFault !== undefined) return bodyFault;
 
   const connection = itemsOf(headers, "connection");
   return {
-    method: method!,
-    target: target!,
+    method,
+    target,
     headers,
-    minor: minor === "0" ? 0 : 1,
-    persistent: !connection.includes("close") && (minor !== "0" || connection.includes("keep-alive")),
+    minor,
+    persistent: !connection.includes("close") && (minor === 1 || connection.includes("keep-alive")),
   };
+}
+
+/** What the first line says. */
+interface RequestLine extends Pick<ClientHead, "method" | "target" | "minor"> {
+  /** In characters, with its end. */
+  readonly length: number;
+}
+
+function decodeRequestLine(text: string): RequestLine | RefusalKind {
+  const [line, method, target, major, minor] = REQUEST_LINE.exec(text) ?? [];
+  if (line === undefined) return ANY_VERSION.test(text) ? "bad_line" : "not_http";
+  if (major !== "1") return "version";
+  if (!METHODS.has(method!)) return "method";
+  if (!/^(\/|http:\/\/)/i.test(target!)) return "bad_target";
+  return { method: method!, target: target!, minor: minor === "0" ? 0 : 1, length: line.length };
 }
 
 /** RFC 9112 section 6.3: whether a body follows, and whether two readers would agree on where it ends. */

@@ -34,6 +34,15 @@ test("findRequestEnd finds the end, that it has not come, or why it need not be 
     [LINE + "X: " + "a".repeat(57), -1],
     [LINE + "X: " + "a".repeat(58), "long_header"],
     [LINE + "X: y\r\n".repeat(11), "long_header"],
+    // Its first line is no request's: nothing more need come.
+    ["GET /\r\n", "not_http"],
+    ["EHLO x\r\n", "not_http"],
+    ["SSH-2.0-OpenSSH_9.2\r\n", "not_http"],
+    ["GET  / HTTP/1.1\r\nHost", "not_http"],
+    ["G/T / HTTP/1.1\r\n", "bad_line"],
+    ["PRI * HTTP/2.0\r\n", "version"],
+    ["POST / HTTP/1.1\r\n", "method"],
+    ["GET * HTTP/1.1\r\n", "bad_target"],
   ];
   for (const [text, expected] of table) assertEquals(findRequestEnd(toBytes(text), LIMITS), expected, text);
 });
