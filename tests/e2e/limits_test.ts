@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { asNobody, leaveAtOnce } from "../support/net/nobody.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene, ROUTER } from "../support/scene.ts";
+import { createScene, LISTEN, NO_SERVERS, ROUTER, SERVERS } from "../support/scene.ts";
 import type { SceneOptions } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
+import { setMode, startScriptedRouter } from "../support/servers/scripted_router.ts";
 import type { RouterOptions } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
@@ -25,6 +27,49 @@ networkTest("a client that sends half a request is dropped", ROUTER, async () =>
     assert(rest === "" || rest.startsWith("HTTP/1.1 4"), rest);
   }
 });
+
+networkTest("clients that leave before they are accepted cost nobody else anything", {
+  ...SERVERS,
+  programs: [...SERVERS.programs!, "perl"],
+}, async () => {
+  await using scene = await createScene();
+  const { guest, program } = scene;
+  assertEquals((await scene.get("/latest/vm-id")).status, 200);
+  const leaving = guest.start(asNobody(leaveAtOnce(LISTEN)));
+  await leaving.waitForLine(/^left$/);
+  const statuses = [];
+  for (let count = 0; count < 10; count++) statuses.push((await scene.get("/latest/vm-id")).status);
+  assertEquals(statuses, Array(10).fill(200));
+  assertEquals(program.lines.filter((line) => line.includes("cannot accept")), []);
+});
+
+networkTest(
+  "requests whose clients have left make room for others while the router keeps all waiting",
+  NO_SERVERS,
+  async () => {
+    await using scene = await createScene({ router: "none", args: "none" });
+    const router = await startScriptedRouter(await scene.addHost("router", "10.1.1.1"), {
+      address: "10.1.1.1",
+      guests: [{ ...GUEST, metadata: sampleMetadata(GUEST.address) }],
+    });
+    const program = await scene.startProgram(["--max-requests", "4"]);
+    assertEquals((await scene.getUntilGood("/latest/vm-id")).status, 200);
+    await setMode(router, "hang");
+    const left = await Promise.all(Array.from({ length: 4 }, async (_, number) => {
+      const exchange = await scene.open();
+      await exchange.send(`GET /latest/vm-id?${number} HTTP/1.1\r\n${HOST}\r\n\r\n`);
+      exchange[Symbol.dispose]();
+    }));
+    assertEquals(left.length, 4);
+    const answer = scene.getUntilGood("/latest/local-hostname");
+    assertMatch(
+      await program.waitForLine(/\ban answer was cut\b/),
+      /reason="The client had left or was slow, and its place was needed for another" path=\/latest\/vm-id/,
+    );
+    await setMode(router, "serve");
+    assertEquals((await answer).status, 200);
+  },
+);
 
 networkTest("half a request is cut in its own time, whatever else is going on", ROUTER, async () => {
   await using scene = await createScene(withLargeAnswer(["--idle-timeout", "1s"], { rate: 100_000 }));

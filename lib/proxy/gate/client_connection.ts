@@ -111,6 +111,8 @@ export class ClientConnection {
   #isUntouched = true;
   /** A read under way. */
   #arrival: Promise<boolean> | undefined;
+  /** Whether the client has closed its own side. */
+  #hasEnded = false;
   /** The request under way, and when it came. */
   #head: ClientHead | undefined;
   #startedAt = 0;
@@ -141,6 +143,11 @@ export class ClientConnection {
   /** Whether it is being answered behind the gate. */
   get isInside(): boolean {
     return this.#inner !== undefined;
+  }
+
+  /** Whether it is answered to a client that may have gone: one that closed its side, or sends more than is held. */
+  get isUnheard(): boolean {
+    return this.#state === "answering" && this.isInside && (this.#hasEnded || this.#arrival === undefined);
   }
 
   /** Serves the client until one of both closes. Never rejects. */
@@ -291,9 +298,7 @@ export class ClientConnection {
   async #ask(head: ClientHead): Promise<boolean> {
     const { inner, limits } = this.#with;
     this.#enter("answering");
-    // Read on while an answer is waited for: so it is noticed when the client resets the connection. That it closes its own
-    // side says nothing: it may well be waiting for the answer.
-    this.#arrive();
+    this.#listen();
     const exchange = this.#inner = inner!.open();
     const response = await exchange.ask(head, maxInnerHeadBytes(limits)).catch(() => undefined);
     if (this.#closed !== undefined) throw this.#closed.reason;
@@ -371,9 +376,25 @@ export class ClientConnection {
     return this.#arrival = this.#conn.read(this.#buffer.subarray(this.#end)).then(this.#arrived, this.#reset);
   }
 
+  /**
+   * Reads on while an answer is waited for: so it is noticed when the client resets the connection. That it closes its own
+   * side says little: it may well be waiting for the answer.
+   */
+  #listen(): void {
+    const arrival = this.#arrive();
+    arrival?.then((isMore) => {
+      if (!isMore || this.#arrival !== arrival || !this.isInside) return;
+      this.#arrival = undefined;
+      this.#listen();
+    });
+  }
+
   // Made once: an asynchronous function for each read would cost as much as a ready answer.
   readonly #arrived = (count: number | null): boolean => {
-    if (count === null) return false;
+    if (count === null) {
+      this.#hasEnded = true;
+      return false;
+    }
     // From here on a head is under way, and has its own time.
     if (this.#state === "waiting" && this.#isUntouched) this.#since = this.#with.now();
     this.#isUntouched = false;

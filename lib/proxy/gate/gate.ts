@@ -196,7 +196,8 @@ class AcceptLoop implements Gate {
         this.#failedAt = undefined;
       } catch (error) {
         if (signal.aborted) return;
-        // Too many files, no buffers, no memory, a client that left again: all of it passes.
+        if (hasLeft(error)) continue;
+        // Too many files, no buffers, no memory: all of it passes.
         if (this.#failedAt === undefined) log.warn("cannot accept a connection, making room", { error });
         this.#failedAt = clock.now();
         for (let count = 0; count < ROOM && this.#makeRoom(); count++);
@@ -232,7 +233,9 @@ class AcceptLoop implements Gate {
       .map(({ member }) => ({ connection: member!, owingSince: owingSince(member!, now()) }))
       .filter(({ owingSince }) => owingSince !== undefined)
       .sort((a, b) => a.owingSince! - b.owingSince!);
-    longest?.connection.cut(new ClientTimeoutError("The client was slow, and its place was needed for another"));
+    longest?.connection.cut(
+      new ClientTimeoutError("The client had left or was slow, and its place was needed for another"),
+    );
     return longest !== undefined;
   }
 
@@ -264,8 +267,14 @@ class AcceptLoop implements Gate {
   }
 }
 
+/** Whether a client left before it was accepted: nobody else has to make room for that. */
+function hasLeft(error: unknown): boolean {
+  const { NotConnected, ConnectionAborted, ConnectionReset } = Deno.errors;
+  return [NotConnected, ConnectionAborted, ConnectionReset].some((kind) => error instanceof kind);
+}
+
 /** Since when a client owes something, in the order in which that is resented: a request, then that it takes its answer. */
-function owingSince({ state, since }: ClientConnection, now: number): number | undefined {
+function owingSince({ state, since, isUnheard }: ClientConnection, now: number): number | undefined {
   switch (state) {
     case "waiting":
     case "closing":
@@ -273,6 +282,6 @@ function owingSince({ state, since }: ClientConnection, now: number): number | u
     case "sending":
       return now - since < STALLED_MS ? undefined : since + MUCH_LATER_MS;
     case "answering":
-      return undefined;
+      return isUnheard ? since : undefined;
   }
 }

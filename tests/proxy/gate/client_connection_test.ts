@@ -1,11 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { toBytes } from "../../../lib/http1/fields.ts";
 import type { Header } from "../../../lib/http1/message.ts";
+import { maxHeadBytes } from "../../../lib/proxy/gate/request_head.ts";
 import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";
 import { encodeResponse } from "../../../lib/proxy/gate/response.ts";
 import { settle } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
-import { createInner, get, LIMITS, ok, serve } from "./client_connection_case.ts";
+import { createClient, createInner, get, LIMITS, ok, serve } from "./client_connection_case.ts";
 
 test("ClientConnection answers heads that come in pieces, in a row and behind empty lines", async () => {
   const { client, calls, connection, over } = serve();
@@ -260,6 +261,39 @@ test("ClientConnection notices a client that resets while it is answered, and no
   await gone.client.send(get("/a"));
   await gone.client.fail();
   assertEquals([gone.client.seen.isClosed, other.state.released, gone.calls.closed, gone.cuts], [true, 1, 1, []]);
+});
+
+test("ClientConnection is unheard while it is answered to a client that closed its side, or sends more than is held", async () => {
+  const sends: readonly (readonly [
+    what: string,
+    act: (client: ReturnType<typeof createClient>) => Promise<void>,
+    unheard: boolean,
+  ])[] = [
+    ["nothing more", () => settle(), false],
+    ["the next request", (client) => client.send(get("/2")), false],
+    ["its end", (client) => client.end(), true],
+    ["the next request and its end", async (client) => (await client.send(get("/2")), await client.end()), true],
+    ["more than a head can have", (client) => client.send("a".repeat(2 * maxHeadBytes(LIMITS) + 4_096)), true],
+  ];
+  for (const [what, act, unheard] of sends) {
+    const { inner, answer } = createInner();
+    const { client, connection } = serve({ inner });
+    await client.send(get("/1"));
+    await act(client);
+    assertEquals(connection.isUnheard, unheard, what);
+    await answer([], 0);
+    connection.cut(new Error("over"));
+    await settle();
+  }
+});
+
+test("ClientConnection notices a client that resets behind requests that it sent ahead", async () => {
+  const { inner, state } = createInner();
+  const { client, cuts, calls } = serve({ inner });
+  await client.send(get("/1"));
+  await client.send(get("/2"));
+  await client.fail();
+  assertEquals([calls.closed, state.released, cuts], [1, 1, []]);
 });
 
 test("ClientConnection turns a client away before it has said anything", async () => {

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import type { Inner } from "../../../lib/proxy/gate/inner.ts";
 import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
@@ -52,6 +53,34 @@ test("openGate gives 503 when every connection is being answered", async () => {
   }
 });
 
+test("openGate makes room for nobody who left before being accepted, and goes on at once", async () => {
+  const { NotConnected, ConnectionAborted, ConnectionReset } = Deno.errors;
+  const trouble = [NotConnected, ConnectionAborted, ConnectionReset].map((Kind) => new Kind("left"));
+  await using scene = open({
+    // Whoever paused would do so for ever.
+    clock: { ...SYSTEM_CLOCK, sleep: () => new Promise(() => {}) },
+    wrap: wrapAccept((conn) => {
+      const error = trouble.shift();
+      if (error === undefined) return;
+      conn.close();
+      throw error;
+    }),
+  });
+  for (let count = trouble.length; count > 0; count--) {
+    using left = await scene.connect();
+    assertEquals((await left.rest()).length, 0);
+  }
+  using idle = await scene.connect();
+  await idle.send(get("/"));
+  await idle.receive();
+  trouble.push(new NotConnected("left"));
+  using left = await scene.connect();
+  assertEquals((await left.rest()).length, 0);
+  await idle.send(get("/still"));
+  assertEquals(latin1((await idle.receive()).body), "/still");
+  assertEquals(scene.lines, []);
+});
+
 test("openGate survives errors of accept, says so once while they come and go, and when they are over", async () => {
   const fail = () => Promise.reject(new Error("Too many open files"));
   const trouble: (() => Promise<never>)[] = [fail, fail, fail];
@@ -95,6 +124,53 @@ test("openGate lets no more ask what is behind than may", async () => {
   await exchange.send(get("/"));
   const { status, headers } = await exchange.receive();
   assertEquals([status, new Map(headers).get("reason")], [503, "busy"]);
+});
+
+test("openGate has a request that may have nobody to answer make room inside for one that has", async () => {
+  const left = Promise.withResolvers<void>();
+  const { promise: never } = Promise.withResolvers<never>();
+  let used = 0;
+  const inner: Inner = {
+    get used() {
+      return used;
+    },
+    open() {
+      used++;
+      const { promise, reject } = Promise.withResolvers<never>();
+      promise.catch(() => {});
+      return {
+        isDone: true,
+        ask: ({ target }) =>
+          target === "/asked"
+            ? Promise.resolve({ status: 200, headers: [["content-length", "0"]], framing: 0 })
+            : promise,
+        takeBody: () => new Uint8Array(),
+        more: () => never,
+        release() {
+          used--;
+          reject(new Error("given up"));
+          left.resolve();
+        },
+      };
+    },
+    rest() {},
+    close() {},
+  };
+  await using scene = open({ own: "none", inner, limits: { maxRequests: 2 } });
+  using waiting = await scene.connect();
+  await waiting.send(get("/waiting"));
+  using gone = await scene.connect();
+  await gone.send(get("/gone"));
+  await gone.connection.closeWrite();
+  while (used < 2) await SYSTEM_CLOCK.sleep(1, new AbortController().signal);
+  using asking = await scene.connect();
+  for (;;) {
+    await asking.send(get("/asked"));
+    // That it has closed its side may come later than it was sent.
+    if ((await asking.receive()).status === 200) break;
+  }
+  await left.promise;
+  assertEquals(scene.lines, ["cut /gone"]);
 });
 
 /** A listener whose `accept` does something else with a connection first. */

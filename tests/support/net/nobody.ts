@@ -55,3 +55,20 @@ for (;;) {
   select(undef, undef, undef, 0.002);
 }
 `;
+
+/** The command line of a process that connects and resets the connection again, over and over. It prints `left` after a while. */
+export function leaveAtOnce({ hostname, port }: { readonly hostname: string; readonly port: number }): string[] {
+  return ["perl", "-MSocket", "-e", LEAVE, hostname, String(port)];
+}
+
+const LEAVE = `
+$| = 1;
+my $at = sockaddr_in($ARGV[1], inet_aton($ARGV[0]));
+for (my $count = 1;; $count++) {
+  socket(my $socket, PF_INET, SOCK_STREAM, 0);
+  setsockopt($socket, SOL_SOCKET, SO_LINGER, pack("ii", 1, 0));
+  connect($socket, $at);
+  close($socket);
+  print "left\\n" if $count == 1_000;
+}
+`;
