@@ -31,8 +31,8 @@ export interface Handler {
   refuse(kind: RefusalKind, refused: Refused): OwnResponse;
   /** What an answer to the head is stored under; `undefined` if it always has to be asked for. */
   keyOf(head: ClientHead): string | undefined;
-  /** The answer stored under a key, if it may be given without asking. */
-  ready(key: string, recipient: ReadyRecipient): EncodedResponse | undefined;
+  /** The answer stored under a key, if it may be given without asking; or, where nobody can be asked, instead of an error. */
+  ready(key: string, recipient: ReadyRecipient, need: "fresh" | "usable"): EncodedResponse | undefined;
   /** Answers itself what is not ready, where there is no server behind. */
   readonly own?: (head: ClientHead) => Promise<OwnResponse>;
   /** A client was cut within its answer. */
@@ -113,8 +113,9 @@ export class ClientConnection {
   #arrival: Promise<boolean> | undefined;
   /** Whether the client has closed its own side. */
   #hasEnded = false;
-  /** The request under way, and when it came. */
+  /** The request under way, what an answer to it is stored under, and when it came. */
   #head: ClientHead | undefined;
+  #key: string | undefined;
   #startedAt = 0;
   #inner: InnerExchange | undefined;
   #closed: { readonly reason: unknown } | undefined;
@@ -216,7 +217,9 @@ export class ClientConnection {
     if ("first" in next) return this.#send(next);
     const { handler: { own }, mayAsk } = this.#with;
     if (own !== undefined) return this.#answer(next, own);
-    return mayAsk() ? this.#ask(next) : this.#refuse("busy", next);
+    if (mayAsk()) return this.#ask(next);
+    const standIn = this.#ready(next, "usable");
+    return standIn === undefined ? this.#refuse("busy", next) : this.#send(standIn);
   }
 
   /** The next head, a ready answer to it, or why it is refused; `undefined` while it has not come. */
@@ -249,14 +252,19 @@ export class ClientConnection {
   }
 
   #begin(head: ClientHead, key: string | undefined): ClientHead | EncodedResponse {
-    const { now, handler, onRequest } = this.#with;
+    const { now, onRequest } = this.#with;
     this.#head = head;
+    this.#key = key;
     this.#startedAt = now();
     onRequest();
-    if (key === undefined) return head;
+    return this.#ready(head, "fresh") ?? head;
+  }
+
+  #ready(head: ClientHead, need: "fresh" | "usable"): EncodedResponse | undefined {
+    if (this.#key === undefined) return undefined;
     const { method, target, minor } = head;
-    const persistent = this.#stays(head);
-    return handler.ready(key, { method, target, minor, persistent, startedAt: this.#startedAt }) ?? head;
+    const recipient = { method, target, minor, persistent: this.#stays(head), startedAt: this.#startedAt };
+    return this.#with.handler.ready(this.#key, recipient, need);
   }
 
   #stays({ persistent }: ClientHead): boolean {

@@ -1,5 +1,6 @@
 /**
- * Answers that are given at the gate, in bytes that are ready: what is stored and fresh, to requests that the policy keys.
+ * Answers that are given at the gate, in bytes that are ready: what is stored and fresh, to requests that the policy keys; and
+ * what is stored and stale, where it is that or an error (RFC 5861 section 4), to those that find no room inside.
  *
  * @module
  */
@@ -52,13 +53,15 @@ export function createReadyAnswers(
       return request.cacheKey;
     },
 
-    ready(key, recipient) {
+    ready(key, recipient, need) {
       const stored = cache.get(key);
-      if (!stored?.isFresh()) return undefined;
+      if (stored === undefined) return undefined;
+      const from = stored.isFresh() ? "hit" : "stale";
+      if (from === "stale" && (need === "fresh" || !stored.isUsableWhenStale())) return undefined;
       const encoded = encode(stored.headers(), stored.body, recipient);
       const { method, target, startedAt } = recipient;
-      counts.onCache("hit");
-      responder.note(200, { method, path: pathOf(target), from: "hit", startedAt });
+      counts.onCache(from);
+      responder.note(200, { method, path: pathOf(target), from, startedAt });
       return encoded;
     },
   };

@@ -236,6 +236,29 @@ test("ClientConnection says that there is no answer behind, or no room, and goes
   assertEquals([full.client.received(), full.connection.state, state.asked], [said("busy"), "waiting", 1]);
 });
 
+test("ClientConnection gives what is stored where there is no room, however old, and goes on", async () => {
+  const needs: string[] = [];
+  const { client } = serve({
+    inner: createInner().inner,
+    mayAsk: () => false,
+    handler: {
+      keyOf: ({ target }) => target === "/kept" ? "key" : undefined,
+      ready(_, recipient, need) {
+        needs.push(need);
+        return need === "fresh"
+          ? undefined
+          : encodeResponse({ status: 200, headers: [], body: toBytes("old") }, recipient, "D");
+      },
+    },
+  });
+  await client.send(get("/kept"));
+  assertEquals([client.received(), needs], [ok("old"), ["fresh", "usable"]]);
+  await client.send(get("/other"));
+  assertEquals([client.received().startsWith("HTTP/1.1 503 "), needs.length], [true, 2]);
+  await client.send(get("/kept"));
+  assertEquals(client.received(), ok("old"));
+});
+
 test("ClientConnection sends no body to HEAD, of a refusal neither", async () => {
   const refuse = () => ({ status: 503, headers: [], body: toBytes("busy") });
   const { client } = serve({ inner: createInner().inner, mayAsk: () => false, handler: { refuse } });

@@ -70,10 +70,10 @@ test("createReadyAnswers has no key where nothing is kept, or a token is to be s
 
 test("createReadyAnswers gives what is stored and fresh, with its age and the date, and keeps account of it", async () => {
   const { answers, clock, metrics, noted, store } = setUp();
-  assertEquals(answers.ready("key", RECIPIENT), undefined);
+  assertEquals(answers.ready("key", RECIPIENT, "fresh"), undefined);
   store("key");
   await clock.run(2_000);
-  const text = latin1(answers.ready("key", RECIPIENT)!.first);
+  const text = latin1(answers.ready("key", RECIPIENT, "fresh")!.first);
   assertEquals(
     text,
     "HTTP/1.1 200 OK\r\nage: 2\r\ndate: Tue, 10 Dec 2024 00:00:02 GMT\r\ncontent-length: 4\r\n\r\ndata",
@@ -81,17 +81,30 @@ test("createReadyAnswers gives what is stored and fresh, with its age and the da
   assertEquals(noted, [{ status: 200, method: "GET", path: "/latest/user-data", from: "hit", startedAt: 7 }]);
   assert(metrics.render().includes('mdproxy4cs_cache_total{outcome="hit"} 1\n'));
   await clock.run(3_000);
-  assertEquals([answers.ready("key", RECIPIENT), noted.length], [undefined, 1]);
+  assertEquals([answers.ready("key", RECIPIENT, "fresh"), noted.length], [undefined, 1]);
+});
+
+test("createReadyAnswers gives what is stored and stale only where an error would be given, and while it is usable", async () => {
+  const { answers, clock, metrics, noted, store } = setUp();
+  store("key");
+  assertEquals(answers.ready("key", RECIPIENT, "usable"), answers.ready("key", RECIPIENT, "fresh"));
+  await clock.run(5_000);
+  assertEquals(answers.ready("key", RECIPIENT, "fresh"), undefined);
+  assert(latin1(answers.ready("key", RECIPIENT, "usable")!.first).includes("\r\nage: 5\r\n"));
+  assertEquals(noted.map(({ from }) => from), ["hit", "hit", "stale"]);
+  assert(metrics.render().includes('mdproxy4cs_cache_total{outcome="stale"} 1\n'));
+  await clock.run(60_000);
+  assertEquals(answers.ready("key", RECIPIENT, "usable"), undefined);
 });
 
 test("createReadyAnswers makes the bytes of the usual answer once for each second of its age", async () => {
   const { answers, clock, store } = setUp();
   store("key");
-  const first = answers.ready("key", RECIPIENT);
+  const first = answers.ready("key", RECIPIENT, "fresh");
   await clock.run(999);
-  assertStrictEquals(answers.ready("key", RECIPIENT), first);
+  assertStrictEquals(answers.ready("key", RECIPIENT, "fresh"), first);
   await clock.run(1);
-  assert(answers.ready("key", RECIPIENT) !== first);
+  assert(answers.ready("key", RECIPIENT, "fresh") !== first);
 });
 
 test("createReadyAnswers gives nobody bytes that were meant for others", () => {
@@ -103,7 +116,7 @@ test("createReadyAnswers gives nobody bytes that were meant for others", () => {
     { ...RECIPIENT, minor: 0 as const },
     { ...RECIPIENT, persistent: false },
     RECIPIENT,
-  ].map((recipient) => latin1(answers.ready("key", recipient)!.first));
+  ].map((recipient) => latin1(answers.ready("key", recipient, "fresh")!.first));
   const [usual, head, old, last, again] = texts;
   assertEquals([usual!.endsWith("\r\n\r\ndata"), again], [true, usual]);
   assertEquals([head!.endsWith("content-length: 4\r\n\r\n")], [true]);
