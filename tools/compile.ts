@@ -39,11 +39,7 @@ export interface CompileOptions {
 export async function compile({ output = BINARY, target, compiler }: CompileOptions = {}): Promise<void> {
   const { folder, settle } = await makeBuildFolder();
   try {
-    if (compiler === undefined) {
-      compiler = await findCompiler();
-      const why = whyNotDeno(compiler.version);
-      if (why !== undefined) throw new Error(why);
-    }
+    compiler ??= await findCompiler();
     const module = await bundle(folder);
     const args = [
       "compile",
@@ -70,9 +66,17 @@ export async function compile({ output = BINARY, target, compiler }: CompileOpti
   }
 }
 
-/** Finds the Deno that compiles: on the npm-only network only an older one has a runtime for compiled programs. */
+/**
+ * Finds the Deno that compiles: on the npm-only network only an older one has a runtime for compiled programs.
+ *
+ * @throws {Error} If this Deno must not.
+ */
 export async function findCompiler(): Promise<Compiler> {
-  if (!isNpmOnly()) return { deno: Deno.execPath(), version: Deno.version.deno, env: {} };
+  if (!isNpmOnly()) {
+    const why = whyNotDeno(Deno.version.deno);
+    if (why !== undefined) throw new Error(why);
+    return { deno: Deno.execPath(), version: Deno.version.deno, env: {} };
+  }
   const cache = Deno.env.get("MDPROXY4CS_CACHE");
   if (cache === undefined) throw new Error("MDPROXY4CS_CACHE is not set: run ./dev compile");
   const deno = `${TOP}/tools/npm/deno/node_modules/deno-2.4/deno`;

@@ -7,7 +7,7 @@ const TOP = filePath("../..", import.meta.url);
 
 /** Every script, and the shell it has to run in. */
 const SCRIPTS = {
-  "dev": "bash",
+  "dev": "dash",
   ".ci/run": "bash",
   "assets/install.sh": "sh",
   "assets/pre-start.sh": "sh",

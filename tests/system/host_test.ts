@@ -48,7 +48,10 @@ hostTest("openHost takes neither a folder nor more than 1 MiB for a lease", asyn
 });
 
 hostTest("openHost looks a name up as the machine does, and stops waiting when it is told to", async (host) => {
-  assert((await host.lookUp("localhost", forever())).includes("127.0.0.1"));
+  // A system that was just unpacked has no /etc/hosts, and knows no name at all.
+  const hosts = await Deno.readTextFile("/etc/hosts").catch(() => "");
+  const found = await host.lookUp("localhost", forever());
+  if (/^127\.0\.0\.1\s(.*\s)?localhost\b/m.test(hosts)) assert(found.includes("127.0.0.1"), `${found}`);
   const reason = new Error("enough");
   assertStrictEquals(await assertRejects(() => host.lookUp("localhost", AbortSignal.abort(reason))), reason);
   const late = new AbortController();

@@ -49,7 +49,8 @@ test("openRuntimeFolder leaves alone what belongs to another user", async () => 
   if (Deno.uid() !== 0) return;
   using at = setUp();
   const path = `${at.folder}/own`;
-  Deno.mkdirSync(path, { mode: 0o750 });
+  Deno.mkdirSync(path);
+  Deno.chmodSync(path, 0o750);
   Deno.chownSync(path, 12_345, 12_345);
   assertEquals(await openRuntimeFolder(at.log, path), undefined);
   assertEquals(Deno.statSync(path).mode! & 0o777, 0o750);

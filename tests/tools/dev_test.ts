@@ -53,3 +53,12 @@ test("./dev lists every task, and refuses what is none", async () => {
   assertEquals(code, 1);
   assertStringIncludes(stderr, "there is no command 'no-such-command'");
 });
+
+test("./dev has temporary files go where programs can be run, and says so", async () => {
+  const deno = Deno.execPath();
+  const PATH = `${deno.slice(0, deno.lastIndexOf("/"))}:/usr/bin:/bin`;
+  const env = { PATH, HOME: Deno.env.get("HOME") ?? "", TMPDIR: "/dev/null/none" };
+  const { code, stderr } = await runCommand([`${TOP}/dev`, "fmt", "--check", "--quiet", "deno.json"], { env });
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stderr, "no program can be run in /dev/null/none: temporary files go to /");
+});
