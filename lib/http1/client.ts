@@ -15,8 +15,7 @@ import { Connection } from "./connection.ts";
 import type { ConnectionLimits } from "./connection.ts";
 import { UpstreamError } from "./error.ts";
 import type { RequestHead, UpstreamResponse } from "./message.ts";
-import { encodeRequestHead } from "./request_head.ts";
-
+import { encodeRequestHead } from "./message.ts";
 export { UpstreamError } from "./error.ts";
 export type { UpstreamErrorKind } from "./error.ts";
 

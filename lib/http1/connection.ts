@@ -8,13 +8,10 @@
 
 import type { Timer } from "../time/clock.ts";
 import type { Deadlines } from "../time/deadlines.ts";
-import { Body } from "./body.ts";
-import { createBodyDecoder } from "./body_decoder.ts";
+import { Body, createBodyDecoder } from "./body.ts";
 import { UpstreamError } from "./error.ts";
-import { MAX_FIELDS } from "./fields.ts";
-import type { RequestHead, UpstreamResponse } from "./message.ts";
-import { decodeResponseHead, findHeadEnd } from "./response_head.ts";
-import type { ResponseHead } from "./response_head.ts";
+import { decodeResponseHead, findHeadEnd, MAX_FIELDS } from "./message.ts";
+import type { RequestHead, ResponseHead, UpstreamResponse } from "./message.ts";
 import { Transport } from "./transport.ts";
 
 /** The limits that a connection keeps. */

@@ -1,9 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Body } from "../../lib/http1/body.ts";
-import { createBodyDecoder } from "../../lib/http1/body_decoder.ts";
+import { Body, createBodyDecoder } from "../../lib/http1/body.ts";
 import { UpstreamError } from "../../lib/http1/error.ts";
-import { toBytes } from "../../lib/http1/fields.ts";
-import type { Framing } from "../../lib/http1/response_head.ts";
+import { toBytes } from "../../lib/http1/message.ts";
+import type { Framing } from "../../lib/http1/message.ts";
 import { Transport } from "../../lib/http1/transport.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import { latin1 } from "../support/latin1.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import type { Header } from "../../lib/http1/message.ts";
-import { encodeRequestHead } from "../../lib/http1/request_head.ts";
+import { encodeRequestHead } from "../../lib/http1/message.ts";
 import { latin1 } from "../support/latin1.ts";
 import { test } from "../support/test.ts";
 

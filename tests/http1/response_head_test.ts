@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UpstreamError } from "../../lib/http1/error.ts";
-import { decodeResponseHead, findHeadEnd } from "../../lib/http1/response_head.ts";
-import type { Framing } from "../../lib/http1/response_head.ts";
+import { decodeResponseHead, findHeadEnd } from "../../lib/http1/message.ts";
+import type { Framing } from "../../lib/http1/message.ts";
 import { fromLatin1 } from "../support/latin1.ts";
 import { test } from "../support/test.ts";
 

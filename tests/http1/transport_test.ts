@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { UpstreamError } from "../../lib/http1/error.ts";
-import { toBytes } from "../../lib/http1/fields.ts";
+import { toBytes } from "../../lib/http1/message.ts";
 import { Transport } from "../../lib/http1/transport.ts";
 import { latin1 } from "../support/latin1.ts";
 import { test } from "../support/test.ts";

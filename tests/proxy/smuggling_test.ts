@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { latin1, toBytes } from "../../lib/http1/fields.ts";
+import { latin1, toBytes } from "../../lib/http1/message.ts";
 import { startProxy } from "../support/fakes/upstream_proxy.ts";
 import { ok } from "../support/servers/scripted_server.ts";
 import { test } from "../support/test.ts";

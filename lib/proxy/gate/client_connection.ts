@@ -14,7 +14,7 @@
  * @module
  */
 
-import { latin1 } from "../../http1/fields.ts";
+import { latin1 } from "../../http1/message.ts";
 import { ClientGoneError, ClientTimeoutError } from "./errors.ts";
 import type { Inner, InnerExchange, InnerHead } from "./inner.ts";
 import { fromInner } from "./inner_head.ts";

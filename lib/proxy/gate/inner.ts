@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ResponseHead } from "../../http1/response_head.ts";
+import type { ResponseHead } from "../../http1/message.ts";
 import type { ClientHead } from "./request_head.ts";
 
 /** What answers that is not ready at the gate. */

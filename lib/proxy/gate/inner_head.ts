@@ -8,7 +8,7 @@
  * @module
  */
 
-import { toBytes } from "../../http1/fields.ts";
+import { toBytes } from "../../http1/message.ts";
 import type { Header } from "../../http1/message.ts";
 import type { ClientHead } from "./request_head.ts";
 

@@ -4,11 +4,10 @@
  * @module
  */
 
-import { createBodyDecoder } from "../../http1/body_decoder.ts";
-import type { BodyDecoder } from "../../http1/body_decoder.ts";
-import type { RequestHead } from "../../http1/message.ts";
-import { decodeResponseHead, findHeadEnd } from "../../http1/response_head.ts";
-import type { ResponseHead } from "../../http1/response_head.ts";
+import { createBodyDecoder } from "../../http1/body.ts";
+import type { BodyDecoder } from "../../http1/body.ts";
+import type { RequestHead, ResponseHead } from "../../http1/message.ts";
+import { decodeResponseHead, findHeadEnd } from "../../http1/message.ts";
 import { Transport } from "../../http1/transport.ts";
 import type { Inner, InnerExchange } from "./inner.ts";
 import { encodeInnerHead } from "./inner_head.ts";

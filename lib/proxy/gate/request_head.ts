@@ -8,7 +8,7 @@
  * @module
  */
 
-import { decodeFields, itemsOf, latin1, MAX_FIELDS, READ_FIELDS } from "../../http1/fields.ts";
+import { decodeFields, itemsOf, latin1, MAX_FIELDS, READ_FIELDS } from "../../http1/message.ts";
 import type { Header } from "../../http1/message.ts";
 import type { RefusalKind } from "./refusal.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
-import { toBytes } from "../../http1/fields.ts";
+import { toBytes } from "../../http1/message.ts";
 import type { Header } from "../../http1/message.ts";
 
 /** A whole answer. What frames it on this hop is added when it is encoded. */

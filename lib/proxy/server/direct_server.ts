@@ -7,9 +7,8 @@
  * @module
  */
 
-import { toBytes } from "../../http1/fields.ts";
-import type { Header } from "../../http1/message.ts";
-import type { Framing } from "../../http1/response_head.ts";
+import { toBytes } from "../../http1/message.ts";
+import type { Framing, Header } from "../../http1/message.ts";
 import type { Inner, InnerExchange, InnerHead } from "../gate/inner.ts";
 import { toInner } from "../gate/inner_head.ts";
 import type { ClientHead } from "../gate/request_head.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { toBytes } from "../../../lib/http1/fields.ts";
+import { toBytes } from "../../../lib/http1/message.ts";
 import type { Header } from "../../../lib/http1/message.ts";
 import { ClientConnection } from "../../../lib/proxy/gate/client_connection.ts";
 import type { ConnectionOptions, Handler } from "../../../lib/proxy/gate/client_connection.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { toBytes } from "../../../lib/http1/fields.ts";
+import { toBytes } from "../../../lib/http1/message.ts";
 import type { Header } from "../../../lib/http1/message.ts";
 import { maxHeadBytes } from "../../../lib/proxy/gate/request_head.ts";
 import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { toBytes } from "../../../lib/http1/fields.ts";
+import { toBytes } from "../../../lib/http1/message.ts";
 import type { Inner } from "../../../lib/proxy/gate/inner.ts";
 import { openGate } from "../../../lib/proxy/gate/gate.ts";
 import type { GateLimits, GateOptions } from "../../../lib/proxy/gate/gate.ts";

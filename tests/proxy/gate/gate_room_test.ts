@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import { latin1, toBytes } from "../../../lib/http1/message.ts";
 import type { Inner } from "../../../lib/proxy/gate/inner.ts";
 import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { latin1 } from "../../../lib/http1/fields.ts";
+import { latin1 } from "../../../lib/http1/message.ts";
 import { CARRIER, carry, encodeInnerHead, fromInner } from "../../../lib/proxy/gate/inner_head.ts";
 import { test } from "../../support/test.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import { latin1, toBytes } from "../../../lib/http1/message.ts";
 import type { InnerExchange } from "../../../lib/proxy/gate/inner.ts";
 import { createInnerPool } from "../../../lib/proxy/gate/inner_pool.ts";
 import { test } from "../../support/test.ts";

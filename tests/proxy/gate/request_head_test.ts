@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { toBytes } from "../../../lib/http1/fields.ts";
+import { toBytes } from "../../../lib/http1/message.ts";
 import {
   countEmptyLines,
   decodeRequestHead,

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import { latin1, toBytes } from "../../../lib/http1/message.ts";
 import { createDateText, encodeResponse } from "../../../lib/proxy/gate/response.ts";
 import { test } from "../../support/test.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import { latin1, toBytes } from "../../../lib/http1/message.ts";
 import type { ClientHead } from "../../../lib/proxy/gate/request_head.ts";
 import { createDirectServer } from "../../../lib/proxy/server/direct_server.ts";
 import type { RawResponse } from "../../support/net/http.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import { latin1, toBytes } from "../../../lib/http1/message.ts";
 import type { Header } from "../../../lib/http1/message.ts";
 import { createCache } from "../../../lib/proxy/cache/cache.ts";
 import { declareProxyMetrics } from "../../../lib/proxy/metrics/proxy_metrics.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { latin1, toBytes } from "../../../lib/http1/fields.ts";
+import { latin1, toBytes } from "../../../lib/http1/message.ts";
 import { servePages } from "../../../lib/proxy/server/serve_pages.ts";
 import type { PagesOptions } from "../../../lib/proxy/server/serve_pages.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { createBodyDecoder } from "../../lib/http1/body_decoder.ts";
+import { createBodyDecoder } from "../../lib/http1/body.ts";
 import { UpstreamError } from "../../lib/http1/error.ts";
-import type { Framing } from "../../lib/http1/response_head.ts";
+import type { Framing } from "../../lib/http1/message.ts";
 import { fromLatin1, latin1 } from "../support/latin1.ts";
 import { test } from "../support/test.ts";
 
