@@ -24,7 +24,7 @@ import { ClientConnection } from "./client_connection.ts";
 import type { ConnectionLimits, ConnectionOptions, Handler } from "./client_connection.ts";
 import type { Inner } from "./inner.ts";
 import { ClientTimeoutError, StoppingError } from "./errors.ts";
-import { createKnownHeads } from "./known_heads.ts";
+import { createKnownHeads } from "./request_head.ts";
 import { formatAddress } from "./listen.ts";
 import type { Ends } from "./peers.ts";
 import { createDateText } from "./response.ts";

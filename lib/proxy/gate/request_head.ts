@@ -1,5 +1,6 @@
 /**
- * The head of a client's request: where it ends, what it says, and what is wrong with it (RFC 9112). Pure.
+ * The head of a client's request: where it ends, what it says, and what is wrong with it (RFC 9112); and those that were
+ * read before, known again by their very bytes: programs ask the same again and again. Pure.
  *
  * Strict, because this is the only reader: a bare LF, a folded line, two lengths, two Hosts are refused. Sizes are
  * checked while the bytes come, so that no more is ever held than may be sent. No request has a body here: one that
@@ -145,4 +146,40 @@ function isTokenByte(byte: number): boolean {
 
 function isTextual(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0x20 || isTokenByte(byte));
+}
+
+/** A head that was read before. */
+export interface KnownHead {
+  readonly head: ClientHead;
+  /** What an answer to it is stored under; `undefined` if it always has to be asked for. */
+  readonly key: string | undefined;
+}
+
+/** Heads by their text. */
+export interface KnownHeads {
+  /** The head that is all of the bytes. */
+  find(bytes: Uint8Array): KnownHead | undefined;
+  /** @param text a character for each byte */
+  add(text: string, known: KnownHead): void;
+}
+
+/** Far more than the programs of a VM send; a client that sends others all the time gains nothing by it. */
+const MAX_HEADS = 256;
+const MAX_LENGTH = 1_024;
+
+/** Of these alone a text is made by one sequence of bytes and no other. */
+const ASCII = /^[\r\n\t -~]*$/;
+const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Creates an empty memory. When it is full it begins anew. */
+export function createKnownHeads(): KnownHeads {
+  const heads = new Map<string, KnownHead>();
+  return {
+    find: (bytes) => bytes.length > MAX_LENGTH ? undefined : heads.get(TEXT.decode(bytes)),
+    add(text, known) {
+      if (text.length > MAX_LENGTH || !ASCII.test(text)) return;
+      if (heads.size >= MAX_HEADS) heads.clear();
+      heads.set(text, known);
+    },
+  };
 }

@@ -1,9 +1,10 @@
 /**
- * Reads what a client asks for, and refuses what this proxy does not do, before anything is done about it.
+ * Reads what a client asks for and of whom, and refuses what this proxy does not do, before anything is done about it.
  *
  * What a client sends chooses a path on the router and nothing else: the target is cut out of the request as it was
  * written (no dot segment is resolved, nothing is decoded), and a request whose line or Host names another server is
- * refused.
+ * refused (RFC 9110 section 7.2). A page in a browser on this machine can make a name of its own resolve to this proxy (DNS
+ * rebinding), and would then read the metadata as if it were its own; but it cannot help sending that name as the Host.
  *
  * @module
  */
@@ -12,6 +13,8 @@ import type { Header } from "../../http1/message.ts";
 import { cacheKeyOf, refusalFor } from "./header_policy.ts";
 import { refuse } from "./refusal.ts";
 import type { RequestRefusal, RequestRefusalKind } from "./refusal.ts";
+import { isLoopback } from "../../ipv4/ipv4.ts";
+import type { ListenAddress } from "../../config/value.ts";
 
 /** A request for metadata. */
 export type MetadataRequest = RequestBy<"GET" | "HEAD">;
@@ -124,4 +127,22 @@ function readTarget(
   const target = url.slice(pathAt).split("#", 1)[0]!;
   if (target.length > rules.maxUrlBytes) return refuse("long_url");
   return TARGET.test(target) ? target : refuse("bad_target");
+}
+
+const AUTHORITY = /^(\[[0-9a-f:]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/;
+
+/**
+ * Creates the check for the value of a Host: the listen address, loopback in any spelling, or one of the allowed
+ * names, each with any port or none (a forwarded port is another number on the client's side).
+ */
+export function createHostCheck(listen: ListenAddress, allowed: readonly string[]): (authority: string) => boolean {
+  const own = listen.hostname.includes(":") ? `[${listen.hostname}]` : listen.hostname;
+  const names = new Set([own, "localhost", "127.0.0.1", "[::1]", ...allowed]);
+  const usual = new Set([...names].flatMap((name) => [name, `${name}:${listen.port}`]));
+
+  return (authority) => {
+    if (usual.has(authority)) return true;
+    const [, name] = AUTHORITY.exec(authority.toLowerCase()) ?? [];
+    return name !== undefined && (names.has(name) || isLoopback(name));
+  };
 }

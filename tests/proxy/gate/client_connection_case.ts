@@ -9,7 +9,7 @@ import type { Header } from "../../../lib/http1/message.ts";
 import { ClientConnection } from "../../../lib/proxy/gate/client_connection.ts";
 import type { ConnectionOptions, Handler } from "../../../lib/proxy/gate/client_connection.ts";
 import type { Inner, InnerExchange } from "../../../lib/proxy/gate/inner.ts";
-import { createKnownHeads } from "../../../lib/proxy/gate/known_heads.ts";
+import { createKnownHeads } from "../../../lib/proxy/gate/request_head.ts";
 import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";
 import type { RefusalKind } from "../../../lib/proxy/gate/refusal.ts";
 import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts";

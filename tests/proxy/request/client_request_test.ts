@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { readClientRequest } from "../../../lib/proxy/request/client_request.ts";
+import { createHostCheck, readClientRequest } from "../../../lib/proxy/request/client_request.ts";
 import { cacheKeyOf } from "../../../lib/proxy/request/header_policy.ts";
-import { createHostCheck } from "../../../lib/proxy/request/hosts.ts";
 import { refuse } from "../../../lib/proxy/request/refusal.ts";
 import type { RequestRefusalKind } from "../../../lib/proxy/request/refusal.ts";
 import { test } from "../../support/test.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { createHostCheck } from "../../../lib/proxy/request/hosts.ts";
+import { createHostCheck } from "../../../lib/proxy/request/client_request.ts";
 import { test } from "../../support/test.ts";
 
 const isOwn = createHostCheck({ hostname: "169.254.169.254", port: 39724 }, ["metadata", "metadata.internal"]);
