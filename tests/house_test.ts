@@ -20,6 +20,7 @@ const TOP = filePath("..", import.meta.url);
 const EDGES: readonly string[] = [
   "lib/daemon.ts",
   "lib/http1/client.ts", // opens connections
+  "lib/http1/dial.ts",
   "lib/http1/connection.ts",
   "lib/http1/transport.ts",
   "lib/config_drive/", // reads the folder of the config drive

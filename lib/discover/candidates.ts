@@ -32,6 +32,11 @@ export interface Candidates {
   best(): Candidate | undefined;
   /** The best of those that would be valid if they had the right identity. */
   bestForeign(): Candidate | undefined;
+  /**
+   * Says that one answered another request than for its proof: asks for that again, if it is still to come. What was asked
+   * before is held up by a packet that got lost, and not by the router.
+   */
+  answered(address: string): void;
   /** The only one that is still being asked, and has been for so long: most likely a slow router. */
   prospect(sinceMs: number): Candidate | undefined;
   /** Whether somebody better than this one has not been decided on. */
@@ -210,6 +215,11 @@ export function createCandidates(options: CandidatesOptions): Candidates {
     list: () => [...field.values()],
     best: () => bestOf("valid"),
     bestForeign: () => bestOf("foreign"),
+    answered(address) {
+      const entry = field.get(address);
+      if (signal.aborted || entry?.state !== "undecided" || clock.now() - entry.triedAt <= FRESH_MS) return;
+      options.onTask(attempt(entry));
+    },
     prospect(sinceMs) {
       const pending = [...field.values()].filter(({ state }) => state === "undecided");
       const [only] = pending;

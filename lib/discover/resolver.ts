@@ -346,7 +346,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     },
 
     observe(observed, response) {
-      if (observed !== router) return;
+      if (observed !== router) return current?.answered(observed.address);
       const doubt = doubtOf(response);
       if (doubt === undefined || doubt === "weak") seeAlive(observed);
       if (doubt === undefined || !isTrusted) return;

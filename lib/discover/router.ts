@@ -67,7 +67,8 @@ export interface Resolver {
   prospect(): { readonly address: string } | undefined;
   /**
    * Says that the head of a response came. A router that was suspect for its silence alone is trusted again; one whose
-   * answer is no longer that of a router that knows this guest is asked for the proof at once.
+   * answer is no longer that of a router that knows this guest is asked for the proof at once; a prospect is asked for it
+   * again, since what was asked before got lost.
    */
   observe(router: Router, observed: Observed): void;
   /** Starts a search although nothing failed, as on SIGHUP. The router in force stays so until another is validated. */

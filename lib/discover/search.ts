@@ -71,6 +71,8 @@ export interface Search {
   report(): SearchReport;
   /** The address of the only candidate left, if it accepted a connection and takes long to answer. */
   prospect(): string | undefined;
+  /** Says that the address answered another request than for its proof. */
+  answered(address: string): void;
 }
 
 /** The sources that start at once: what the operator said, and what answers within milliseconds. */
@@ -242,7 +244,12 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     return found;
   }
 
-  return { done: run(), report: () => report(), prospect: () => candidates.prospect(PROSPECT_MS)?.address };
+  return {
+    done: run(),
+    report: () => report(),
+    prospect: () => candidates.prospect(PROSPECT_MS)?.address,
+    answered: candidates.answered,
+  };
 }
 
 const NO_GATEWAYS: ReadonlySet<string> = new Set();

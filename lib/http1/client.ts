@@ -13,10 +13,13 @@ import { createDeadlines } from "../time/deadlines.ts";
 import type { Deadlines } from "../time/deadlines.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionLimits } from "./connection.ts";
+import { createDial } from "./dial.ts";
+import type { Connect, Server } from "./dial.ts";
 import { UpstreamError } from "./error.ts";
 import type { RequestHead, UpstreamResponse } from "./message.ts";
 import { encodeRequestHead } from "./message.ts";
 export { UpstreamError } from "./error.ts";
+export type { Connect } from "./dial.ts";
 export type { UpstreamErrorKind } from "./error.ts";
 
 /** The limits that a client keeps. */
@@ -50,16 +53,6 @@ export interface Client {
   close(): void;
 }
 
-interface Server {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** Makes a TCP connection, as `Deno.connect` does. */
-export type Connect = (
-  options: { readonly hostname: string; readonly port: number; readonly signal: AbortSignal },
-) => Promise<Deno.Conn>;
-
 /** Where a virtual router serves metadata. */
 const METADATA_PORT = 80;
 
@@ -72,6 +65,7 @@ export function createClient(
   connect: Connect = Deno.connect,
   deadlines: Deadlines = createDeadlines(),
 ): Client {
+  const dial = createDial({ connect, deadlines, timeoutMs: limits.connectTimeoutMs });
   const kept: { readonly server: Server; readonly connection: Connection }[] = [];
 
   /** The connection to that server that was used last: the one least likely to be closed meanwhile. */
@@ -81,40 +75,23 @@ export function createClient(
   };
 
   const open = async (server: Server, signal: AbortSignal): Promise<Connection> => {
-    const attempt = new AbortController();
-    const abort = () => attempt.abort(signal.reason);
-    signal.addEventListener("abort", abort);
-    const deadline = deadlines.set(limits.connectTimeoutMs, () =>
-      attempt.abort(
-        new UpstreamError("connect_timeout", `The router did not accept a connection in ${limits.connectTimeoutMs} ms`),
-      ));
-    try {
-      const conn = await connect({ hostname: server.address, port: server.port, signal: attempt.signal });
-      if (attempt.signal.aborted) conn.close();
-      attempt.signal.throwIfAborted();
-      if (isOwnAddress(conn, server)) {
-        conn.close();
-        throw new UpstreamError("unreachable", "The address is this machine's own");
-      }
-      return new Connection(conn, {
-        limits,
-        deadlines,
-        onFree(connection) {
-          if (kept.length < MAX_KEPT) kept.push({ server, connection });
-          else connection.close();
-        },
-        onClosed(connection) {
-          const index = kept.findIndex((entry) => entry.connection === connection);
-          if (index >= 0) kept.splice(index, 1);
-        },
-      });
-    } catch (error) {
-      if (attempt.signal.aborted) throw attempt.signal.reason;
-      throw error instanceof UpstreamError ? error : connectError(error);
-    } finally {
-      deadline.cancel();
-      signal.removeEventListener("abort", abort);
+    const conn = await dial(server, signal);
+    if (isOwnAddress(conn, server)) {
+      conn.close();
+      throw new UpstreamError("unreachable", "The address is this machine's own");
     }
+    return new Connection(conn, {
+      limits,
+      deadlines,
+      onFree(connection) {
+        if (kept.length < MAX_KEPT) kept.push({ server, connection });
+        else connection.close();
+      },
+      onClosed(connection) {
+        const index = kept.findIndex((entry) => entry.connection === connection);
+        if (index >= 0) kept.splice(index, 1);
+      },
+    });
   };
 
   return {
@@ -153,14 +130,4 @@ export function createClient(
 /** Whether a connection leads back to this machine, whatever an interface, a route or a rule made of the address. */
 function isOwnAddress({ localAddr }: Deno.Conn, { address }: Server): boolean {
   return localAddr?.transport === "tcp" && localAddr.hostname === address;
-}
-
-function connectError(cause: unknown): UpstreamError {
-  if (cause instanceof Deno.errors.ConnectionRefused) {
-    return new UpstreamError("refused", "The router refused the connection", { cause });
-  }
-  if (cause instanceof Deno.errors.TimedOut) {
-    return new UpstreamError("connect_timeout", "The router did not accept a connection", { cause });
-  }
-  return new UpstreamError("unreachable", "The router cannot be reached", { cause });
 }

@@ -77,6 +77,8 @@ export class Connection {
 
     const abort = () => this.close(signal.reason);
     signal.addEventListener("abort", abort);
+    // It may have aborted in the moment in which the connection came about.
+    if (signal.aborted) abort();
     const deadline = deadlines.set(responseTimeoutMs, () =>
       this.close(
         new UpstreamError("response_timeout", `The router did not begin its answer in ${responseTimeoutMs} ms`),

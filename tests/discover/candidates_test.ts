@@ -122,6 +122,25 @@ test("createCandidates.prospect gives whoever accepted a connection its time", (
     assertEquals(candidates.prospect(1_000)?.address, "10.1.1.1");
   }));
 
+test("createCandidates.answered asks for the proof again that got lost, and not more often than it can come", () =>
+  play(async ({ candidates, begun, propose, of, run }) => {
+    propose("10.1.1.1");
+    begun[0]!.connect();
+    await run(200);
+    candidates.answered("10.1.1.1");
+    assertEquals(begun.length, 1, "it may still come");
+    await run(1_000);
+    candidates.answered("10.1.1.1");
+    candidates.answered("10.1.1.1");
+    candidates.answered("10.1.1.2");
+    assertEquals(begun.map(({ address }) => address), ["10.1.1.1", "10.1.1.1"]);
+    await begun[1]!.end("i-1");
+    assertEquals(of("10.1.1.1")?.state, "valid");
+    await run(1_000);
+    candidates.answered("10.1.1.1");
+    assertEquals(begun.length, 2, "it has proven itself");
+  }));
+
 test("createCandidates.hasBetterPending tells whether somebody better is still being asked", () =>
   play(async ({ candidates, begun, propose }) => {
     propose("192.0.2.1", "dns");

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DiscoveryError } from "../../lib/discover/errors.ts";
 import { test } from "../support/test.ts";
+import type { Router } from "../../lib/discover/router.ts";
 import { NEVER, play, settle, SILENT_YET, timeRouter } from "./resolver_scene.ts";
 import type { Scene } from "./resolver_scene.ts";
 
@@ -350,6 +351,20 @@ test("createResolver.prospect is whoever keeps a search waiting, while no router
     await clock.run(2_000);
     assertEquals(resolver.prospect(), undefined, "a refresh has a router that is trusted");
     await clock.run(8_000);
+  }));
+
+test("createResolver asks a prospect for its proof again when it answers something else", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1", web: "hangs" });
+    resolver.start();
+    await clock.run(2_000);
+    const before = lan.seen.request;
+    router.web = { status: 200, body: "i-1" };
+    const prospect = { address: "10.1.1.1" } as Router;
+    resolver.observe(prospect, { target: "/latest/user-data", status: 200 });
+    await clock.run(100);
+    assertEquals([lan.seen.request - before, resolver.status().state], [1, "ready"]);
   }));
 
 test("createResolver tells for how long there was no router", () =>

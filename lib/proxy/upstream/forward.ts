@@ -293,13 +293,13 @@ class ForwardedRequest<R extends Router> {
       hedgeAfterMs: experience.hedgeAfterMs(router.address),
       onSilent,
       onHead: (attempt, observed) => {
+        upstream.observe(attempt.router, observed);
         // What it says counts for nothing before it has proven itself.
         if (attempt === this.#prospect) return;
         const elapsedMs = now() - askedAt;
         experience.learn(router.address, elapsedMs);
         experience.failed = undefined;
         onAnswer(elapsedMs);
-        upstream.observe(attempt.router, observed);
       },
     });
   }

@@ -44,7 +44,8 @@ export interface Upstream<R extends Router = Router> {
   prospect?(): { readonly address: string } | undefined;
   /**
    * Says that the head of a response came. It proves that the router answers, which ends a suspicion that rests on its
-   * silence, and may hint that it serves no metadata any more. Costs nothing while all is well.
+   * silence, and may hint that it serves no metadata any more; from a prospect, that its proof got lost on the way. Costs
+   * nothing while all is well.
    */
   observe(router: R, observed: Observed): void;
 }

@@ -168,7 +168,7 @@ test("createForwarder asks a router that takes long to prove itself, and passes 
   await clock.run(7_000);
   request.answer(200, bodyOf("slow"));
   await settle();
-  assertEquals(upstream.observed, []);
+  assertEquals(upstream.observed, [`${A} 200`], "whoever finds it is told that it answers");
   upstream.find(A);
   await assertAnswers(response, 200, "slow");
   await asked(1);

@@ -1,0 +1,102 @@
+/**
+ * Makes a TCP connection to a router, and does not wait for the kernel where a packet of it was lost.
+ *
+ * Knows when to try beside what is under way; leaves what a connection is for to the client.
+ *
+ * @module
+ */
+
+import type { Deadlines } from "../time/deadlines.ts";
+import { UpstreamError } from "./error.ts";
+
+/** Makes a TCP connection, as `Deno.connect` does. */
+export type Connect = (
+  options: { readonly hostname: string; readonly port: number; readonly signal: AbortSignal },
+) => Promise<Deno.Conn>;
+
+/** A router's server. */
+export interface Server {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What dialling works with, and how long it may take. */
+export interface DialOptions {
+  readonly connect: Connect;
+  readonly deadlines: Deadlines;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Connects. Of two connections the one that stands first is used, and the other given up; what the first fails with counts.
+ *
+ * @throws {UpstreamError} `refused`, `unreachable` or `connect_timeout`
+ * @throws the signal's reason, if it aborts first
+ */
+export type Dial = (server: Server, signal: AbortSignal) => Promise<Deno.Conn>;
+
+/**
+ * How long a connection may take to come about before a second one is begun. The kernel sends a SYN again after a second (RFC
+ * 6298 section 2), and a router on the same network accepts within a millisecond; RFC 8305 has 250 ms for the like.
+ */
+const SECOND_AFTER_MS = 250;
+
+/**
+ * How many second connections are begun in vain: each connection that comes about at once makes up for one. Where none does
+ * it is the router that is late, and no packet was lost; a fleet must not ask it twice.
+ */
+const MAX_CREDIT = 10;
+
+/** One of the two stands. */
+const DECIDED = new Error("Another connection came first");
+
+/** Creates the function that connects. */
+export function createDial({ connect, deadlines, timeoutMs }: DialOptions): Dial {
+  let credit = MAX_CREDIT;
+  return async ({ address, port }, signal) => {
+    const over = new AbortController();
+    const leave = () => over.abort(signal.reason);
+    signal.addEventListener("abort", leave);
+    const { promise: connected, resolve, reject } = Promise.withResolvers<Deno.Conn>();
+    let isLate = false;
+    const begin = async () => {
+      const conn = await connect({ hostname: address, port, signal: over.signal });
+      if (over.signal.aborted) conn.close();
+      over.signal.throwIfAborted();
+      if (!isLate) credit = Math.min(credit + 1, MAX_CREDIT);
+      resolve(conn);
+      over.abort(DECIDED);
+    };
+    const second = deadlines.set(SECOND_AFTER_MS, () => {
+      isLate = true;
+      if (credit === 0) return;
+      credit -= 1;
+      begin().catch(() => {});
+    });
+    const limit = deadlines.set(timeoutMs, () =>
+      over.abort(
+        new UpstreamError("connect_timeout", `The router did not accept a connection in ${timeoutMs} ms`),
+      ));
+    try {
+      begin().catch(reject);
+      return await connected;
+    } catch (error) {
+      throw over.signal.aborted ? over.signal.reason : connectError(error);
+    } finally {
+      second.cancel();
+      limit.cancel();
+      signal.removeEventListener("abort", leave);
+      over.abort(DECIDED);
+    }
+  };
+}
+
+function connectError(cause: unknown): UpstreamError {
+  if (cause instanceof Deno.errors.ConnectionRefused) {
+    return new UpstreamError("refused", "The router refused the connection", { cause });
+  }
+  if (cause instanceof Deno.errors.TimedOut) {
+    return new UpstreamError("connect_timeout", "The router did not accept a connection", { cause });
+  }
+  return new UpstreamError("unreachable", "The router cannot be reached", { cause });
+}
