@@ -3,14 +3,14 @@
  *
  * A request is under several limits at once, and nearly all are lifted long before they would fire: a runtime timer
  * for each costs more than the rest of the request. Here setting and lifting one is a few nanoseconds, and the price is
- * that it fires a tick or two late. With nothing to wait for no timer runs at all.
+ * that it fires a tick or two late. With nothing to wait for no timer runs at all. They stand on a list that is as cheap,
+ * for this and for all else that comes and goes with every request.
  *
  * @module
  */
 
 import { SYSTEM_CLOCK } from "./clock.ts";
 import type { Clock, Timer } from "./clock.ts";
-import { UnorderedList } from "./unordered_list.ts";
 
 /** A set of deadlines that share a timer. */
 export interface Deadlines {
@@ -73,4 +73,49 @@ export function createDeadlines({ now, schedule }: Pick<Clock, "now" | "schedule
       stop();
     },
   };
+}
+
+/** A member's place on an unordered list. */
+export interface Slot<T> {
+  /** Whose it is; `undefined` when it was cancelled. */
+  readonly member: T | undefined;
+  /** Takes the member off. Harmless when it was done before. */
+  cancel(): void;
+}
+
+/** Members in no order. */
+export class UnorderedList<T> {
+  readonly #entries: Entry<T>[] = [];
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  add(member: T): Slot<T> {
+    return new Entry(this.#entries, member);
+  }
+
+  /** Those on it now; each may be cancelled while the list is gone through. */
+  slots(): readonly Slot<T>[] {
+    return [...this.#entries];
+  }
+}
+
+class Entry<T> implements Slot<T> {
+  member: T | undefined;
+  #index: number;
+
+  constructor(readonly entries: Entry<T>[], member: T) {
+    this.member = member;
+    this.#index = entries.push(this) - 1;
+  }
+
+  cancel(): void {
+    if (this.member === undefined) return;
+    this.member = undefined;
+    const last = this.entries.pop()!;
+    if (last === this) return;
+    this.entries[this.#index] = last;
+    last.#index = this.#index;
+  }
 }

@@ -5,8 +5,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { Deadlines } from "../../time/deadlines.ts";
-import type { UnorderedList } from "../../time/unordered_list.ts";
+import type { Deadlines, UnorderedList } from "../../time/deadlines.ts";
 import type { ResponseBody } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { MetadataResponse } from "../cache/answers.ts";

@@ -1,11 +1,10 @@
 import { assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { Header, RequestHead, ResponseBody } from "../../../lib/http1/message.ts";
-import { createAnswers } from "../../../lib/proxy/cache/answers.ts";
+import { createAnswers, createSingleflight } from "../../../lib/proxy/cache/answers.ts";
 import type { MetadataResponse } from "../../../lib/proxy/cache/answers.ts";
 import type { MetadataRequest } from "../../../lib/proxy/request/client_request.ts";
 import { createCache } from "../../../lib/proxy/cache/cache.ts";
-import { createSingleflight } from "../../../lib/proxy/cache/singleflight.ts";
 import type { ForwardOptions } from "../../../lib/proxy/upstream/forward.ts";
 import type { RouterResponse } from "../../../lib/proxy/upstream/router_response.ts";
 import { ClientGoneError, NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { createSingleflight } from "../../../lib/proxy/cache/singleflight.ts";
+import { createSingleflight } from "../../../lib/proxy/cache/answers.ts";
 import { test } from "../../support/test.ts";
 
 function setUp() {

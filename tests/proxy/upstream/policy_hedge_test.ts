@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { createHedgeDelay } from "../../../lib/proxy/upstream/hedge_delay.ts";
+import { createHedgeDelay } from "../../../lib/proxy/upstream/policy.ts";
 import { test } from "../../support/test.ts";
 
 const A = "10.1.1.1";
