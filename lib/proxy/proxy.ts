@@ -16,20 +16,18 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import { createAnswers, createSingleflight } from "./cache/answers.ts";
 import type { WatchClient } from "./cache/answers.ts";
 import { createCache } from "./cache/cache.ts";
-import { createHostCheck, readClientRequest } from "./request/client_request.ts";
+import { createHostCheck, readClientRequest, readyKeyOf } from "./request/client_request.ts";
 import type { ClientRequest, MetadataRequest, ServedRequest } from "./request/client_request.ts";
 import type { Handler } from "./gate/client_connection.ts";
 import { ClientGoneError, StoppingError } from "./gate/errors.ts";
 import { REFUSALS } from "./gate/refusal.ts";
-import { createReadyAnswers } from "./server/ready_answers.ts";
 import { createReasonLog } from "./server/reason_log.ts";
-import { createResponder, pathOf } from "./server/responder.ts";
+import { createResponder, emptyResponse, headersOf, pathOf } from "./server/responder.ts";
 import type { Abort, RequestInfo } from "./server/responder.ts";
 import { createForwarder } from "./upstream/forward.ts";
 import { createPasswordService } from "./password_service.ts";
 import type { PasswordServiceOptions } from "./password_service.ts";
 import { declareProxyMetrics } from "./metrics/proxy_metrics.ts";
-import { emptyResponse, headersOf } from "./server/response.ts";
 import { answerTokenRequest, createTokens } from "./tokens/tokens.ts";
 import type { Router, Upstream } from "./upstream/upstream.ts";
 
@@ -85,10 +83,11 @@ export function createProxy<R extends Router>(
   });
   const counts = declareProxyMetrics(metrics, inFlight);
   const rules = { ...config, isOwnHost: createHostCheck(config.listen, config.allowHosts) };
+  const mayBeReady = config.cacheTtlMs > 0 && config.requireToken !== "yes";
   const noteRefusal = createReasonLog("refused a request", { log, now });
   // Whoever may ask could fill the log with these.
   const noteCut = createReasonLog("an answer was cut", { log, now, level: "warn" });
-  const responder = createResponder({ ...config, requests, deadlines, counts, log, noteCut, now });
+  const responder = createResponder({ ...config, requests, deadlines, counts, log, noteCut, clock });
   const cache = createCache(config, now);
   const answer = createAnswers(config, {
     cache,
@@ -145,12 +144,21 @@ export function createProxy<R extends Router>(
   };
 
   return {
-    ...createReadyAnswers(config, { cache, rules, responder, counts, date: clock.date }),
     expire: cache.expire,
     abort() {
       for (const { member: abort } of requests.slots()) abort?.(new StoppingError("The program stops"));
     },
     close: deadlines.close,
+
+    keyOf: (head) => mayBeReady ? readyKeyOf(head, rules) : undefined,
+
+    ready(key, recipient, need) {
+      const stored = cache.get(key);
+      if (stored === undefined) return undefined;
+      const from = stored.isFresh() ? "hit" : "stale";
+      if (from === "stale" && (need === "fresh" || !stored.isUsableWhenStale())) return undefined;
+      return responder.give(stored, recipient, from);
+    },
 
     refuse(kind, { peer, head }) {
       const { status, reason } = REFUSALS[kind];

@@ -53,6 +53,9 @@ export interface RequestLike {
   readonly headers: Pick<Headers, "forEach">;
 }
 
+/** The head of a request as it was written, as far as it is read. */
+export type HeadLike = Pick<RequestBy<string>, "method" | "target" | "headers">;
+
 /** A request that is being served. */
 export interface ServedRequest extends RequestLike {
   /** Aborts when the client has gone away. */
@@ -97,6 +100,32 @@ export function readClientRequest(request: RequestLike, rules: RequestRules): Cl
   if (size > rules.maxHeaderBytes) return refuse("long_header");
   if (refusal !== undefined) return refuse(refusal);
   return { method, target, headers, host, token, asksPassword, cacheKey: cacheKeyOf({ target, headers }) };
+}
+
+/**
+ * What a stored answer to a head is found under before the request is asked of anybody.
+ *
+ * @returns `undefined` if that is not for this place to say
+ */
+export function readyKeyOf(head: HeadLike, rules: RequestRules): string | undefined {
+  // What the values of a field that comes twice mean together is the runtime's to say.
+  if (new Set(head.headers.map(([name]) => name)).size < head.headers.length) return undefined;
+  const request = readClientRequest(asRequest(head), rules);
+  if ("kind" in request || request.method === "PUT" || request.token !== undefined) return undefined;
+  return request.cacheKey;
+}
+
+/** As the runtime would say it, behind the gate. */
+function asRequest(head: HeadLike): RequestLike {
+  return {
+    method: head.method,
+    url: urlOf(head),
+    headers: {
+      forEach(callback) {
+        for (const [name, value] of head.headers) callback(value, name, undefined as unknown as Headers);
+      },
+    },
+  };
 }
 
 /** The URL of a request as it was written, as the runtime says it behind the gate. */

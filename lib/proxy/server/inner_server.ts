@@ -8,7 +8,7 @@ import type { Log } from "../../telemetry/log.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { InnerConnect } from "../gate/inner_pool.ts";
 import type { ServedRequest } from "../request/client_request.ts";
-import { emptyResponse } from "./response.ts";
+import { emptyResponse } from "./responder.ts";
 import type { RequestInfo } from "./responder.ts";
 
 /** Answers requests. */

@@ -1,21 +1,31 @@
 /**
- * Makes responses of answers, and an access-log entry of each.
+ * Makes the runtime's responses of answers, gives those that are stored in bytes, and writes an access-log entry of each. Those
+ * of the proxy's own have no body, ever: bosh-agent installs the body of an error as the login user's SSH key.
  *
  * @module
  */
 
 import { STATUS_CODE } from "@std/http/status";
 import type { Deadlines, UnorderedList } from "../../time/deadlines.ts";
-import type { ResponseBody } from "../../http1/message.ts";
+import type { Header, RequestHead, ResponseBody } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { MetadataResponse } from "../cache/answers.ts";
-import { ClientGoneError, ClientTimeoutError } from "../gate/errors.ts";
+import type { StoredResponse } from "../cache/cache.ts";
+import type { ReadyRecipient } from "../gate/client_connection.ts";
+import { createDateText, encodeResponse } from "../gate/response.ts";
+import type { EncodedResponse } from "../gate/response.ts";
+import type { Clock } from "../../time/clock.ts";
+import { ClientGoneError, ClientTimeoutError, StoppingError } from "../gate/errors.ts";
 import type { MetadataRequest } from "../request/client_request.ts";
 import type { CacheOutcome, ProxyMetrics } from "../metrics/proxy_metrics.ts";
 import { createClientStream } from "./client_stream.ts";
 import { createReasonLog } from "./reason_log.ts";
 import type { NoteReason } from "./reason_log.ts";
-import { emptyResponse, statusOf, toResponse } from "./response.ts";
+import { UpstreamError } from "../../http1/error.ts";
+import { CARRIER, carry } from "../gate/inner_head.ts";
+import { localLocation } from "../request/header_policy.ts";
+import { statusOfFailure } from "../upstream/policy.ts";
+import { NoRouterError } from "../upstream/upstream.ts";
 
 /** What is known of a request besides the request. */
 export type RequestInfo = Pick<Deno.ServeHandlerInfo<Deno.Addr>, "completed">;
@@ -45,6 +55,8 @@ export interface Responder {
   note(status: number, entry: AccessLogEntry): void;
   /** Notes a response of the proxy's own. */
   respond(response: Response, entry: AccessLogEntry): Response;
+  /** Gives what is stored, in bytes that are ready. */
+  give(stored: StoredResponse, recipient: ReadyRecipient, from: "hit" | "stale"): EncodedResponse;
   /** Makes the response of an answer. */
   pass(response: MetadataResponse, context: RequestContext): Response;
   /** Makes the response of an answer when it is there, or of the status that says why there is none. */
@@ -62,12 +74,13 @@ export interface ResponderOptions {
   readonly log: Log;
   /** Notes that a client did not take its answer. */
   readonly noteCut: NoteReason;
-  readonly now: () => number;
+  readonly clock: Pick<Clock, "now" | "date">;
 }
 
 /** Creates a responder. */
 export function createResponder(
-  { idleTimeoutMs, transferTimeoutMs, requests, deadlines, counts, log, noteCut, now }: ResponderOptions,
+  { idleTimeoutMs, transferTimeoutMs, requests, deadlines, counts, log, noteCut, clock: { now, date } }:
+    ResponderOptions,
 ): Responder {
   const note = (status: number, { startedAt, method, path, from }: AccessLogEntry) => {
     const elapsedMs = now() - startedAt;
@@ -106,6 +119,20 @@ export function createResponder(
     return stream;
   };
 
+  const dateText = createDateText(date);
+  // A stored answer makes its fields once for each second of its age: the bytes that they became are good as long.
+  const usual = new WeakMap<readonly Header[], EncodedResponse>();
+
+  const encode = (stored: StoredResponse, recipient: ReadyRecipient): EncodedResponse => {
+    const headers = stored.headers();
+    const isUsual = recipient.persistent && recipient.minor === 1 && recipient.method === "GET";
+    const known = isUsual ? usual.get(headers) : undefined;
+    if (known !== undefined) return known;
+    const encoded = encodeResponse({ status: STATUS_CODE.OK, headers, body: stored.body }, recipient, dateText());
+    if (isUsual) usual.set(headers, encoded);
+    return encoded;
+  };
+
   const pass = (metadata: MetadataResponse, context: RequestContext): Response => {
     const { request, startedAt } = context;
     const { body, from } = metadata;
@@ -120,6 +147,14 @@ export function createResponder(
     note,
     respond,
     pass,
+
+    give(stored, recipient, from) {
+      const encoded = encode(stored, recipient);
+      const { method, target, startedAt } = recipient;
+      counts.onCache(from);
+      note(STATUS_CODE.OK, { method, path: pathOf(target), from, startedAt });
+      return encoded;
+    },
 
     async passLater(pending, context) {
       try {
@@ -140,4 +175,72 @@ export function createResponder(
 /** The part of a target that may be logged: a query can hold secrets. */
 export function pathOf(target: string): string {
   return target.split("?", 1)[0]!;
+}
+
+/** nginx's number for a client that went away before its answer; nobody sees it but the log and the metrics. */
+const CLIENT_GONE = 499;
+
+const HEADERS_BY_STATUS: Readonly<Record<number, [string, string][]>> = {
+  [STATUS_CODE.MethodNotAllowed]: [["allow", "GET, HEAD"]],
+  [STATUS_CODE.ServiceUnavailable]: [["retry-after", "1"]],
+};
+
+/** Refusals, after which a connection is not kept: whoever is refused may send anything next. */
+const LAST: ReadonlySet<number> = new Set([
+  STATUS_CODE.BadRequest,
+  STATUS_CODE.Forbidden,
+  STATUS_CODE.MethodNotAllowed,
+  STATUS_CODE.ContentTooLarge,
+  STATUS_CODE.URITooLong,
+  STATUS_CODE.MisdirectedRequest,
+  STATUS_CODE.RequestHeaderFieldsTooLarge,
+]);
+
+/** The fields of a response of the proxy's own. */
+export function headersOf(status: number): [string, string][] {
+  return HEADERS_BY_STATUS[status] ?? [];
+}
+
+/** A response of the proxy's own, without a body. */
+export function emptyResponse(status: number): Response {
+  const headers = headersOf(status);
+  return new Response(null, { status, headers: LAST.has(status) ? [...headers, ["connection", "close"]] : headers });
+}
+
+/** The status for a request that could not be answered. */
+export function statusOf(error: unknown): number {
+  if (error instanceof NoRouterError || error instanceof StoppingError) return STATUS_CODE.ServiceUnavailable;
+  if (error instanceof ClientGoneError) return CLIENT_GONE;
+  if (!(error instanceof UpstreamError)) return STATUS_CODE.InternalServerError;
+  return statusOfFailure(error.kind);
+}
+
+/**
+ * The runtime's response that passes metadata on.
+ *
+ * @param body the metadata, as a stream where it is not in hand
+ * @param options.host the Host under which the client knows this proxy, if it said so
+ */
+export function toResponse(
+  { status, headers, address }: Pick<MetadataResponse, "status" | "headers" | "address">,
+  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | undefined,
+  { method, host }: { readonly method: RequestHead["method"]; readonly host: string | undefined },
+): Response {
+  // The runtime would say that a HEAD whose length the router left out is about nothing.
+  const isUnsaid = method === "HEAD" && status < 300 && !headers.some(([name]) => name === "content-length");
+  const response = new Response(body ?? (isUnsaid ? endedStream() : null), { status });
+  const carried: Header[] = [];
+  for (const field of headers) {
+    const [name, value] = field;
+    // The runtime frames a body by it; of one that is only spoken of it would say its own.
+    if (name === "content-length" && method !== "HEAD") response.headers.append(name, value);
+    else if (name !== "location" || address === undefined) carried.push(field);
+    else carried.push([name, localLocation(value, { address, host })]);
+  }
+  response.headers.append(CARRIER, carry(carried));
+  return response;
+}
+
+function endedStream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({ start: (controller) => controller.close() });
 }

@@ -16,7 +16,7 @@ import { REFUSALS } from "../gate/refusal.ts";
 import type { ClientHead } from "../gate/request_head.ts";
 import type { OwnResponse } from "../gate/response.ts";
 import { createReasonLog } from "./reason_log.ts";
-import { headersOf } from "./response.ts";
+import { headersOf } from "./responder.ts";
 
 /** What the pages need. */
 export interface PagesOptions {

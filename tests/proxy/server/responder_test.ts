@@ -29,7 +29,7 @@ function setUp() {
     counts: declareProxyMetrics(metrics, () => 0),
     log,
     noteCut: (reason, fields) => log.warn("noted a cut", { reason, ...fields }),
-    now: clock.now,
+    clock,
   });
   const context = {
     request: {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { fromInner } from "../../../lib/proxy/gate/inner_head.ts";
-import { emptyResponse, toResponse } from "../../../lib/proxy/server/response.ts";
+import { emptyResponse, toResponse } from "../../../lib/proxy/server/responder.ts";
 import { fromLatin1 } from "../../support/latin1.ts";
 import { test } from "../../support/test.ts";
 
