@@ -17,12 +17,11 @@
 import { latin1 } from "../../http1/message.ts";
 import { ClientGoneError, ClientTimeoutError } from "./errors.ts";
 import type { Inner, InnerExchange, InnerHead } from "./inner.ts";
-import { fromInner } from "./inner_head.ts";
-import type { ClientHead, HeadLimits, KnownHeads } from "./request_head.ts";
-import { countEmptyLines, decodeRequestHead, findRequestEnd, maxHeadBytes } from "./request_head.ts";
-import type { RefusalKind } from "./refusal.ts";
-import { encodeResponse, encodeResponseHead } from "./response.ts";
+import { encodeResponse, encodeResponseHead, fromInner } from "./response.ts";
 import type { EncodedResponse, OwnResponse, Recipient } from "./response.ts";
+import { countEmptyLines, decodeRequestHead, findRequestEnd, maxHeadBytes } from "./request_head.ts";
+import type { ClientHead, HeadLimits, KnownHeads } from "./request_head.ts";
+import type { RefusalKind } from "./refusal.ts";
 
 /** Answers what need not be asked inside, and keeps account. */
 export interface Handler {

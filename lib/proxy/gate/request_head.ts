@@ -4,12 +4,13 @@
  *
  * Strict, because this is the only reader: a bare LF, a folded line, two lengths, two Hosts are refused. Sizes are
  * checked while the bytes come, so that no more is ever held than may be sent. No request has a body here: one that
- * announces any is refused with its head, and the rest of it is nobody's request.
+ * announces any is refused with its head, and the rest of it is nobody's request. What concerns the client's connection only
+ * is settled here, and does not go on to the server behind the gate.
  *
  * @module
  */
 
-import { decodeFields, itemsOf, latin1, MAX_FIELDS, READ_FIELDS } from "../../http1/message.ts";
+import { decodeFields, itemsOf, latin1, MAX_FIELDS, READ_FIELDS, toBytes } from "../../http1/message.ts";
 import type { Header } from "../../http1/message.ts";
 import type { RefusalKind } from "./refusal.ts";
 
@@ -153,6 +154,50 @@ export interface KnownHead {
   readonly head: ClientHead;
   /** What an answer to it is stored under; `undefined` if it always has to be asked for. */
   readonly key: string | undefined;
+}
+
+/** This hop's own business. (A runtime took `Upgrade: h2c` with a length for an error, which Java's client sends.) */
+const HOP_ONLY: ReadonlySet<string> = new Set([
+  "content-length",
+  "expect",
+  "http2-settings",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** What a Connection may list that is settled at the gate; what else it names is for whoever passes the request on. */
+const SETTLED: ReadonlySet<string> = new Set(["close", "http2-settings", "keep-alive", "upgrade"]);
+
+/** Encodes a client's head for the server behind the gate, where every connection stays open. */
+export function encodeInnerHead({ method, target, headers }: ClientHead): Uint8Array<ArrayBuffer> {
+  const lines = [`${method} ${target} HTTP/1.1\r\n`];
+  for (const [name, value] of toInner(headers)) lines.push(name, ": ", value, "\r\n");
+  lines.push("\r\n");
+  return toBytes(lines.join(""));
+}
+
+/** Picks what of a client's fields is not settled at the gate. */
+export function toInner(headers: readonly Header[]): Header[] {
+  const kept: Header[] = [];
+  for (const field of headers) {
+    const [name, value] = field;
+    if (HOP_ONLY.has(name)) continue;
+    if (name !== "connection") {
+      kept.push(field);
+      continue;
+    }
+    const rest = withoutSettled(value);
+    if (rest !== undefined) kept.push([name, rest]);
+  }
+  return kept;
+}
+
+function withoutSettled(connection: string): string | undefined {
+  const items = connection.split(",").map((item) => item.trim());
+  const kept = items.filter((item) => item !== "" && !SETTLED.has(item.toLowerCase()));
+  return kept.length === 0 ? undefined : kept.join(", ");
 }
 
 /** Heads by their text. */

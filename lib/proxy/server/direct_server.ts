@@ -10,7 +10,7 @@
 import { toBytes } from "../../http1/message.ts";
 import type { Framing, Header } from "../../http1/message.ts";
 import type { Inner, InnerExchange, InnerHead } from "../gate/inner.ts";
-import { toInner } from "../gate/inner_head.ts";
+import { toInner } from "../gate/request_head.ts";
 import type { ClientHead } from "../gate/request_head.ts";
 import { concat, WITHOUT_BODY } from "../gate/response.ts";
 import { urlOf } from "../request/client_request.ts";
