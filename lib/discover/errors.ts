@@ -71,7 +71,7 @@ export interface Suspect {
   readonly error: unknown;
 }
 
-/** No router was found. */
+/** No router was found. The message is the reasons: whoever passes it on says that. */
 export class DiscoveryError extends Error {
   override readonly name = "DiscoveryError";
   readonly kind = "no_router";
@@ -80,7 +80,7 @@ export class DiscoveryError extends Error {
   readonly suspect: Suspect | undefined;
 
   constructor(causes: readonly Cause[], options: ErrorOptions & { readonly suspect?: Suspect | undefined } = {}) {
-    super(`No router found: ${summarize(causes) || "no source has anything to say"}`, options);
+    super(summarize(causes) || "no source has anything to say", options);
     this.causes = causes;
     this.suspect = options.suspect;
   }

@@ -83,6 +83,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   let router: Router | undefined;
   let isTrusted = false;
   let wantsSearch = true;
+  /** Whether somebody asked for a search who has not got one yet. */
+  let wantsRefresh = false;
   /** Why the router is not trusted, or is being asked whether it is there. */
   let suspicion: { readonly cause: Cause; readonly error: unknown; readonly isSilence: boolean } | undefined;
   let isSlow = false;
@@ -121,6 +123,10 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     interrupt.abort();
     interrupt = new AbortController();
   };
+  /** Has the loop look what is to be done; a router that is being asked whether it is there has its time to answer. */
+  const nudge = () => {
+    if (!isProbing()) awaken();
+  };
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
@@ -155,6 +161,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     const wasEnded = ended.signal.aborted && ended.signal.reason !== UNATTENDED;
     // One that was cut short to begin anew does not count.
     if (wasEnded) lastSearchBegan = before;
+    else wantsRefresh = false;
     events.searched(report);
     if (report.router !== undefined) accept(report.router);
     else if (!wasEnded) await fail(report);
@@ -188,7 +195,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   function trust(trusted: Router): void {
     if (!isTrusted) trustedAt = clock.now();
     isTrusted = true;
-    wantsSearch = false;
+    wantsSearch = wantsRefresh;
     suspicion = undefined;
     waiters.serve(trusted);
     tell();
@@ -353,7 +360,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       const dueAt = doubts.dueAt(doubt);
       if (dueAt === undefined || dueAt >= proofDueAt) return;
       proofDueAt = dueAt;
-      if (current === undefined) awaken();
+      if (current === undefined) nudge();
     },
 
     prospect() {
@@ -363,8 +370,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 
     refresh() {
       identity.allowChange();
-      wantsSearch = true;
-      awaken();
+      wantsSearch = wantsRefresh = true;
+      nudge();
     },
 
     onChange: (listener) => void listeners.push(listener),

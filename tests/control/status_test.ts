@@ -37,7 +37,7 @@ test("describeStatus shows everything under the names that its page promises", (
   metrics.counter("mdproxy4cs_cache_total", "").increment({ outcome: "hit" }, 2);
   metrics.gauge("mdproxy4cs_requests_in_flight", "", () => [{ value: 1 }]);
   const problem = { time: "2026-11-25T04:00:00.000Z", level: "warn", message: "odd", fields: {} } as const;
-  const lastFailure = { at: AT, message: "No router found: dhcp: silent" };
+  const lastFailure = { at: AT, message: "dhcp: silent" };
   assertEquals(describeStatus(sources({ lastFailure }, { metrics: metrics.render(), recent: [problem] })), {
     version: 1,
     program: {
@@ -60,7 +60,7 @@ test("describeStatus shows everything under the names that its page promises", (
       searchMs: 12,
       confirmedAt: "2026-11-25T04:02:00.000Z",
     },
-    lastFailedSearch: { at: "2026-11-25T04:00:00.000Z", message: "No router found: dhcp: silent" },
+    lastFailedSearch: { at: "2026-11-25T04:00:00.000Z", message: "dhcp: silent" },
     lastProblems: [problem],
     requests: { inFlight: 1, answered: { "2xx": 3 }, upstreamErrors: { refused: 1 } },
     cache: { hit: 2 },
@@ -103,8 +103,8 @@ const SUMMARIES: readonly [what: string, resolved: Partial<StatusSources["resolv
   ["no router", { state: "searching", router: undefined }, "not ready: searching for the virtual router"],
   [
     "a failed search",
-    { state: "searching", router: undefined, lastFailure: { at: AT, message: "No router found: dhcp: deaf" } },
-    "not ready: searching for the virtual router: No router found: dhcp: deaf",
+    { state: "searching", router: undefined, lastFailure: { at: AT, message: "dhcp: deaf" } },
+    "not ready: searching for the virtual router: dhcp: deaf",
   ],
 ];
 

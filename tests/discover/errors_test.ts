@@ -43,9 +43,9 @@ function causes(...texts: string[]): Cause[] {
 test("DiscoveryError says what each source said, but not who was silent", () => {
   assertEquals(
     new DiscoveryError(causes("dhcp no_answer", "dns silent", "gateway refused")).message,
-    "No router found: dhcp: dhcp no_answer; gateway: gateway refused",
+    "dhcp: dhcp no_answer; gateway: gateway refused",
   );
-  assertEquals(new DiscoveryError(causes("dns silent")).message, "No router found: no source has anything to say");
+  assertEquals(new DiscoveryError(causes("dns silent")).message, "no source has anything to say");
 });
 
 const MERGED: readonly (readonly [what: string, newer: string[], older: string[], merged: string[]])[] = [

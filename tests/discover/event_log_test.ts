@@ -166,7 +166,7 @@ test("createEventLog.failed warns once of an outage, and each time of a reload t
     for (const failures of [1, 2]) events.failed(error, { failures, keeping: undefined });
     for (const failures of [1, 2]) events.failed(error, { failures, keeping: ROUTER });
   });
-  const why = 'error="No router found: no source has anything to say"';
+  const why = 'error="no source has anything to say"';
   assertEquals(lines, [
     `warn  no router found, searching on ${why}`,
     `debug no router found, searching on ${why} failures=2`,

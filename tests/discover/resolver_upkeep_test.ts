@@ -3,6 +3,7 @@ import { UpstreamError } from "../../lib/http1/error.ts";
 import { test } from "../support/test.ts";
 import { interfaceAt, linkAt } from "../support/fakes/lan.ts";
 import { FOREIGN, NEVER, OWN, play, settle, SILENT_YET, timeRouter } from "./resolver_scene.ts";
+import type { Scene } from "./resolver_scene.ts";
 
 test("createResolver confirms a router by DHCP, and every third time by what made it one, in the background", () =>
   play(async (scene) => {
@@ -160,6 +161,43 @@ test("createResolver.report searches for a router that keeps a request waiting a
     const { ms, router: found } = await timeRouter(scene);
     assertEquals(found.address, "10.1.1.2");
     assert(ms < 1_000, `${ms} ms`);
+  }));
+
+const INTERRUPTIONS: readonly (readonly [what: string, interrupt: (scene: Scene) => void])[] = [
+  ["a reload", ({ resolver }) => resolver.refresh()],
+  ["an answer with 502", ({ resolver }) => resolver.observe(resolver.status().router!, { target: "/", status: 502 })],
+];
+for (const [what, interrupt] of INTERRUPTIONS) {
+  test(`createResolver gives a router that is asked whether it is there its time to say so, over ${what}`, () =>
+    play(async (scene) => {
+      const { lan, resolver, clock, log } = scene;
+      lan.add({ address: "10.1.1.1", delayMs: 200 });
+      const router = await settle(scene);
+      resolver.report(router, SILENT_YET, { isPending: true });
+      await clock.run(100);
+      const before = lan.seen.request;
+      interrupt(scene);
+      await clock.run(2_000);
+      assertEquals(log.slice(1), ["info  the router is slow to answer address=10.1.1.1"], "it was never suspect");
+      assert(lan.seen.request > before, "and what was asked for is done afterwards");
+    }));
+}
+
+test("createResolver.refresh searches although a router that was suspect answers before the search has begun", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const found = await settle(scene);
+    Object.assign(router, { web: "hangs", dhcp: false });
+    resolver.report(found, SILENT_YET);
+    await clock.run(1_000);
+    resolver.refresh();
+    resolver.observe(found, { target: "/latest/user-data", status: 200 });
+    assertEquals(resolver.status().state, "ready");
+    lan.routers.length = 0;
+    lan.add({ address: "10.1.1.2" });
+    await clock.run(2_000);
+    assertEquals(resolver.status().router?.address, "10.1.1.2");
   }));
 
 test("createResolver.observe ends a suspicion that rests on silence, and no other", () =>

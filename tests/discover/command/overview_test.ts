@@ -76,8 +76,8 @@ const SERVICES: readonly (readonly [service: Overview["service"], says: string])
   [{ ...BELIEF, state: "suspect" }, "running (2.1.0, pid 412), in doubt of 10.1.1.1, found by dhcp"],
   [{ ...BELIEF, state: "searching", router: null }, "running (2.1.0, pid 412), searching"],
   [
-    { ...BELIEF, state: "searching", router: null, lastFailedSearch: { message: "No router found" } },
-    "running (2.1.0, pid 412), searching (No router found)",
+    { ...BELIEF, state: "searching", router: null, lastFailedSearch: { message: "dhcp: silent" } },
+    "running (2.1.0, pid 412), searching (dhcp: silent)",
   ],
 ];
 const NOTHING: Overview = {
