@@ -115,6 +115,13 @@ const WORDS: Readonly<Record<string, string>> = {
   config_drive: "config drive",
 };
 
+test("CHANGELOG: what it calls new log messages are messages of the program", async () => {
+  const items = [...(await Deno.readTextFile(`${TOP}/CHANGELOG.md`)).matchAll(/^- New[^]*?(?=\n- |\n\n)/gm)].join("\n");
+  const messages = [...items.matchAll(/"([^"]+)"/g)].map(([, message]) => message!.replace(/\s+/g, " "));
+  const isLogged = (message: string) => sources.some(({ code }) => code.includes(`"${message}"`));
+  assertEquals([messages.length > 0, messages.filter((message) => !isLogged(message))], [true, []]);
+});
+
 async function readSources(): Promise<Source[]> {
   const found: Source[] = [];
   const read = async (path: string) => {

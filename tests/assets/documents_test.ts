@@ -5,6 +5,7 @@ import { OPTIONS, variableOf } from "../../lib/config/options.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
 import { DOCUMENTS, PICTURES } from "../../tools/docs.ts";
 import { runCommand } from "../support/net/process.ts";
+import { readmeTable } from "../support/readme.ts";
 import { test } from "../support/test.ts";
 import { filePath } from "../../tools/file_path.ts";
 
@@ -48,6 +49,15 @@ test("assets/mdproxy4cs.8 names every flag, and every variable with its default"
   const page = (await readAsset("mdproxy4cs.8")).replaceAll("\\-", "-");
   for (const { flag } of [...PLAIN_FLAGS, ...OPTIONS]) assertStringIncludes(page, `--${flag}\\fR`);
   for (const option of OPTIONS) assertStringIncludes(page, `${variableOf(option.flag)}`);
+});
+
+test("README's table of options has their defaults", async () => {
+  for (const [flags = "", defaults = ""] of await readmeTable("Options")) {
+    const named = [...flags.matchAll(/`--([\w-]+)`/g)].map(([, flag]) =>
+      OPTIONS.find((option) => option.flag === flag)
+    );
+    assertEquals([flags, named.map((option) => option?.default).join(", ")], [flags, defaults.replaceAll("`", "")]);
+  }
 });
 
 /** What is typed, and what bash then offers. */

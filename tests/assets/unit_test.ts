@@ -40,6 +40,10 @@ test("mdproxy4cs.service starts the program again at once, and never after what 
   assertEquals([RestartPreventExitStatus, StartLimitIntervalSec], [["78"], ["0"]]);
 });
 
+test("mdproxy4cs.service has a folder for logs", async () => {
+  assertEquals((await settings(UNIT))["LogsDirectory"], ["mdproxy4cs"]);
+});
+
 test("mdproxy4cs.service has a runtime folder that nobody else may enter, kept over a restart", async () => {
   const { RuntimeDirectory, RuntimeDirectoryMode, RuntimeDirectoryPreserve } = await settings(UNIT);
   assertEquals([`/run/${RuntimeDirectory}`, RuntimeDirectoryMode], [RUNTIME_FOLDER, ["0700"]]);
