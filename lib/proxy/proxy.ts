@@ -18,7 +18,7 @@ import type { WatchClient } from "./cache/answers.ts";
 import { createCache } from "./cache/cache.ts";
 import { createHostCheck, readClientRequest, readyKeyOf } from "./request/client_request.ts";
 import type { ClientRequest, MetadataRequest, ServedRequest } from "./request/client_request.ts";
-import type { Handler } from "./gate/client_connection.ts";
+import type { Handler } from "./gate/handler.ts";
 import { ClientGoneError, StoppingError } from "./gate/errors.ts";
 import { REFUSALS } from "./gate/refusal.ts";
 import { createReasonLog } from "./server/reason_log.ts";

@@ -1,61 +1,27 @@
 /**
  * One connection of a client: a head comes, it is answered, and again (RFC 9112 section 9).
  *
- * | state | what it waits for | is cut after |
- * |---|---|---|
- * | `waiting` | a head, or the rest of one | the idle timeout, from its last use or from the first byte of the head |
- * | `answering` | the server behind the gate | the transfer timeout, from the request |
- * | `sending` | the client, that it takes what is written | the idle timeout, from the last piece that it took |
- * | `closing` | the client's end of the connection, so that it can read the last answer | a second |
- *
  * One request at a time; what a client sends ahead waits in its buffer, and beyond that in the kernel. Answers are ready
  * bytes, or are passed on from the server behind the gate as they come. Knows nothing of what is asked and answered.
  *
  * @module
  */
 
-import { latin1 } from "../../http1/message.ts";
-import { ClientGoneError, ClientTimeoutError } from "./errors.ts";
+import { ClientGoneError } from "./errors.ts";
+import { beginRelay } from "./inner.ts";
 import type { Inner, InnerExchange, InnerHead } from "./inner.ts";
-import { encodeResponse, encodeResponseHead, fromInner } from "./response.ts";
-import type { EncodedResponse, OwnResponse, Recipient } from "./response.ts";
-import { countEmptyLines, decodeRequestHead, findRequestEnd, maxHeadBytes } from "./request_head.ts";
-import type { ClientHead, HeadLimits, KnownHeads } from "./request_head.ts";
+import { encodeResponse } from "./response.ts";
+import type { EncodedResponse, OwnResponse } from "./response.ts";
+import { HeadReader } from "./head_reader.ts";
+import type { KnownHead, KnownHeads } from "./head_reader.ts";
+import type { ClientHead, HeadLimits } from "./request_head.ts";
+import type { Handler } from "./handler.ts";
+import { overdue } from "./patience.ts";
+import type { ConnectionState, PatienceLimits } from "./patience.ts";
 import type { RefusalKind } from "./refusal.ts";
 
-/** Answers what need not be asked inside, and keeps account. */
-export interface Handler {
-  /** The answer to what is refused. The connection ends with it, unless it is a whole request that finds no room. */
-  refuse(kind: RefusalKind, refused: Refused): OwnResponse;
-  /** What an answer to the head is stored under; `undefined` if it always has to be asked for. */
-  keyOf(head: ClientHead): string | undefined;
-  /** The answer stored under a key, if it may be given without asking; or, where nobody can be asked, instead of an error. */
-  ready(key: string, recipient: ReadyRecipient, need: "fresh" | "usable"): EncodedResponse | undefined;
-  /** Answers itself what is not ready, where there is no server behind. */
-  readonly own?: (head: ClientHead) => Promise<OwnResponse>;
-  /** A client was cut within its answer. */
-  onCut(target: string, reason: unknown): void;
-}
-
-/** What is known of what is refused. */
-export interface Refused {
-  /** The client's address. */
-  readonly peer: string;
-  readonly head: ClientHead | undefined;
-}
-
-/** Who gets what is stored. */
-export interface ReadyRecipient extends Recipient {
-  readonly target: string;
-  /** When the request came, by the gate's clock. */
-  readonly startedAt: number;
-}
-
 /** The limits of a connection. */
-export interface ConnectionLimits extends HeadLimits {
-  readonly idleTimeoutMs: number;
-  readonly transferTimeoutMs: number;
-}
+export interface ConnectionLimits extends HeadLimits, PatienceLimits {}
 
 /** What a connection works with, and whom it tells. */
 export interface ConnectionOptions {
@@ -76,21 +42,6 @@ export interface ConnectionOptions {
   readonly onClosed: (connection: ClientConnection) => void;
 }
 
-/** What a connection is doing. */
-export type ConnectionState = "waiting" | "answering" | "sending" | "closing";
-
-/** Holds an ordinary head; an idle connection costs no more than this. */
-const BUFFER_BYTES = 2_048;
-
-/** How long a client may take to close after its last answer; what it sends meanwhile is thrown away. */
-const CLOSING_MS = 1_000;
-
-/** The server behind the gate has the same limit, and knows better what to say when it is over: it goes first. */
-const INNER_FIRST_MS = 500;
-
-const NO_BUFFER = new Uint8Array(0);
-const CR = 0x0d;
-
 /** A connection that is served. */
 export class ClientConnection {
   /** The client's address. */
@@ -99,21 +50,11 @@ export class ClientConnection {
   readonly #with: ConnectionOptions;
   #state: ConnectionState = "waiting";
   #since: number;
-  /** What came and was not used yet is between start and end. */
-  #buffer = new Uint8Array(BUFFER_BYTES);
-  #start = 0;
-  #end = 0;
-  /** How much of it was searched for the end of a head. */
-  #searched = 0;
+  readonly #reader: HeadReader;
   /** Whether nothing has come since it is in its state. */
   #isUntouched = true;
-  /** A read under way. */
-  #arrival: Promise<boolean> | undefined;
-  /** Whether the client has closed its own side. */
-  #hasEnded = false;
-  /** The request under way, what an answer to it is stored under, and when it came. */
-  #head: ClientHead | undefined;
-  #key: string | undefined;
+  /** The request under way, and when it came. */
+  #request: KnownHead | undefined;
   #startedAt = 0;
   #inner: InnerExchange | undefined;
   #closed: { readonly reason: unknown } | undefined;
@@ -122,6 +63,8 @@ export class ClientConnection {
     this.#conn = conn;
     this.peer = peer;
     this.#with = options;
+    const { limits, known, handler: { keyOf } } = options;
+    this.#reader = new HeadReader(conn, { limits, known, keyOf, onBytes: this.#onBytes, onReset: this.#onReset });
     this.#since = options.now();
   }
 
@@ -136,7 +79,7 @@ export class ClientConnection {
 
   /** Whether a part of a head has come. */
   get isHalfHeaded(): boolean {
-    return this.#state === "waiting" && this.#start < this.#end;
+    return this.#state === "waiting" && this.#reader.length > 0;
   }
 
   /** Whether it is being answered behind the gate. */
@@ -146,15 +89,15 @@ export class ClientConnection {
 
   /** Whether it is answered to a client that may have gone: one that closed its side, or sends more than is held. */
   get isUnheard(): boolean {
-    return this.#state === "answering" && this.isInside && (this.#hasEnded || this.#arrival === undefined);
+    return this.#state === "answering" && this.isInside && this.#reader.isDeaf;
   }
 
   /** Serves the client until one of both closes. Never rejects. */
   serve(): Promise<void> {
     return this.#toTheEnd(async () => {
       for (;;) {
-        const next = this.#takeHead();
-        const goesOn = await (next === undefined ? this.#more() : this.#respond(next));
+        const next = this.#reader.take();
+        const goesOn = await (next === undefined ? this.#reader.more() : this.#respond(next));
         if (!goesOn) return;
       }
     });
@@ -167,25 +110,15 @@ export class ClientConnection {
     });
   }
 
+  /** When the request under way came. */
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
   /** Cuts it if it has been waited for too long. */
   expire(now: number): void {
-    const { idleTimeoutMs, transferTimeoutMs } = this.#with.limits;
-    const waitedMs = now - this.#since;
-    switch (this.#state) {
-      case "waiting":
-        if (waitedMs >= idleTimeoutMs) this.cut(new ClientTimeoutError("The client sent nothing"));
-        return;
-      case "closing":
-        if (waitedMs >= CLOSING_MS) this.cut(new ClientTimeoutError("The client did not close"));
-        return;
-      case "sending":
-        if (waitedMs >= idleTimeoutMs + (this.isInside ? INNER_FIRST_MS : 0)) {
-          return this.#cutAnswer(new ClientTimeoutError(`The client took nothing for ${idleTimeoutMs} ms`));
-        }
-    }
-    if (now - this.#startedAt >= transferTimeoutMs + INNER_FIRST_MS) {
-      this.#cutAnswer(new ClientTimeoutError(`The transfer took longer than ${transferTimeoutMs} ms`));
-    }
+    const reason = overdue(this, now, this.#with.limits);
+    if (reason !== undefined) this.cut(reason);
   }
 
   /** Ends it, whatever it is doing, for a reason. */
@@ -195,7 +128,7 @@ export class ClientConnection {
   }
 
   #cutAnswer(reason: unknown): void {
-    if (this.#closed === undefined) this.#with.handler.onCut(this.#head?.target ?? "", reason);
+    if (this.#closed === undefined) this.#with.handler.onCut(this.#request?.head.target ?? "", reason);
     this.#close(reason);
   }
 
@@ -210,59 +143,25 @@ export class ClientConnection {
   }
 
   /** Answers what was taken; whether there may be another request. */
-  #respond(next: ClientHead | EncodedResponse | RefusalKind): Promise<boolean> {
+  #respond(next: KnownHead | RefusalKind): Promise<boolean> {
     if (typeof next === "string") return this.#refuse(next);
-    if ("first" in next) return this.#send(next);
-    const { handler: { own }, mayAsk } = this.#with;
-    if (own !== undefined) return this.#answer(next, own);
-    if (mayAsk()) return this.#ask(next);
-    const standIn = this.#ready(next, "usable");
-    return standIn === undefined ? this.#refuse("busy", next) : this.#send(standIn);
-  }
-
-  /** The next head, a ready answer to it, or why it is refused; `undefined` while it has not come. */
-  #takeHead(): ClientHead | EncodedResponse | RefusalKind | undefined {
-    if (this.#start === this.#end) return undefined;
-    const { limits, known } = this.#with;
-    let bytes = this.#bytes();
-    if (this.#searched === 0) {
-      // Nearly always one head comes alone, and was read before.
-      const whole = known.find(bytes);
-      if (whole !== undefined) {
-        this.#start = this.#end;
-        return this.#begin(whole.head, whole.key);
-      }
-      this.#start += countEmptyLines(bytes);
-      bytes = this.#bytes();
-    }
-    const end = findRequestEnd(bytes, limits, this.#searched);
-    if (typeof end === "string") return end;
-    // Of an empty line in front the half may have come: it is passed over when the other half is there.
-    this.#searched = end === -1 && bytes[0] !== CR ? bytes.length : 0;
-    if (end === -1) return undefined;
-    this.#start += end;
-    const text = latin1(bytes.subarray(0, end));
-    const head = decodeRequestHead(text);
-    if (typeof head === "string") return head;
-    const key = this.#with.handler.keyOf(head);
-    known.add(text, { head, key });
-    return this.#begin(head, key);
-  }
-
-  #begin(head: ClientHead, key: string | undefined): ClientHead | EncodedResponse {
-    const { now, onRequest } = this.#with;
-    this.#head = head;
-    this.#key = key;
+    const { handler: { own }, mayAsk, now, onRequest } = this.#with;
+    const { head } = this.#request = next;
     this.#startedAt = now();
     onRequest();
-    return this.#ready(head, "fresh") ?? head;
+    const ready = this.#ready(next, "fresh");
+    if (ready !== undefined) return this.#send(ready);
+    if (own !== undefined) return this.#answer(head, own);
+    if (mayAsk()) return this.#ask(head);
+    const standIn = this.#ready(next, "usable");
+    return standIn === undefined ? this.#refuse("busy", head) : this.#send(standIn);
   }
 
-  #ready(head: ClientHead, need: "fresh" | "usable"): EncodedResponse | undefined {
-    if (this.#key === undefined) return undefined;
+  #ready({ head, key }: KnownHead, need: "fresh" | "usable"): EncodedResponse | undefined {
+    if (key === undefined) return undefined;
     const { method, target, minor } = head;
     const recipient = { method, target, minor, persistent: this.#stays(head), startedAt: this.#startedAt };
-    return this.#with.handler.ready(this.#key, recipient, need);
+    return this.#with.handler.ready(key, recipient, need);
   }
 
   #stays({ persistent }: ClientHead): boolean {
@@ -272,7 +171,7 @@ export class ClientConnection {
   async #refuse(kind: RefusalKind, head?: ClientHead): Promise<boolean> {
     const { handler, dateText, now } = this.#with;
     if (head === undefined) {
-      this.#head = undefined;
+      this.#request = undefined;
       this.#startedAt = now();
     }
     const response = handler.refuse(kind, { peer: this.peer, head });
@@ -304,7 +203,7 @@ export class ClientConnection {
   async #ask(head: ClientHead): Promise<boolean> {
     const { inner, limits } = this.#with;
     this.#enter("answering");
-    this.#listen();
+    this.#reader.listen(() => this.isInside);
     const exchange = this.#inner = inner!.open();
     const response = await exchange.ask(head, maxInnerHeadBytes(limits)).catch(() => undefined);
     if (this.#closed !== undefined) throw this.#closed.reason;
@@ -319,25 +218,15 @@ export class ClientConnection {
   }
 
   /** Passes an answer on as it comes: what the client does not take is not read. Whether the connection may stay. */
-  async #relay(
-    inner: InnerExchange,
-    { status, headers, framing }: InnerHead,
-    head: ClientHead,
-  ): Promise<boolean> {
-    // A client of HTTP/1.0 knows no chunks: it gets what is in them, and the end of the connection as the end.
-    const isUnchunked = framing === "chunked" && head.minor === 0;
-    const lines = fromInner(isUnchunked ? headers.filter(([name]) => name !== "transfer-encoding") : headers);
-    const persistent = this.#stays(head) && !isUnchunked && !headers.some(isClose);
-    const form = isUnchunked ? "content" : "framed";
-
-    let piece = encodeResponseHead({ status, lines, behind: inner.takeBody(form) }, { minor: head.minor, persistent });
-    for (;;) {
+  async #relay(exchange: InnerExchange, response: InnerHead, head: ClientHead): Promise<boolean> {
+    const recipient = { minor: head.minor, persistent: this.#stays(head) };
+    const { first, form, persistent } = beginRelay(exchange, response, recipient);
+    for (let piece = first;; piece = exchange.takeBody(form)) {
       this.#enter("sending");
       await this.#write(piece);
-      if (inner.isDone) return persistent;
+      if (exchange.isDone) return persistent;
       this.#enter("answering");
-      await inner.more();
-      piece = inner.takeBody(form);
+      await exchange.more();
     }
   }
 
@@ -353,7 +242,7 @@ export class ClientConnection {
     // Closed with unread bytes, the connection would be reset, and the client might never read its answer.
     this.#enter("closing");
     await this.#conn.closeWrite();
-    do this.#start = this.#end; while (await this.#more());
+    do this.#reader.skip(); while (await this.#reader.more());
     return false;
   }
 
@@ -364,70 +253,14 @@ export class ClientConnection {
     });
   }
 
-  #bytes(): Uint8Array {
-    return this.#buffer.subarray(this.#start, this.#end);
-  }
-
-  /** Waits for more bytes; whether there are any. */
-  #more(): Promise<boolean> {
-    const arrival = this.#arrive();
-    this.#arrival = undefined;
-    return arrival ?? Promise.resolve(false);
-  }
-
-  /** Starts to read, unless that is under way, or no more can be held; whether anything came. It never rejects. */
-  #arrive(): Promise<boolean> | undefined {
-    if (this.#arrival !== undefined) return this.#arrival;
-    if (!this.#makeRoom()) return undefined;
-    return this.#arrival = this.#conn.read(this.#buffer.subarray(this.#end)).then(this.#arrived, this.#reset);
-  }
-
-  /**
-   * Reads on while an answer is waited for: so it is noticed when the client resets the connection. That it closes its own
-   * side says little: it may well be waiting for the answer.
-   */
-  #listen(): void {
-    const arrival = this.#arrive();
-    arrival?.then((isMore) => {
-      if (!isMore || this.#arrival !== arrival || !this.isInside) return;
-      this.#arrival = undefined;
-      this.#listen();
-    });
-  }
-
-  // Made once: an asynchronous function for each read would cost as much as a ready answer.
-  readonly #arrived = (count: number | null): boolean => {
-    if (count === null) {
-      this.#hasEnded = true;
-      return false;
-    }
+  readonly #onBytes = (): void => {
     // From here on a head is under way, and has its own time.
     if (this.#state === "waiting" && this.#isUntouched) this.#since = this.#with.now();
     this.#isUntouched = false;
-    this.#end += count;
-    return true;
   };
-  readonly #reset = (cause: unknown): boolean => {
+  readonly #onReset = (cause: unknown): void => {
     this.#close(new ClientGoneError("The client went away", { cause }));
-    return false;
   };
-
-  /** Makes room for more bytes, as long as a head within the limits may need it. */
-  #makeRoom(): boolean {
-    if (this.#start === this.#end) {
-      this.#start = this.#end = 0;
-      if (this.#buffer.length > BUFFER_BYTES) this.#buffer = new Uint8Array(BUFFER_BYTES);
-    }
-    if (this.#end < this.#buffer.length) return true;
-    const held = this.#bytes();
-    if (held.length > maxHeadBytes(this.#with.limits)) return false;
-    const buffer = new Uint8Array(Math.max(BUFFER_BYTES, held.length * 2));
-    buffer.set(held);
-    this.#buffer = buffer;
-    this.#start = 0;
-    this.#end = held.length;
-    return true;
-  }
 
   #enter(state: ConnectionState): void {
     this.#state = state;
@@ -445,7 +278,7 @@ export class ClientConnection {
     if (this.#closed !== undefined) return;
     this.#closed = { reason };
     this.#releaseInner();
-    this.#buffer = NO_BUFFER as Uint8Array<ArrayBuffer>;
+    this.#reader.free();
     this.#conn.close();
     this.#with.onClosed(this);
   }
@@ -455,5 +288,3 @@ export class ClientConnection {
 function maxInnerHeadBytes({ maxHeaderBytes }: HeadLimits): number {
   return 2 * maxHeaderBytes + 4_096;
 }
-
-const isClose = ([name, value]: readonly [string, string]) => name === "connection" && /\bclose\b/i.test(value);

@@ -17,16 +17,18 @@
 import type { ListenAddress } from "../../config/value.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Clock, Timer } from "../../time/clock.ts";
-import { withTimeout } from "../../time/with_timeout.ts";
 import { UnorderedList } from "../../time/deadlines.ts";
 import type { Slot } from "../../time/deadlines.ts";
 import { ClientConnection } from "./client_connection.ts";
-import type { ConnectionLimits, ConnectionOptions, Handler } from "./client_connection.ts";
+import type { ConnectionLimits, ConnectionOptions } from "./client_connection.ts";
+import type { Handler } from "./handler.ts";
 import type { Inner } from "./inner.ts";
 import { ClientTimeoutError, StoppingError } from "./errors.ts";
-import { createKnownHeads } from "./request_head.ts";
+import { createKnownHeads } from "./head_reader.ts";
 import { formatAddress } from "./listen.ts";
 import type { Ends } from "./peers.ts";
+import { owingSince } from "./patience.ts";
+import { createAcceptProbe } from "./probe.ts";
 import { createDateText } from "./response.ts";
 
 /** The limits of a gate. */
@@ -70,15 +72,9 @@ const ROOM = 8;
 const RETRY_MS = 20;
 /** The same trouble may come back at once; only when it has stayed away for so long is it over. */
 const CALM_MS = 10_000;
-/** Only a client that has taken nothing for so long loses its answer to somebody else. */
-const STALLED_MS = 1_000;
-/** Puts the one kind behind the other. */
-const MUCH_LATER_MS = 1e12;
 /** How long the last bytes of what was ended may take to leave. */
 const FLUSH_MS = 50;
 const POLL_MS = 10;
-/** How long the machine may take to connect to itself. */
-const PROBE_TIMEOUT_MS = 2_000;
 
 /** Serves whoever connects. */
 export function openGate(listener: Deno.TcpListener, options: GateOptions): Gate {
@@ -93,7 +89,7 @@ class AcceptLoop implements Gate {
   readonly #inner: Inner | undefined;
   readonly #connections = new UnorderedList<ClientConnection>();
   readonly #accepting: Promise<void>;
-  readonly #probes = new Set<(port: number) => void>();
+  readonly #probe = createAcceptProbe();
   readonly #stop = new AbortController();
   #sweep: Timer | undefined;
   #rest: Timer | undefined;
@@ -129,30 +125,8 @@ class AcceptLoop implements Gate {
     return this.#connections.slots().filter(isInFlight).length;
   }
 
-  async isAccepting(): Promise<boolean> {
-    const ports: number[] = [];
-    const { promise: accepted, resolve, reject } = Promise.withResolvers<void>();
-    let own: number | undefined;
-    const note = (port: number) => {
-      ports.push(port);
-      if (port === own) resolve();
-    };
-    this.#probes.add(note);
-    try {
-      // It counts when this program has accepted: the kernel alone would go on for a while after it has ceased to.
-      await withTimeout(PROBE_TIMEOUT_MS, { clock: this.#with.clock, signal: this.#stop.signal }, async (signal) => {
-        signal.addEventListener("abort", () => reject(signal.reason));
-        using conn = await Deno.connect({ ...this.address, signal });
-        own = conn.localAddr.port;
-        if (!ports.includes(own)) await accepted;
-      });
-      return true;
-    } catch {
-      return false;
-    } finally {
-      accepted.catch(() => {});
-      this.#probes.delete(note);
-    }
+  isAccepting(): Promise<boolean> {
+    return this.#probe.isAccepting(this.address, { clock: this.#with.clock, signal: this.#stop.signal });
   }
 
   async shutdown(graceMs: number): Promise<void> {
@@ -209,7 +183,7 @@ class AcceptLoop implements Gate {
   #admit(conn: Deno.TcpConn): void {
     const { limits, isAllowed, clock } = this.#with;
     const { hostname: peer, port } = conn.remoteAddr;
-    for (const note of this.#probes) note(port);
+    this.#probe.onAccepted(port);
     const mayAsk = isAllowed({ peer, local: conn.localAddr.hostname });
     // The bytes of an answer are written in as few pieces as there are: none waits for the next.
     conn.setNoDelay(true);
@@ -271,17 +245,4 @@ class AcceptLoop implements Gate {
 function hasLeft(error: unknown): boolean {
   const { NotConnected, ConnectionAborted, ConnectionReset } = Deno.errors;
   return [NotConnected, ConnectionAborted, ConnectionReset].some((kind) => error instanceof kind);
-}
-
-/** Since when a client owes something, in the order in which that is resented: a request, then that it takes its answer. */
-function owingSince({ state, since, isUnheard }: ClientConnection, now: number): number | undefined {
-  switch (state) {
-    case "waiting":
-    case "closing":
-      return since;
-    case "sending":
-      return now - since < STALLED_MS ? undefined : since + MUCH_LATER_MS;
-    case "answering":
-      return isUnheard ? since : undefined;
-  }
 }

@@ -9,8 +9,8 @@ import type { BodyDecoder } from "../../http1/body.ts";
 import { decodeResponseHead, findHeadEnd } from "../../http1/message.ts";
 import type { RequestHead, ResponseHead } from "../../http1/message.ts";
 import { Transport } from "../../http1/transport.ts";
+import { encodeInnerHead } from "./inner.ts";
 import type { Inner, InnerExchange } from "./inner.ts";
-import { encodeInnerHead } from "./request_head.ts";
 import type { ClientHead } from "./request_head.ts";
 
 /** Connects to the server behind. @throws {Error} If it cannot be reached. */

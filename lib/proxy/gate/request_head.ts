@@ -1,16 +1,14 @@
 /**
- * The head of a client's request: where it ends, what it says, and what is wrong with it (RFC 9112); and those that were
- * read before, known again by their very bytes: programs ask the same again and again. Pure.
+ * The head of a client's request: where it ends, what it says, and what is wrong with it (RFC 9112). Pure.
  *
  * Strict, because this is the only reader: a bare LF, a folded line, two lengths, two Hosts are refused. Sizes are
  * checked while the bytes come, so that no more is ever held than may be sent. No request has a body here: one that
- * announces any is refused with its head, and the rest of it is nobody's request. What concerns the client's connection only
- * is settled here, and does not go on to the server behind the gate.
+ * announces any is refused with its head, and the rest of it is nobody's request.
  *
  * @module
  */
 
-import { decodeFields, itemsOf, latin1, MAX_FIELDS, READ_FIELDS, toBytes } from "../../http1/message.ts";
+import { decodeFields, itemsOf, latin1, MAX_FIELDS, READ_FIELDS } from "../../http1/message.ts";
 import type { Header } from "../../http1/message.ts";
 import type { RefusalKind } from "./refusal.ts";
 
@@ -147,84 +145,4 @@ function isTokenByte(byte: number): boolean {
 
 function isTextual(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0x20 || isTokenByte(byte));
-}
-
-/** A head that was read before. */
-export interface KnownHead {
-  readonly head: ClientHead;
-  /** What an answer to it is stored under; `undefined` if it always has to be asked for. */
-  readonly key: string | undefined;
-}
-
-/** This hop's own business. (A runtime took `Upgrade: h2c` with a length for an error, which Java's client sends.) */
-const HOP_ONLY: ReadonlySet<string> = new Set([
-  "content-length",
-  "expect",
-  "http2-settings",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-]);
-
-/** What a Connection may list that is settled at the gate; what else it names is for whoever passes the request on. */
-const SETTLED: ReadonlySet<string> = new Set(["close", "http2-settings", "keep-alive", "upgrade"]);
-
-/** Encodes a client's head for the server behind the gate, where every connection stays open. */
-export function encodeInnerHead({ method, target, headers }: ClientHead): Uint8Array<ArrayBuffer> {
-  const lines = [`${method} ${target} HTTP/1.1\r\n`];
-  for (const [name, value] of toInner(headers)) lines.push(name, ": ", value, "\r\n");
-  lines.push("\r\n");
-  return toBytes(lines.join(""));
-}
-
-/** Picks what of a client's fields is not settled at the gate. */
-export function toInner(headers: readonly Header[]): Header[] {
-  const kept: Header[] = [];
-  for (const field of headers) {
-    const [name, value] = field;
-    if (HOP_ONLY.has(name)) continue;
-    if (name !== "connection") {
-      kept.push(field);
-      continue;
-    }
-    const rest = withoutSettled(value);
-    if (rest !== undefined) kept.push([name, rest]);
-  }
-  return kept;
-}
-
-function withoutSettled(connection: string): string | undefined {
-  const items = connection.split(",").map((item) => item.trim());
-  const kept = items.filter((item) => item !== "" && !SETTLED.has(item.toLowerCase()));
-  return kept.length === 0 ? undefined : kept.join(", ");
-}
-
-/** Heads by their text. */
-export interface KnownHeads {
-  /** The head that is all of the bytes. */
-  find(bytes: Uint8Array): KnownHead | undefined;
-  /** @param text a character for each byte */
-  add(text: string, known: KnownHead): void;
-}
-
-/** Far more than the programs of a VM send; a client that sends others all the time gains nothing by it. */
-const MAX_HEADS = 256;
-const MAX_LENGTH = 1_024;
-
-/** Of these alone a text is made by one sequence of bytes and no other. */
-const ASCII = /^[\r\n\t -~]*$/;
-const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
-
-/** Creates an empty memory. When it is full it begins anew. */
-export function createKnownHeads(): KnownHeads {
-  const heads = new Map<string, KnownHead>();
-  return {
-    find: (bytes) => bytes.length > MAX_LENGTH ? undefined : heads.get(TEXT.decode(bytes)),
-    add(text, known) {
-      if (text.length > MAX_LENGTH || !ASCII.test(text)) return;
-      if (heads.size >= MAX_HEADS) heads.clear();
-      heads.set(text, known);
-    },
-  };
 }

@@ -7,9 +7,10 @@
 import { toBytes } from "../../../lib/http1/message.ts";
 import type { Header } from "../../../lib/http1/message.ts";
 import { ClientConnection } from "../../../lib/proxy/gate/client_connection.ts";
-import type { ConnectionOptions, Handler } from "../../../lib/proxy/gate/client_connection.ts";
+import type { Handler } from "../../../lib/proxy/gate/handler.ts";
+import type { ConnectionOptions } from "../../../lib/proxy/gate/client_connection.ts";
 import type { Inner, InnerExchange } from "../../../lib/proxy/gate/inner.ts";
-import { createKnownHeads } from "../../../lib/proxy/gate/request_head.ts";
+import { createKnownHeads } from "../../../lib/proxy/gate/head_reader.ts";
 import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";
 import type { RefusalKind } from "../../../lib/proxy/gate/refusal.ts";
 import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts";

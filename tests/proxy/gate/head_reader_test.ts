@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { toBytes } from "../../../lib/http1/message.ts";
-import { createKnownHeads } from "../../../lib/proxy/gate/request_head.ts";
+import { createKnownHeads } from "../../../lib/proxy/gate/head_reader.ts";
 import { test } from "../../support/test.ts";
 
 const KNOWN = { head: { method: "GET", target: "/", headers: [], minor: 1, persistent: true }, key: "k" } as const;

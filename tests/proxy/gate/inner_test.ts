@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { latin1 } from "../../../lib/http1/message.ts";
-import { encodeInnerHead } from "../../../lib/proxy/gate/request_head.ts";
-import { CARRIER, carry, fromInner } from "../../../lib/proxy/gate/response.ts";
+import { CARRIER, carry, encodeInnerHead, fromInner } from "../../../lib/proxy/gate/inner.ts";
 import { test } from "../../support/test.ts";
 
 const HEAD = { method: "GET", target: "/a", minor: 1, persistent: true } as const;

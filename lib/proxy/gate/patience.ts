@@ -1,0 +1,81 @@
+/**
+ * How long a client is waited for, and who gives way to others (RFC 9112 section 9). Pure.
+ *
+ * | state | what it waits for | is cut after |
+ * |---|---|---|
+ * | `waiting` | a head, or the rest of one | the idle timeout, from its last use or from the first byte of the head |
+ * | `answering` | the server behind the gate | the transfer timeout, from the request |
+ * | `sending` | the client, that it takes what is written | the idle timeout, from the last piece that it took |
+ * | `closing` | the client's end of the connection, so that it can read the last answer | a second |
+ *
+ * @module
+ */
+
+import { ClientTimeoutError } from "./errors.ts";
+
+/** What a connection is doing. */
+export type ConnectionState = "waiting" | "answering" | "sending" | "closing";
+
+/** A connection, as far as it is waited for. */
+export interface Owing {
+  readonly state: ConnectionState;
+  /** Since when it is in that state, or when the client last took something. */
+  readonly since: number;
+  /** When the request under way came. */
+  readonly startedAt: number;
+  /** Whether it is being answered behind the gate. */
+  readonly isInside: boolean;
+  /** Whether it is answered to a client that may have gone. */
+  readonly isUnheard: boolean;
+}
+
+/** How long clients are waited for. */
+export interface PatienceLimits {
+  readonly idleTimeoutMs: number;
+  readonly transferTimeoutMs: number;
+}
+
+/** How long a client may take to close after its last answer; what it sends meanwhile is thrown away. */
+const CLOSING_MS = 1_000;
+
+/** The server behind the gate has the same limit, and knows better what to say when it is over: it goes first. */
+const INNER_FIRST_MS = 500;
+
+/** Only a client that has taken nothing for so long loses its answer to somebody else. */
+const STALLED_MS = 1_000;
+/** Puts the one kind behind the other. */
+const MUCH_LATER_MS = 1e12;
+
+/** Why a client has been waited for too long; `undefined` if it has not. */
+export function overdue(
+  { state, since, startedAt, isInside }: Owing,
+  now: number,
+  { idleTimeoutMs, transferTimeoutMs }: PatienceLimits,
+): ClientTimeoutError | undefined {
+  const waitedMs = now - since;
+  switch (state) {
+    case "waiting":
+      return waitedMs >= idleTimeoutMs ? new ClientTimeoutError("The client sent nothing") : undefined;
+    case "closing":
+      return waitedMs >= CLOSING_MS ? new ClientTimeoutError("The client did not close") : undefined;
+    case "sending":
+      if (waitedMs >= idleTimeoutMs + (isInside ? INNER_FIRST_MS : 0)) {
+        return new ClientTimeoutError(`The client took nothing for ${idleTimeoutMs} ms`);
+      }
+  }
+  if (now - startedAt < transferTimeoutMs + INNER_FIRST_MS) return undefined;
+  return new ClientTimeoutError(`The transfer took longer than ${transferTimeoutMs} ms`);
+}
+
+/** Since when a client owes something, in the order in which that is resented: a request, then that it takes its answer. */
+export function owingSince({ state, since, isUnheard }: Owing, now: number): number | undefined {
+  switch (state) {
+    case "waiting":
+    case "closing":
+      return since;
+    case "sending":
+      return now - since < STALLED_MS ? undefined : since + MUCH_LATER_MS;
+    case "answering":
+      return isUnheard ? since : undefined;
+  }
+}
