@@ -41,15 +41,7 @@ export async function compile({ output = BINARY, target, compiler }: CompileOpti
   try {
     compiler ??= await findCompiler();
     const module = await bundle(folder);
-    const args = [
-      "compile",
-      "--quiet",
-      "--no-config",
-      "--no-check", // `deno task check` does that
-      "--no-code-cache", // it would be kept in /tmp, under a name that anybody can take first
-      ...programFlags(compiler.version),
-      ...target === undefined ? [] : [`--target=${target}`],
-    ];
+    const args = [...compileArguments(compiler.version), ...target === undefined ? [] : [`--target=${target}`]];
     const inputs = `${[compiler.version, ...args, await sha256(module)].join("\n")}\n`;
     const stamp = `${output}.inputs`;
     if (await exists(output) && await Deno.readTextFile(stamp).catch(() => undefined) === inputs) return;
@@ -64,6 +56,18 @@ export async function compile({ output = BINARY, target, compiler }: CompileOpti
     await Deno.remove(folder, { recursive: true });
     settle();
   }
+}
+
+/** What a compiler of this version is told, whatever it compiles. */
+export function compileArguments(version: string): string[] {
+  return [
+    "compile",
+    "--quiet",
+    "--no-config",
+    "--no-check", // `deno task check` does that
+    "--no-code-cache", // it would be kept in /tmp, under a name that anybody can take first
+    ...programFlags(version),
+  ];
 }
 
 /**

@@ -1,12 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { networkTest } from "../support/net/network_test.ts";
-import { describeFaults, FAULTY_WIRES, layWire } from "../support/net/wire.ts";
-import { createScene } from "../support/scene.ts";
+import { createFaultyScene, describeFaults, FAULTY_WIRES } from "../support/net/wire.ts";
 import type { Scene } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
-import { GUEST, startRouter } from "../support/servers/router.ts";
-
-//   guest eth0 10.1.1.50 ---- lan ---- wire, on which frames are lost or late ---- far ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
+import { GUEST } from "../support/servers/router.ts";
 
 const NEEDS = { programs: ["dnsmasq", "nginx", "python3"] } as const;
 /** Where three of five frames are lost, one connection in six comes about at the first try. */
@@ -28,11 +25,7 @@ async function askUntil(scene: Scene, found: Promise<unknown>): Promise<void> {
 // Each waits, and hardly works.
 networkTest("the router is found and serves where frames are lost or late on the way", NEEDS, async () => {
   await Promise.all(FAULTY_WIRES.map(async (faults) => {
-    await using scene = await createScene({ router: "none", args: "none" });
-    const { network, lan } = scene;
-    const far = await network.createSegment();
-    await layWire(network, { near: lan, far, faults });
-    await startRouter(network, far);
+    await using scene = await createFaultyScene(faults);
     const program = await scene.startProgram();
     const found = program.waitForLine(/found the router address=10\.1\.1\.1 source=dhcp/, { timeoutMs: PATIENCE_MS });
     await askUntil(scene, found);

@@ -27,26 +27,19 @@ import { measureLives, measureServices } from "./rounds.ts";
 import { createSamples, formatTable, YARDSTICK } from "./table.ts";
 import type { Samples } from "./table.ts";
 
-const FULL: Plan & { readonly lossTurns: number } = { lives: 5, loads: 9, loadSec: 1, idleSec: 60, lossTurns: 9 };
-const QUICK: typeof FULL = { lives: 2, loads: 2, loadSec: 1, idleSec: 10, lossTurns: 3 };
+const FULL: Plan = { lives: 5, loads: 9, loadSec: 1, idleSec: 60, lossTurns: 9 };
+const QUICK: Plan = { lives: 2, loads: 2, loadSec: 1, idleSec: 10, lossTurns: 3 };
+const PROGRAMS = ["ip", "nginx", "dnsmasq", "setpriv", "wrk", "python3"] as const;
 
 async function bench(given: readonly string[]): Promise<void> {
   const { args, install } = takeInstall(given);
-  const { quick, growth, loss, reference } = parseArgs(args, {
+  const { quick, growth, loss, reference: paths } = parseArgs(args, {
     boolean: ["quick", "loss"],
     collect: ["reference"],
     string: ["growth", "reference"],
     unknown: (argument) => fail(`There is no argument "${argument}"`),
   });
-  if (
-    !await ensurePackages({
-      what: "./dev bench",
-      programs: ["ip", "nginx", "dnsmasq", "setpriv", "wrk", "python3"],
-      install,
-    })
-  ) {
-    Deno.exit(1);
-  }
+  if (!await ensurePackages({ what: "./dev bench", programs: PROGRAMS, install })) Deno.exit(1);
   // nginx changes to a user of its own, of which there is none where somebody else plays root.
   if (Deno.uid() !== 0) fail("The benchmark needs root, for a network of its own and for nginx: sudo ./dev bench");
   const impossible = whyNoNamespaces();
@@ -54,24 +47,21 @@ async function bench(given: readonly string[]): Promise<void> {
 
   await compile();
   const plan = quick ? QUICK : FULL;
-  const samples = createSamples();
   const circumstances = await describeCircumstances(args);
-  const references = await Promise.all(reference.map((path: string) => Deno.realPath(path)));
-  const say = (what: string) => console.error(`bench: ${Math.round(performance.now() / 1e3)} s: ${what}`);
-  if (loss) {
-    console.log(`${circumstances}\n\n${await measureLoss({ turns: plan.lossTurns, references, say })}`);
-    return;
-  }
-  await using lab = await createLab();
-  const contenders = await prepareContenders({ folder: lab.folder, references });
+  const references = Object.fromEntries(
+    (paths as string[]).map((path, i) => [i === 0 ? "reference" : `reference ${i + 1}`, Deno.realPathSync(path)]),
+  );
+  if (loss) return console.log(`${circumstances}\n\n${await measureLoss(plan.lossTurns, references)}`);
+  await using scene = await createLab();
+  const contenders = await prepareContenders(scene, references);
   if (growth !== undefined) {
-    const growths = await measureGrowth({ lab, contenders, seconds: plan.loadSec, say });
+    const growths = await measureGrowth(scene, contenders, plan.loadSec);
     await Deno.writeTextFile(growth, drawGrowth(growths));
-    console.log(`${circumstances}\n\n${formatGrowth(growths)}`);
-    return;
+    return console.log(`${circumstances}\n\n${formatGrowth(growths)}`);
   }
-  await measureLives({ lab, contenders, samples, plan, say });
-  await measureServices({ lab, contenders, samples, plan, say });
+  const samples = createSamples();
+  await measureLives({ scene, contenders, samples, plan });
+  await measureServices({ scene, contenders, samples, plan });
   await measureSizes(contenders, samples);
   console.log(`${circumstances}\n\n${formatTable(contenders.map(({ name }) => name), samples)}\n`);
   console.log(
@@ -81,7 +71,7 @@ async function bench(given: readonly string[]): Promise<void> {
 
 /** What the contenders weigh on a disk and on the wire. */
 async function measureSizes(contenders: readonly Contender[], samples: Samples): Promise<void> {
-  for (const { name, argv: [command] = [] } of contenders) {
+  for (const { name, argv: [command] } of contenders) {
     if (command === undefined) continue;
     const path = command.startsWith("/") ? command : `/usr/sbin/${command}`;
     const { stdout } = await new Deno.Command("sh", { args: ["-c", 'gzip -9 -c "$1" | wc -c', "sh", path] }).output();

@@ -4,10 +4,14 @@
  * @module
  */
 
-import { bundle } from "../bundle.ts";
-import { findCompiler } from "../compile.ts";
-import { BINARY, programFlags, TOP } from "../program.ts";
-import { LISTEN_ADDRESS, ROUTER } from "./lab.ts";
+import type { Process } from "../../tests/support/net/process.ts";
+import { LISTEN } from "../../tests/support/scene.ts";
+import type { Scene } from "../../tests/support/scene.ts";
+import { ensureBundle, run } from "../bundle.ts";
+import { compileArguments, findCompiler } from "../compile.ts";
+import { filePath } from "../file_path.ts";
+import { BINARY, programFlags } from "../program.ts";
+import { ROUTER, USER_DATA_PATH } from "./lab.ts";
 import { YARDSTICK } from "./table.ts";
 
 /** One column of the table. */
@@ -15,101 +19,56 @@ export interface Contender {
   readonly name: string;
   /** Where it listens, as in `http://169.254.169.254:39724`. */
   readonly origin: string;
-  /** What to run; `undefined` for what runs anyway. */
-  readonly argv: readonly string[] | undefined;
+  /** What to run; nothing for what runs anyway. */
+  readonly argv: readonly string[];
   /** Whether it passes on what the router says. */
   readonly forwards: boolean;
   /** Whether it finds the router by itself. */
   readonly discovers: boolean;
 }
 
-/** Prepares all contenders, in the order of their columns. `folder` is for their files. */
-export async function prepareContenders(
-  { folder, references }: { readonly folder: string; readonly references: readonly string[] },
-): Promise<Contender[]> {
-  const at = (port: number) => `http://${LISTEN_ADDRESS}:${port}`;
-  const program = (path: string | readonly string[], port: number, ...more: string[]) => [
-    ...[path].flat(),
-    ...["--iname=eth0", `--http-listen=${LISTEN_ADDRESS}:${port}`, "--log-level=info", ...more],
-  ];
-  // The runtime that a release has, where the compiler is an older one: the same code, not compiled.
-  const source = (await findCompiler()).version === Deno.version.deno
-    ? []
-    : [Deno.execPath(), "run", "--quiet", "--no-config", ...programFlags(Deno.version.deno), await bundle(folder)];
-  const bare = `${folder}/bare`;
-  const bareProxy = `${folder}/bare-proxy`;
-  await compileBare("bare.ts", bare);
-  await compileBare("bare_proxy.ts", bareProxy);
-  await Deno.writeTextFile(`${folder}/proxy.conf`, nginxConfig({ folder, port: 39721 }));
-  return [
-    { name: "direct", origin: `http://${ROUTER}`, argv: undefined, forwards: true, discovers: false },
-    {
-      name: YARDSTICK,
-      origin: at(39721),
-      argv: ["nginx", "-c", `${folder}/proxy.conf`],
-      forwards: true,
-      discovers: false,
-    },
-    { name: "bare Deno", origin: at(39722), argv: [bare, LISTEN_ADDRESS, "39722"], forwards: false, discovers: false },
-    {
-      name: "bare proxy",
-      origin: at(39723),
-      argv: [bareProxy, LISTEN_ADDRESS, "39723", ROUTER],
-      forwards: false,
-      discovers: false,
-    },
-    { name: "mdproxy4cs", origin: at(39724), argv: program(BINARY, 39724), forwards: true, discovers: true },
-    {
-      name: "uncached",
-      origin: at(39725),
-      argv: program(BINARY, 39725, "--cache-ttl=0"),
-      forwards: true,
-      discovers: true,
-    },
-    ...source.length === 0 ? [] : [
-      {
-        name: `Deno ${Deno.version.deno}`,
-        origin: at(39726),
-        argv: program(source, 39726),
-        forwards: true,
-        discovers: true,
-      },
-      {
-        name: `uncached ${Deno.version.deno}`,
-        origin: at(39727),
-        argv: program(source, 39727, "--cache-ttl=0"),
-        forwards: true,
-        discovers: true,
-      },
-    ],
-    ...references.flatMap((path, i) => {
-      const name = i === 0 ? "reference" : `reference ${i + 1}`;
-      const port = 39728 + 2 * i;
-      return [
-        { name, origin: at(port), argv: program(path, port), forwards: true, discovers: true },
-        {
-          name: `${name} uncached`,
-          origin: at(port + 1),
-          argv: program(path, port + 1, "--cache-ttl=0"),
-          forwards: true,
-          discovers: true,
-        },
-      ];
-    }),
-  ];
+/** A contender at work. What runs anyway has no process that could be looked at. */
+export interface Running {
+  readonly contender: Contender;
+  readonly process: Process | undefined;
 }
 
-async function compileBare(source: string, output: string): Promise<void> {
+/** Prepares all contenders, in the order of their columns. `references` are programs with the same flags, by name. */
+export async function prepareContenders(
+  { network: { folder } }: Scene,
+  references: Readonly<Record<string, string>>,
+): Promise<Contender[]> {
   const { deno, version, env } = await findCompiler();
-  const compiler = new Deno.Command(deno, {
-    args: [
-      ...["compile", "--quiet", "--no-config", "--no-check", "--no-code-cache", ...programFlags(version)],
-      ...[`--output=${output}`, `${TOP}/tools/bench/${source}`],
-    ],
-    env,
+  for (const name of ["bare", "bare_proxy"]) {
+    await run(deno, [...compileArguments(version), `--output=${folder}/${name}`, `tools/bench/${name}.ts`], env);
+  }
+  const all: Contender[] = [
+    { name: "direct", origin: `http://${ROUTER}`, argv: [], forwards: true, discovers: false },
+  ];
+  const add = (name: string, command: (port: number) => string[], { forwards = true, discovers = false } = {}) => {
+    const port = 39_720 + all.length;
+    all.push({ name, origin: `http://${LISTEN.hostname}:${port}`, argv: command(port), forwards, discovers });
+  };
+  const addProgram = (name: string, uncached: string, command: readonly string[]) => {
+    const flags = (port: number) => ["--iname=eth0", `--http-listen=${LISTEN.hostname}:${port}`, "--log-level=info"];
+    add(name, (port) => [...command, ...flags(port)], { discovers: true });
+    add(uncached, (port) => [...command, ...flags(port), "--cache-ttl=0"], { discovers: true });
+  };
+  add(YARDSTICK, (port) => {
+    Deno.writeTextFileSync(`${folder}/proxy.conf`, nginxConfig({ folder, port }));
+    return ["nginx", "-c", `${folder}/proxy.conf`];
   });
-  const { success, stderr } = await compiler.output();
-  if (!success) throw new Error(`Cannot compile ${source}: ${new TextDecoder().decode(stderr)}`);
+  add("bare Deno", (port) => [`${folder}/bare`, LISTEN.hostname, `${port}`], { forwards: false });
+  add("bare proxy", (port) => [`${folder}/bare_proxy`, LISTEN.hostname, `${port}`, ROUTER], { forwards: false });
+  addProgram("mdproxy4cs", "uncached", [BINARY]);
+  const runtime = Deno.version.deno;
+  // The runtime that a release has, where the compiler is an older one: the same code, not compiled.
+  if (version !== runtime) {
+    const source = [Deno.execPath(), "run", "--quiet", "--no-config", ...programFlags(runtime), await ensureBundle()];
+    addProgram(`Deno ${runtime}`, `uncached ${runtime}`, source);
+  }
+  for (const [name, path] of Object.entries(references)) addProgram(name, `${name} uncached`, [path]);
+  return all;
 }
 
 /** nginx as a reverse proxy: one process, like the others; connections are kept on both sides. */
@@ -131,7 +90,7 @@ http {
     keepalive_requests 1000000;
   }
   server {
-    listen ${LISTEN_ADDRESS}:${port} backlog=1024;
+    listen ${LISTEN.hostname}:${port} backlog=1024;
     location / {
       proxy_pass http://router;
       proxy_http_version 1.1;
@@ -140,4 +99,40 @@ http {
   }
 }
 `;
+}
+
+/** Starts a contender afresh; tells when it accepted and when it answered, in milliseconds from its exec. */
+export async function startContender(scene: Scene, contender: Contender) {
+  const { ready, answer } = poll(scene, contender);
+  await ready;
+  const process = scene.guest.start(["unshare", "--mount", "bash", "-c", ALONE, "bash", ...contender.argv], {
+    env: { DENO_DIR: `${scene.network.folder}/deno`, NO_COLOR: "1" },
+  });
+  const execAt = Number(await process.waitForLine(/^\d+\.\d+$/));
+  const { acceptedAt, answeredAt } = await answer;
+  return { contender, process, acceptMs: (acceptedAt - execAt) * 1e3, firstByteMs: (answeredAt - execAt) * 1e3 };
+}
+
+/**
+ * Everyone has a /run of its own: of several mdproxy4cs with one folder for their sockets only the first has it. The moment of
+ * the exec is the first line of the output: seconds since 1970.
+ */
+const ALONE = 'mount -t tmpfs tmpfs /run; echo "$EPOCHREALTIME"; exec "$@"';
+
+/** Starts all that do not run anyway. */
+export async function startAll(scene: Scene, contenders: readonly Contender[]): Promise<Running[]> {
+  const running: Running[] = [];
+  for (const contender of contenders) {
+    const runsAnyway = contender.argv.length === 0;
+    running.push(runsAnyway ? { contender, process: undefined } : await startContender(scene, contender));
+  }
+  return running;
+}
+
+/** Asks until a good answer comes; tells when a connection was accepted and the first byte came, in seconds since 1970. */
+export function poll({ guest }: Scene, { origin }: Contender) {
+  const { hostname, port } = new URL(origin);
+  const client = guest.start(["bash", filePath("poll.sh", import.meta.url), hostname, port, USER_DATA_PATH]);
+  const answer: Promise<{ acceptedAt: number; answeredAt: number }> = client.waitForLine(/^\{/).then(JSON.parse);
+  return { ready: client.waitForLine(/^ready$/), answer };
 }

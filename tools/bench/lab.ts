@@ -11,14 +11,12 @@
  * @module
  */
 
-import { createNetwork } from "../../tests/support/net/network.ts";
-import type { Host } from "../../tests/support/net/network.ts";
-import type { Process } from "../../tests/support/net/process.ts";
-import { countPackets, startDhcpServer } from "../../tests/support/servers/dhcp.ts";
-import { sampleMetadata, startWebServer } from "../../tests/support/servers/metadata.ts";
+import { createScene, LISTEN } from "../../tests/support/scene.ts";
+import type { Scene } from "../../tests/support/scene.ts";
+import { countPackets } from "../../tests/support/servers/dhcp.ts";
+import { sampleMetadata } from "../../tests/support/servers/metadata.ts";
+import { GUEST } from "../../tests/support/servers/router.ts";
 
-/** Where every contender listens, each on a port of its own. */
-export const LISTEN_ADDRESS = "169.254.169.254";
 /** What is asked for: about what BOSH puts there. */
 export const USER_DATA_PATH = "/latest/user-data";
 /** A body of `BODY_BYTES`. */
@@ -28,63 +26,24 @@ export const BODY_BYTES = 50_000_000;
 export const ROUTER = "10.1.1.1";
 
 const ROUTERS = [ROUTER, "10.1.1.2"] as const;
-const GUEST = { mac: "02:00:0a:01:01:32", address: "10.1.1.50", name: "vm-1" } as const;
 
-/** A network at work. */
-export interface Lab extends AsyncDisposable {
-  readonly guest: Host;
-  /** A folder that every host sees at the same path. */
-  readonly folder: string;
-  /** How many DHCP packets the router heard and sent since it stands at this address. */
-  dhcpPackets(): number;
-  /** Brings the router up at its other address; the one it had is gone. Resolves when it serves there. */
-  move(): Promise<void>;
-}
-
-/** Creates the network. */
-export async function createLab(): Promise<Lab> {
-  await using stack = new AsyncDisposableStack();
-  const network = stack.use(await createNetwork());
-  const router = await network.createHost("router");
-  const guest = await network.createHost("guest");
-  const lan = await network.createSegment();
-  await lan.attach(router, { iface: "eth0", address: `${ROUTER}/24` });
-  await lan.attach(guest, { iface: "eth0", address: `${GUEST.address}/24`, mac: GUEST.mac });
-  await guest.must(["sh", "-ec", ROOM_FOR_CONNECTIONS]);
-  // As the unit's pre-start.sh does.
-  await guest.ip(`address add ${LISTEN_ADDRESS}/32 dev lo`);
-
+/** Creates the network; who is measured comes later. */
+export function createLab(): Promise<Scene> {
   const metadata = {
     ...sampleMetadata(GUEST.address),
     "user-data": JSON.stringify({ agent_id: "agent-1", blob: "x".repeat(1_000) }),
     body: new Uint8Array(BODY_BYTES),
   };
-  await startWebServer(network, router, {
-    server: "nginx",
-    guests: { [GUEST.address]: metadata },
+  return createScene({
     // With tcp_nopush head and body leave in one piece.
-    extra: "access_log off; sendfile on; tcp_nopush on;",
-  });
-  let at = 0;
-  const startDhcp = (): Promise<Process> =>
-    startDhcpServer(network, router, { server: "dnsmasq", address: ROUTERS[at % 2]!, guests: [GUEST] });
-  let dnsmasq = await startDhcp();
-  const resources = stack.move();
-
-  return {
-    guest,
-    folder: network.folder,
-    dhcpPackets: () => Object.values(countPackets(dnsmasq)).reduce((sum, count) => sum + count, 0),
-
-    async move() {
-      await dnsmasq.stop();
-      await router.ip(`address del ${ROUTERS[at++ % 2]}/24 dev eth0`);
-      await router.ip(`address add ${ROUTERS[at % 2]}/24 dev eth0`);
-      dnsmasq = await startDhcp();
+    router: { metadata: { [GUEST.address]: metadata }, extra: "access_log off; sendfile on; tcp_nopush on;" },
+    args: "none",
+    async prepare({ guest }) {
+      await guest.must(["sh", "-ec", ROOM_FOR_CONNECTIONS]);
+      // As the unit's pre-start.sh does.
+      await guest.ip(`address add ${LISTEN.hostname}/32 dev lo`);
     },
-
-    [Symbol.asyncDispose]: () => resources.disposeAsync(),
-  };
+  });
 }
 
 /** Thousands of short connections must neither run out of ports nor take one that somebody listens on. */
@@ -92,3 +51,21 @@ const ROOM_FOR_CONNECTIONS = `
 echo 1 > /proc/sys/net/ipv4/tcp_tw_reuse
 echo "10000 39000" > /proc/sys/net/ipv4/ip_local_port_range
 `;
+
+/** How many DHCP packets the router heard and sent since it stands at this address. */
+export function countDhcp({ router }: Scene): number {
+  return Object.values(countPackets(router.dhcp)).reduce((sum, count) => sum + count, 0);
+}
+
+/** Brings the router up at its other address; the one it had is gone. Resolves when it serves there. */
+export async function moveRouter({ router }: Scene): Promise<void> {
+  // Without an address its servers can tell nobody that they end.
+  await router.host.ip("address flush dev eth0");
+  await router.stop();
+  await router.start(ROUTERS.find((address) => address !== router.address));
+}
+
+/** Says what goes on. */
+export function say(what: string): void {
+  console.error(`bench: ${Math.round(performance.now() / 1e3)} s: ${what}`);
+}

@@ -7,56 +7,37 @@
  * @module
  */
 
-import { createNetwork } from "../../tests/support/net/network.ts";
 import type { Host } from "../../tests/support/net/network.ts";
-import { createGuest, PROXY } from "../../tests/support/net/program.ts";
-import { describeFaults, FAULTY_WIRES, layWire } from "../../tests/support/net/wire.ts";
+import { PROXY } from "../../tests/support/net/program.ts";
+import { createFaultyScene, describeFaults, FAULTY_WIRES } from "../../tests/support/net/wire.ts";
 import type { Faults } from "../../tests/support/net/wire.ts";
-import { startRouter } from "../../tests/support/servers/router.ts";
 import { BINARY } from "../program.ts";
-import { ROUTER, USER_DATA_PATH } from "./lab.ts";
-import { median } from "./table.ts";
+import { ROUTER, say, USER_DATA_PATH } from "./lab.ts";
+import { formatMarkdown, median } from "./table.ts";
 
 /** How long somebody waits before the turn counts as lost. */
-const PATIENCE_MS = 300_000;
+const PATIENCE_SEC = 300;
 
 /** Measures every condition, `turns` times each, and writes the table. `references` are other programs with the same flags. */
-export async function measureLoss(
-  { turns, references, say }: {
-    readonly turns: number;
-    readonly references: readonly string[];
-    readonly say: (what: string) => void;
-  },
-): Promise<string> {
-  const programs = { direct: undefined, mdproxy4cs: BINARY, ...toColumns(references) };
-  const names = Object.keys(programs);
+export async function measureLoss(turns: number, references: Readonly<Record<string, string>>): Promise<string> {
+  const programs = { direct: undefined, mdproxy4cs: BINARY, ...references };
   const rows = await Promise.all(FAULTY_WIRES.map(async (faults) => {
-    const seconds = await Promise.all(
+    const cells = await Promise.all(
       Object.entries(programs).map(async ([name, path]) => {
-        const values = await measureTurns({ faults, path, turns });
-        say(`${describeFaults(faults)}, ${name}: ${values.map((value) => value.toFixed(2)).join(" ")} s`);
-        return values;
+        const seconds = await measureTurns(turns, faults, path);
+        say(`${describeFaults(faults)}, ${name}: ${seconds.map((value) => value.toFixed(2)).join(" ")} s`);
+        return formatSpread(seconds);
       }),
     );
-    return [describeFaults(faults), ...seconds.map(formatSpread)];
+    return [describeFaults(faults), ...cells];
   }));
-  const heading = ["seconds to the first metadata: median (least to most)", ...names];
-  return [heading, ["---", ...names.map(() => "---:")], ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-}
-
-function toColumns(references: readonly string[]): Record<string, string> {
-  return Object.fromEntries(references.map((path, i) => [i === 0 ? "reference" : `reference ${i + 1}`, path]));
+  return formatMarkdown(["seconds to the first metadata: median (least to most)", ...Object.keys(programs)], rows);
 }
 
 /** One contender on one wire, again and again. */
-async function measureTurns(
-  { faults, path, turns }: { readonly faults: Faults; readonly path: string | undefined; readonly turns: number },
-): Promise<number[]> {
-  await using network = await createNetwork();
-  const [near, far] = [await network.createSegment(), await network.createSegment()];
-  const guest = await createGuest(network, near);
-  await layWire(network, { near, far, faults });
-  await startRouter(network, far, { address: ROUTER });
+async function measureTurns(turns: number, faults: Faults, path: string | undefined): Promise<number[]> {
+  await using scene = await createFaultyScene(faults);
+  const { guest } = scene;
   const seconds: number[] = [];
   for (let turn = 0; turn < turns; turn++) {
     // What the last turn taught the kernel and the program of the way.
@@ -78,10 +59,19 @@ async function startAndAsk(guest: Host, path: string): Promise<number> {
 /** As an agent asks: again after a second, whatever the error. */
 async function ask(guest: Host, origin: string): Promise<number> {
   const startedAt = performance.now();
-  const patience = `${PATIENCE_MS / 1_000}`;
   await using client = guest.start([
-    ...["curl", "--silent", "--fail", "--output", "/dev/null", "--connect-timeout", "30", "--max-time", patience],
-    ...["--retry", "1000", "--retry-delay", "1", "--retry-all-errors", "--retry-max-time", patience],
+    ...[
+      "curl",
+      "--silent",
+      "--fail",
+      "--output",
+      "/dev/null",
+      "--connect-timeout",
+      "30",
+      "--max-time",
+      `${PATIENCE_SEC}`,
+    ],
+    ...["--retry", "1000", "--retry-delay", "1", "--retry-all-errors", "--retry-max-time", `${PATIENCE_SEC}`],
     origin + USER_DATA_PATH,
   ]);
   const { code } = await client.ended;
@@ -89,6 +79,7 @@ async function ask(guest: Host, origin: string): Promise<number> {
 }
 
 function formatSpread(seconds: readonly number[]): string {
-  const say = (value: number) => Number.isFinite(value) ? value.toFixed(2) : "never";
-  return `${say(median(seconds)!)} (${say(Math.min(...seconds))} to ${say(Math.max(...seconds))})`;
+  const [middle, least, most] = [median(seconds)!, Math.min(...seconds), Math.max(...seconds)]
+    .map((value) => Number.isFinite(value) ? value.toFixed(2) : "never");
+  return `${middle} (${least} to ${most})`;
 }

@@ -5,14 +5,11 @@
  * @module
  */
 
-import type { Process } from "../../tests/support/net/process.ts";
-import { filePath } from "../file_path.ts";
-import type { Contender } from "./contenders.ts";
-import type { First } from "./guest_client.ts";
-import type { Lab } from "./lab.ts";
-import { BODY_BYTES, BODY_PATH, USER_DATA_PATH } from "./lab.ts";
-import { load, memoryOf, peakDuring, workOf } from "./measure.ts";
-import type { Load, LoadOptions } from "./measure.ts";
+import { poll, startAll, startContender } from "./contenders.ts";
+import type { Contender, Running } from "./contenders.ts";
+import type { Scene } from "../../tests/support/scene.ts";
+import { countDhcp, moveRouter, say, USER_DATA_PATH } from "./lab.ts";
+import { load, memoryOf, peakOfBodies, workOf } from "./measure.ts";
 import type { Samples } from "./table.ts";
 
 /** How much is measured. */
@@ -23,16 +20,16 @@ export interface Plan {
   readonly loads: number;
   readonly loadSec: number;
   readonly idleSec: number;
+  /** How often somebody asks on each wire with faults. */
+  readonly lossTurns: number;
 }
 
 /** What all rounds share. */
 export interface Bench {
-  readonly lab: Lab;
+  readonly scene: Scene;
   readonly contenders: readonly Contender[];
   readonly samples: Samples;
   readonly plan: Plan;
-  /** Says what goes on. */
-  readonly say: (what: string) => void;
 }
 
 /** How long memory gets to settle after a start, and a connection to be closed, before a process counts as idle. */
@@ -43,173 +40,78 @@ const IDLE_MS = 5_000;
 const REST_MS = 65_000;
 
 /** Starts everyone afresh, one at a time: start times, memory, peaks, a router that moves. */
-export async function measureLives({ lab, contenders, samples, plan, say }: Bench): Promise<void> {
-  for (const { contender, turn } of turns(contenders.filter(({ argv }) => argv !== undefined), plan.lives)) {
+export async function measureLives({ scene, contenders, samples, plan }: Bench): Promise<void> {
+  for (const [contender, turn] of turns(contenders.filter(({ argv }) => argv.length > 0), plan.lives)) {
     say(`start ${turn}: ${contender.name}`);
     const { name, origin, forwards, discovers } = contender;
-    const packetsBefore = lab.dhcpPackets();
-    const { process, acceptMs, firstByteMs } = await startContender(lab, contender);
+    const packetsBefore = countDhcp(scene);
+    const { acceptMs, firstByteMs, ...at } = await startContender(scene, contender);
     samples.add(name, { accept: acceptMs, firstByte: firstByteMs });
     await pause(SETTLE_MS);
-    const idle = await memoryOf(process.pid);
-    samples.add(name, { privateIdle: idle.privateMib, residentIdle: idle.residentMib });
+    await addMemory(samples, at, "Idle");
+    const { residentMib } = await memoryOf(at.process.pid);
     // What stands behind # is curl's own: the same request a hundred times.
-    await lab.guest.must(["curl", "-sf", "-o", "/dev/null", `${origin}${USER_DATA_PATH}#[1-99]`]);
+    await scene.guest.must(["curl", "-sf", "-o", "/dev/null", `${origin}${USER_DATA_PATH}#[1-99]`]);
     if (forwards) {
-      samples.add(name, { dhcp: lab.dhcpPackets() - packetsBefore });
-      const over = async (count: number) =>
-        await peakOfBodies({ lab, contender, process, count, say }) - idle.residentMib;
-      samples.add(name, { peak1: await over(1), peak8: await over(8) });
+      const over = async (count: number) => await peakOfBodies(scene, at, count) - residentMib;
+      samples.add(name, { dhcp: countDhcp(scene) - packetsBefore, peak1: await over(1), peak8: await over(8) });
     }
     if (discovers) {
-      await lab.move();
+      await moveRouter(scene);
       const movedAt = performance.timeOrigin + performance.now();
-      samples.add(name, { recovery: (await pollFrom(lab, "recover", origin).answer).answeredAt - movedAt });
-      await lab.move();
+      samples.add(name, { recovery: (await poll(scene, contender).answer).answeredAt * 1e3 - movedAt });
+      await moveRouter(scene);
     }
-    await process.stop();
+    await at.process.stop();
   }
 }
 
-/** The most resident memory while bodies pass side by side, in MiB; `Infinity` if they did not come whole. */
-export async function peakOfBodies(
-  { lab, contender: { name, origin }, process, count, say }: {
-    readonly lab: Lab;
-    readonly contender: Contender;
-    readonly process: Process;
-    readonly count: number;
-    readonly say: (what: string) => void;
-  },
-): Promise<number> {
-  let bytes = 0;
-  const peakMib = await peakDuring(process.pid, async () => {
-    const { stdout } = await lab.guest.run([
-      ...["curl", "-s", "--parallel", "--parallel-immediate", `--parallel-max`, String(count), "-o", "/dev/null"],
-      ...["-w", "%{size_download}\n", `${origin}${BODY_PATH}#[1-${count}]`],
-    ]);
-    bytes = stdout.trim().split("\n").reduce((sum, size) => sum + Number(size), 0);
-  });
-  if (bytes === count * BODY_BYTES) return peakMib;
-  say(`${name} passed on ${bytes} bytes of ${count} bodies`);
-  return Infinity;
-}
-
-/** Starts everyone once and for all: what they do when nobody asks, then load. */
-export async function measureServices(bench: Bench): Promise<void> {
-  const { lab, contenders, samples, plan, say } = bench;
-  const processes = await startAll(lab, contenders);
+/** Starts everyone once and for all: what they do when nobody asks, then load, then what they keep. */
+export async function measureServices({ scene, contenders, samples, plan }: Bench): Promise<void> {
+  const running = await startAll(scene, contenders);
   say(`idle for ${plan.idleSec} s`);
-  await Promise.all(Array.from(processes, async ([{ name }, { pid }]) => {
-    await pause(IDLE_MS);
-    const before = await workOf(pid);
-    await pause(plan.idleSec * 1e3);
-    const after = await workOf(pid);
-    const perMinute = 60 / plan.idleSec;
-    samples.add(name, {
-      // A thread that ended meanwhile takes its past along.
-      cpu: Math.max(0, after.cpuSec - before.cpuSec) * perMinute,
-      wakeups: Math.max(0, after.wakeups - before.wakeups) * perMinute,
-    });
-  }));
-  await measureLoads(bench, processes);
+  await pause(IDLE_MS);
+  const before = await Promise.all(running.map(({ process }) => workOf(process?.pid)));
+  await pause(plan.idleSec * 1e3);
+  const after = await Promise.all(running.map(({ process }) => workOf(process?.pid)));
+  running.forEach(({ contender: { name } }, i) => {
+    // A thread that ended meanwhile takes its past along.
+    const perMinute = (what: "cpuSec" | "wakeups") =>
+      Math.max(0, after[i]![what] - before[i]![what]) * 60 / plan.idleSec;
+    samples.add(name, { cpu: perMinute("cpuSec"), wakeups: perMinute("wakeups") });
+  });
+  for (const [at, turn] of turns(running, plan.loads)) {
+    const { name } = at.contender;
+    say(`load ${turn}: ${name}`);
+    const seconds = plan.loadSec;
+    const one = await load(scene, at, { seconds, connections: 1 });
+    const sixteen = await load(scene, at, { seconds, connections: 16 });
+    const close = await load(scene, at, { seconds, connections: 1, close: true });
+    samples.add(name, { p50: one.p50Ms, p99: one.p99Ms, perSec1: one.perSec });
+    samples.add(name, { perSec16: sixteen.perSec, cpu16: sixteen.cpuMicros });
+    // Not wrk's latency, which begins when the connection is there.
+    samples.add(name, { close: 1e3 / close.perSec });
+    await addMemory(samples, at, "Load");
+  }
   say(`rest for ${REST_MS / 1e3} s`);
   await pause(REST_MS);
-  for (const [{ name }, process] of processes) {
-    const { privateMib, residentMib } = await memoryOf(process.pid);
-    samples.add(name, { privateRest: privateMib, residentRest: residentMib });
-    await process.stop();
+  for (const at of running) {
+    await addMemory(samples, at, "Rest");
+    await at.process?.stop();
   }
 }
 
-async function measureLoads(
-  { lab, contenders, samples, plan, say }: Bench,
-  processes: ReadonlyMap<Contender, Process>,
-): Promise<void> {
-  for (const { contender, turn } of turns(contenders, plan.loads)) {
-    say(`load ${turn}: ${contender.name}`);
-    const process = processes.get(contender);
-    const under = (options: Pick<LoadOptions, "connections" | "close">) =>
-      loadWithWork({ lab, contender, process, say }, { seconds: plan.loadSec, folder: lab.folder, ...options });
-    const one = await under({ connections: 1 });
-    const sixteen = await under({ connections: 16 });
-    const close = await under({ connections: 1, close: true });
-    samples.add(contender.name, {
-      p50: one.p50Ms,
-      p99: one.p99Ms,
-      perSec1: one.perSec,
-      perSec16: sixteen.perSec,
-      // Not wrk's latency, which begins when the connection is there.
-      close: 1e3 / close.perSec,
-    });
-    if (process === undefined) continue;
-    const { privateMib, residentMib } = await memoryOf(process.pid);
-    samples.add(contender.name, { cpu16: sixteen.cpuMicros!, privateLoad: privateMib, residentLoad: residentMib });
-  }
+async function addMemory(samples: Samples, at: Running, when: "Idle" | "Load" | "Rest"): Promise<void> {
+  const { privateMib, residentMib } = await memoryOf(at.process?.pid);
+  samples.add(at.contender.name, { [`private${when}`]: privateMib, [`resident${when}`]: residentMib });
 }
 
-/** Makes load, and says what each request took of the processors in the process that answers, in microseconds. */
-export async function loadWithWork(
-  { lab, contender: { name, origin }, process, say }: {
-    readonly lab: Lab;
-    readonly contender: Contender;
-    readonly process: Process | undefined;
-    readonly say: (what: string) => void;
-  },
-  options: LoadOptions,
-): Promise<Load & { readonly cpuMicros: number | undefined }> {
-  const before = process && await workOf(process.pid);
-  const done = await load(lab.guest, origin + USER_DATA_PATH, options);
-  const after = process && await workOf(process.pid);
-  if (done.errors > 0) say(`${name}: ${done.errors} requests failed`);
-  const cpuMicros = before && after && (after.cpuSec - before.cpuSec) * 1e6 / done.requests;
-  return { ...done, cpuMicros };
-}
-
-/** Starts all that do not run anyway. */
-export async function startAll(lab: Lab, contenders: readonly Contender[]): Promise<Map<Contender, Process>> {
-  const processes = new Map<Contender, Process>();
-  for (const contender of contenders.filter(({ argv }) => argv !== undefined)) {
-    processes.set(contender, (await startContender(lab, contender)).process);
-  }
-  return processes;
-}
-
-function* turns(contenders: readonly Contender[], rounds: number): Generator<{ contender: Contender; turn: string }> {
+function* turns<T>(members: readonly T[], rounds: number): Generator<[member: T, turn: string]> {
   for (let round = 0; round < rounds; round++) {
-    for (let i = 0; i < contenders.length; i++) {
-      yield { contender: contenders[(round + i) % contenders.length]!, turn: `${round + 1} of ${rounds}` };
+    for (let i = 0; i < members.length; i++) {
+      yield [members[(round + i) % members.length]!, `${round + 1} of ${rounds}`];
     }
   }
-}
-
-async function startContender(
-  lab: Lab,
-  { argv, origin }: Contender,
-): Promise<{ process: Process; acceptMs: number; firstByteMs: number }> {
-  const { ready, answer } = pollFrom(lab, "first", origin);
-  await ready;
-  const process = lab.guest.start(["unshare", "--mount", "bash", "-c", ALONE, "bash", ...argv!], {
-    env: { DENO_DIR: `${lab.folder}/deno`, NO_COLOR: "1" },
-  });
-  const execAt = Number(await process.waitForLine(/^\d+\.\d+$/)) * 1e3;
-  const { acceptedAt, answeredAt } = await answer;
-  return { process, acceptMs: acceptedAt - execAt, firstByteMs: answeredAt - execAt };
-}
-
-/**
- * Everyone has a /run of its own: of several mdproxy4cs with one folder for their sockets only the first has it. The moment of
- * the exec is the first line of the output: seconds since 1970.
- */
-const ALONE = 'mount -t tmpfs tmpfs /run; echo "$EPOCHREALTIME"; exec "$@"';
-
-function pollFrom({ guest, folder }: Lab, what: "first" | "recover", origin: string) {
-  const script = filePath("guest_client.ts", import.meta.url);
-  const client = guest.start(
-    [Deno.execPath(), "run", "--quiet", "--no-config", "--no-check", "-A", script, what, origin + USER_DATA_PATH],
-    { env: { DENO_DIR: `${folder}/deno`, NO_COLOR: "1" } },
-  );
-  const answer = client.waitForLine(/^\{/).then((line): First => JSON.parse(line));
-  return { ready: client.waitForLine(/^ready$/), answer };
 }
 
 function pause(ms: number): Promise<void> {

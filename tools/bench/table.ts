@@ -30,33 +30,29 @@ export const MEASURES = {
   archive: "Size: archive (gzip -9), MB",
 } as const;
 
-/** What identifies a measure. */
-export type MeasureKey = keyof typeof MEASURES;
+type MeasureKey = keyof typeof MEASURES;
 
 /** The one that ratios refer to. */
 export const YARDSTICK = "nginx";
 
 /** All values, one list for each contender and measure, in the order they were measured. */
-export interface Samples {
-  add(contender: string, values: Partial<Record<MeasureKey, number>>): void;
-  of(contender: string, key: MeasureKey): readonly number[];
-}
+export type Samples = ReturnType<typeof createSamples>;
 
-/** Creates an empty collection. */
-export function createSamples(): Samples {
+/** Creates an empty collection. What is not a number was not measured. */
+export function createSamples() {
   const lists = new Map<string, number[]>();
+  const of = (contender: string, key: MeasureKey): readonly number[] => lists.get(`${contender} ${key}`) ?? [];
   return {
-    add(contender, values) {
+    of,
+    add(contender: string, values: Partial<Record<MeasureKey, number>>) {
       for (const [key, value] of Object.entries(values)) {
-        const id = `${contender} ${key}`;
-        lists.set(id, [...lists.get(id) ?? [], value]);
+        if (!Number.isNaN(value)) lists.set(`${contender} ${key}`, [...of(contender, key as MeasureKey), value]);
       }
     },
-    of: (contender, key) => lists.get(`${contender} ${key}`) ?? [],
   };
 }
 
-/** Writes the table, in Markdown. */
+/** Writes the table of medians. */
 export function formatTable(contenders: readonly string[], samples: Samples): string {
   const rows = (Object.keys(MEASURES) as MeasureKey[]).map((key) => {
     const shares = contenders.map((name) => noise(samples.of(name, key))).filter((share) => share !== undefined);
@@ -67,8 +63,14 @@ export function formatTable(contenders: readonly string[], samples: Samples): st
       share === undefined ? "-" : `±${Math.round(share * 100)} %`,
     ];
   });
-  return [["", ...contenders, "noise"], ["---", ...contenders.map(() => "---:"), "---:"], ...rows]
-    .map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  return formatMarkdown(["", ...contenders, "noise"], rows);
+}
+
+/** Writes a table in Markdown. */
+export function formatMarkdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map((_, i) => i === 0 ? "---" : "---:"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join(
+    "\n",
+  );
 }
 
 function formatCell(value: number | undefined, name: string, yardstick: number | undefined): string {

@@ -1,15 +1,17 @@
 /**
- * A wire between two segments on which frames are lost or late.
+ * A scene in which frames are lost or late on the way to the router.
  *
  * ```
- *   guest eth0 ---- near ---- wire ---- far ---- eth0 router
+ *   guest eth0 10.1.1.50 ---- lan ---- wire ---- far ---- 10.1.1.1 eth0 router
  * ```
  *
  * @module
  */
 
 import { filePath } from "../../../tools/file_path.ts";
-import type { Network, Segment } from "./network.ts";
+import { createScene } from "../scene.ts";
+import type { Scene } from "../scene.ts";
+import { startRouter } from "../servers/router.ts";
 
 /** What is wrong with a wire, in each direction. */
 export interface Faults {
@@ -30,19 +32,18 @@ export function describeFaults({ lossPercent = 0, delayMs = 0 }: Faults): string
   return lossPercent > 0 ? `${lossPercent} % lost` : `${delayMs} ms late`;
 }
 
-/** Lays a wire between two segments. It ends with the network. */
-export async function layWire(
-  network: Network,
-  { near, far, faults: { lossPercent = 0, delayMs = 0 } }: {
-    readonly near: Segment;
-    readonly far: Segment;
-    readonly faults: Faults;
-  },
-): Promise<void> {
-  const host = await network.createHost("wire");
-  await near.attach(host, { iface: "near" });
-  await far.attach(host, { iface: "far" });
+/** Sets the scene with a wire between the guest and the router, and without the program. */
+export async function createFaultyScene({ lossPercent = 0, delayMs = 0 }: Faults): Promise<Scene> {
+  await using stack = new AsyncDisposableStack();
+  const scene = stack.use(await createScene({ router: "none", args: "none" }));
+  const { network, lan: near } = scene;
+  const far = await network.createSegment();
+  const wire = await network.createHost("wire");
+  await near.attach(wire, { iface: "near" });
+  await far.attach(wire, { iface: "far" });
   const script = filePath("wire.py", import.meta.url);
-  const process = host.start(["python3", script, "near", "far", `${lossPercent}`, `${delayMs}`]);
-  await process.waitForLine(/^carrying$/);
+  await wire.start(["python3", script, "near", "far", `${lossPercent}`, `${delayMs}`]).waitForLine(/^carrying$/);
+  await startRouter(network, far);
+  stack.move();
+  return scene;
 }
