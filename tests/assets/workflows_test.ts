@@ -32,3 +32,12 @@ test("release.yml publishes nothing that the archive's program for arm64 has not
   );
   assertMatch(publish, /^publish:\n {4}needs: \[build, arm64\]\n[^]*gh release create/);
 });
+
+test("release.yml attests the archives that it publishes, by the checksums that they are published with", async () => {
+  const text = await readText(".github/workflows/release.yml");
+  assertMatch(
+    text,
+    /attest-build-provenance@[^]*subject-checksums: dist\/release\/checksums\.txt\n[^]*gh release create/,
+  );
+  assertMatch(text, /gh release create [^]*dist\/release\/\*/);
+});
