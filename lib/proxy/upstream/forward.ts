@@ -17,14 +17,14 @@
 import type { Client } from "../../http1/client.ts";
 import { UpstreamError } from "../../http1/error.ts";
 import type { RequestHead } from "../../http1/message.ts";
-import type { Timer } from "../../time/clock.ts";
 import type { Deadlines } from "../../time/deadlines.ts";
 import { Attempt } from "./attempt.ts";
 import { createHedgeDelay, pauseAfterFailure, pauseAfterStatus } from "./policy.ts";
-import type { Failure, HedgeDelay } from "./policy.ts";
+import type { HedgeDelay } from "./policy.ts";
 import type { RouterResponse } from "./router_response.ts";
-import { NoRouterError } from "./upstream.ts";
-import type { Router, Upstream } from "./upstream.ts";
+import { Prospecting } from "./prospect.ts";
+import { failure, NoRouterError, suspectOf } from "./upstream.ts";
+import type { Failed, Router, Upstream } from "./upstream.ts";
 
 /** What forwarding needs, and whom it tells. */
 export interface ForwardDependencies<R extends Router> {
@@ -54,12 +54,6 @@ export interface ForwardOptions {
  */
 export type Forward = (head: RequestHead, options: ForwardOptions) => Promise<RouterResponse>;
 
-/** A router that failed, and how. */
-interface Failed extends Failure {
-  readonly address: string;
-  readonly error: UpstreamError;
-}
-
 /** What requests learn from each other of the router. */
 interface Experience extends HedgeDelay {
   /** The last failure since a router answered. */
@@ -70,9 +64,6 @@ interface Experience extends HedgeDelay {
 interface RequestDependencies<R extends Router> extends ForwardDependencies<R> {
   readonly experience: Experience;
 }
-
-/** How long a search may last before a router that has not proven itself yet is asked beside it. */
-const PROSPECT_AFTER_MS = 1_000;
 
 /** Another attempt has brought the outcome. (Without a reason each abort would make one, with a stack: 6 us for each request.) */
 const DECIDED = new Error("Another attempt was decisive");
@@ -97,8 +88,8 @@ class ForwardedRequest<R extends Router> {
   #attempts: Attempt<R>[] = [];
   /** The last failure of a router that this request was sent to. */
   #failed: Failed | undefined;
-  /** A router that was asked before it had proven itself; its response is held back until it has. */
-  #prospect: Attempt<R> | undefined;
+  /** Asks a router before it has proven itself, where one had to be searched for. */
+  #prospecting: Prospecting<R> | undefined;
 
   constructor(head: RequestHead, options: ForwardOptions, dependencies: RequestDependencies<R>) {
     this.#head = head;
@@ -122,7 +113,7 @@ class ForwardedRequest<R extends Router> {
     } finally {
       deadline.cancel();
       signal.removeEventListener("abort", leave);
-      this.#prospect?.abort();
+      this.#prospecting?.abort();
     }
   }
 
@@ -173,11 +164,15 @@ class ForwardedRequest<R extends Router> {
   }
 
   async #awaitRouter(searching: Promise<R>): Promise<R> {
-    const { deadlines } = this.#with;
+    const { upstream, deadlines } = this.#with;
     const impatience = deadlines.set(this.#options.patienceMs, () => this.#end(LATE));
-    const prospecting = repeat(deadlines, PROSPECT_AFTER_MS, () => this.#askProspect());
+    this.#prospecting ??= new Prospecting({
+      upstream,
+      deadlines,
+      start: (router) => this.#start(router, { fresh: true, onSilent() {} }),
+    });
     try {
-      return await searching;
+      return await this.#prospecting.during(searching);
     } catch (cause) {
       const suspect = suspectOf(cause);
       if (suspect !== undefined) this.#with.experience.failed ??= suspect;
@@ -187,18 +182,7 @@ class ForwardedRequest<R extends Router> {
       );
     } finally {
       impatience.cancel();
-      prospecting.cancel();
     }
-  }
-
-  /** Asks the one who is about to prove itself, if there is one: a router that is slow to do so is slow to answer too. */
-  #askProspect(): void {
-    const prospect = this.#prospect === undefined ? this.#with.upstream.prospect?.() : undefined;
-    if (prospect === undefined) return;
-    const attempt = this.#prospect = this.#start(prospect as R, { fresh: true, onSilent() {} });
-    attempt.response.catch(() => {
-      if (this.#prospect === attempt) this.#prospect = undefined;
-    });
   }
 
   /** Finds whom to ask after a failure. Throws the failure if nobody is to be asked again. */
@@ -238,7 +222,7 @@ class ForwardedRequest<R extends Router> {
       const found = await this.#findOther(silent, searching.signal);
       if (found !== undefined && !isOver) add(this.#start(found, { fresh: true, onSilent: hedge }));
     };
-    add(this.#takeProspect(router) ?? this.#start(router, { fresh, onSilent: hedge }));
+    add(this.#prospecting?.take(router) ?? this.#start(router, { fresh, onSilent: hedge }));
     try {
       return await response;
     } finally {
@@ -264,19 +248,6 @@ class ForwardedRequest<R extends Router> {
     }
   }
 
-  #takeProspect(router: R): Attempt<R> | undefined {
-    const prospect = this.#prospect;
-    if (prospect === undefined) return undefined;
-    this.#prospect = undefined;
-    // One that has no connection yet would only be in the way of the one that the proof has left.
-    if (prospect.router.address === router.address && prospect.isSent) {
-      prospect.router = router;
-      return prospect;
-    }
-    prospect.abort();
-    return undefined;
-  }
-
   #start(
     router: R,
     { fresh, onSilent }: { readonly fresh: boolean; readonly onSilent: (attempt: Attempt<R>) => void },
@@ -293,7 +264,7 @@ class ForwardedRequest<R extends Router> {
       onHead: (attempt, observed) => {
         upstream.observe(attempt.router, observed);
         // What it says counts for nothing before it has proven itself.
-        if (attempt === this.#prospect) return;
+        if (this.#prospecting?.isAsking(attempt)) return;
         const elapsedMs = now() - askedAt;
         experience.learn(router.address, elapsedMs);
         experience.failed = undefined;
@@ -321,30 +292,5 @@ class ForwardedRequest<R extends Router> {
     await promise;
     timer.cancel();
     signal.throwIfAborted();
-  }
-}
-
-/** The failure of a router as the outcome of a request. */
-function failure({ address, error }: Failed, more?: string): UpstreamError {
-  const message = `${address} failed${more === undefined ? "" : ` and ${more}`}`;
-  return new UpstreamError(error.kind, message, { cause: error });
-}
-
-/** The router that was in force, if an error of a search tells how it failed. */
-function suspectOf(cause: unknown): Failed | undefined {
-  const { suspect } = cause as { readonly suspect?: { readonly address?: string; readonly error?: unknown } };
-  const { address, error } = suspect ?? {};
-  if (address === undefined || !(error instanceof UpstreamError)) return undefined;
-  return { address, error, kind: error.kind, wasKept: false };
-}
-
-/** Calls back again and again. */
-function repeat(deadlines: Deadlines, everyMs: number, callback: () => void): Timer {
-  let timer = deadlines.set(everyMs, tick);
-  return { cancel: () => timer.cancel() };
-
-  function tick() {
-    timer = deadlines.set(everyMs, tick);
-    callback();
   }
 }

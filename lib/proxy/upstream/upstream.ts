@@ -6,9 +6,11 @@
  * @module
  */
 
-export { ClientGoneError } from "../gate/errors.ts";
 import { UpstreamError } from "../../http1/error.ts";
+import type { Failure } from "./policy.ts";
 import type { Header } from "../../http1/message.ts";
+
+export { ClientGoneError } from "../gate/errors.ts";
 
 /** A router that serves metadata. Two objects with one address are two findings of the same router. */
 export interface Router {
@@ -59,4 +61,24 @@ export class NoRouterError extends Error {
 /** Tells whether an error means that no router gave any answer, so that an old one may stand in. */
 export function isAway(error: unknown): error is NoRouterError | UpstreamError {
   return error instanceof NoRouterError || error instanceof UpstreamError;
+}
+
+/** A router that failed, and how. */
+export interface Failed extends Failure {
+  readonly address: string;
+  readonly error: UpstreamError;
+}
+
+/** The failure of a router as the outcome of a request. */
+export function failure({ address, error }: Failed, more?: string): UpstreamError {
+  const message = `${address} failed${more === undefined ? "" : ` and ${more}`}`;
+  return new UpstreamError(error.kind, message, { cause: error });
+}
+
+/** The router that was in force, if an error of a search tells how it failed. */
+export function suspectOf(cause: unknown): Failed | undefined {
+  const { suspect } = cause as { readonly suspect?: { readonly address?: string; readonly error?: unknown } };
+  const { address, error } = suspect ?? {};
+  if (address === undefined || !(error instanceof UpstreamError)) return undefined;
+  return { address, error, kind: error.kind, wasKept: false };
 }
