@@ -8,10 +8,9 @@
  */
 
 import { ClientGoneError } from "./errors.ts";
-import { beginRelay } from "./inner.ts";
-import type { Inner, InnerExchange, InnerHead } from "./inner.ts";
-import { encodeResponse } from "./response.ts";
+import { beginRelay, encodeResponse } from "./response.ts";
 import type { EncodedResponse, OwnResponse } from "./response.ts";
+import type { Inner, InnerExchange, InnerHead } from "./inner.ts";
 import { HeadReader } from "./head_reader.ts";
 import type { KnownHead, KnownHeads } from "./head_reader.ts";
 import type { ClientHead, HeadLimits } from "./request_head.ts";

@@ -1,15 +1,15 @@
 /**
- * Connections to the server behind the gate: opened when needed, used again, closed when nobody needs them.
+ * Connections to the server behind the gate: opened when needed, used again, closed when nobody needs them; and what of a
+ * request goes over them: all but what concerns the client's connection only.
  *
  * @module
  */
 
 import { createBodyDecoder } from "../../http1/body.ts";
 import type { BodyDecoder } from "../../http1/body.ts";
-import { decodeResponseHead, findHeadEnd } from "../../http1/message.ts";
-import type { RequestHead, ResponseHead } from "../../http1/message.ts";
+import { decodeResponseHead, findHeadEnd, toBytes } from "../../http1/message.ts";
+import type { Header, RequestHead, ResponseHead } from "../../http1/message.ts";
 import { Transport } from "../../http1/transport.ts";
-import { encodeInnerHead } from "./inner.ts";
 import type { Inner, InnerExchange } from "./inner.ts";
 import type { ClientHead } from "./request_head.ts";
 
@@ -164,4 +164,48 @@ function withLength(head: ResponseHead): ResponseHead {
   if (head.framing !== "close") return head;
   const persistent = !head.headers.some(([name, value]) => name === "connection" && value === "close");
   return { ...head, headers: [...head.headers, ["content-length", "0"]], framing: 0, persistent };
+}
+
+/** This hop's own business. (A runtime took `Upgrade: h2c` with a length for an error, which Java's client sends.) */
+const HOP_ONLY: ReadonlySet<string> = new Set([
+  "content-length",
+  "expect",
+  "http2-settings",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** What a Connection may list that is settled at the gate; what else it names is for whoever passes the request on. */
+const SETTLED: ReadonlySet<string> = new Set(["close", "http2-settings", "keep-alive", "upgrade"]);
+
+/** Encodes a client's head for the server behind the gate, where every connection stays open. */
+export function encodeInnerHead({ method, target, headers }: ClientHead): Uint8Array<ArrayBuffer> {
+  const lines = [`${method} ${target} HTTP/1.1\r\n`];
+  for (const [name, value] of toInner(headers)) lines.push(name, ": ", value, "\r\n");
+  lines.push("\r\n");
+  return toBytes(lines.join(""));
+}
+
+/** Picks what of a client's fields is not settled at the gate. */
+export function toInner(headers: readonly Header[]): Header[] {
+  const kept: Header[] = [];
+  for (const field of headers) {
+    const [name, value] = field;
+    if (HOP_ONLY.has(name)) continue;
+    if (name !== "connection") {
+      kept.push(field);
+      continue;
+    }
+    const rest = withoutSettled(value);
+    if (rest !== undefined) kept.push([name, rest]);
+  }
+  return kept;
+}
+
+function withoutSettled(connection: string): string | undefined {
+  const items = connection.split(",").map((item) => item.trim());
+  const kept = items.filter((item) => item !== "" && !SETTLED.has(item.toLowerCase()));
+  return kept.length === 0 ? undefined : kept.join(", ");
 }

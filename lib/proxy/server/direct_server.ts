@@ -9,7 +9,7 @@
 
 import { toBytes } from "../../http1/message.ts";
 import type { Framing, Header } from "../../http1/message.ts";
-import { toInner } from "../gate/inner.ts";
+import { toInner } from "../gate/inner_pool.ts";
 import type { Inner, InnerExchange, InnerHead } from "../gate/inner.ts";
 import type { ClientHead } from "../gate/request_head.ts";
 import { concat, WITHOUT_BODY } from "../gate/response.ts";

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { latin1 } from "../../../lib/http1/message.ts";
-import { CARRIER, carry, encodeInnerHead, fromInner } from "../../../lib/proxy/gate/inner.ts";
+import { encodeInnerHead } from "../../../lib/proxy/gate/inner_pool.ts";
+import { CARRIER, carry, fromInner } from "../../../lib/proxy/gate/response.ts";
 import { test } from "../../support/test.ts";
 
 const HEAD = { method: "GET", target: "/a", minor: 1, persistent: true } as const;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { fromInner } from "../../../lib/proxy/gate/inner.ts";
+import { fromInner } from "../../../lib/proxy/gate/response.ts";
 import { emptyResponse, toResponse } from "../../../lib/proxy/server/responder.ts";
 import { fromLatin1 } from "../../support/latin1.ts";
 import { test } from "../../support/test.ts";
