@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Deadlines } from "../time/deadlines.ts";
+import type { Deadlines } from "../time/clock.ts";
 import { UpstreamError } from "./error.ts";
 import type { Framing, ResponseBody } from "./message.ts";
 import type { Transport } from "./transport.ts";

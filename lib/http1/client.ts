@@ -9,18 +9,18 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import { createDeadlines } from "../time/deadlines.ts";
-import type { Deadlines } from "../time/deadlines.ts";
+import { createDeadlines } from "../time/clock.ts";
+import type { Deadlines } from "../time/clock.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionLimits } from "./connection.ts";
 import { createDial } from "./dial.ts";
 import type { Connect, Server } from "./dial.ts";
 import { UpstreamError } from "./error.ts";
-import type { RequestHead, UpstreamResponse } from "./message.ts";
 import { encodeRequestHead } from "./message.ts";
+import type { RequestHead, UpstreamResponse } from "./message.ts";
 export { UpstreamError } from "./error.ts";
-export type { Connect } from "./dial.ts";
 export type { UpstreamErrorKind } from "./error.ts";
+export type { Connect } from "./dial.ts";
 
 /** The limits that a client keeps. */
 export interface ClientLimits extends ConnectionLimits {

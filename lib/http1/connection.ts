@@ -6,8 +6,7 @@
  * @module
  */
 
-import type { Timer } from "../time/clock.ts";
-import type { Deadlines } from "../time/deadlines.ts";
+import type { Deadlines, Timer } from "../time/clock.ts";
 import { Body, createBodyDecoder } from "./body.ts";
 import { UpstreamError } from "./error.ts";
 import { decodeResponseHead, findHeadEnd, MAX_FIELDS } from "./message.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Deadlines } from "../time/deadlines.ts";
+import type { Deadlines } from "../time/clock.ts";
 import { UpstreamError } from "./error.ts";
 
 /** Makes a TCP connection, as `Deno.connect` does. */

@@ -21,7 +21,7 @@ import type { Client } from "../http1/client.ts";
 import { UpstreamError } from "../http1/error.ts";
 import type { ResponseBody } from "../http1/message.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { Deadlines } from "../time/deadlines.ts";
+import type { Deadlines } from "../time/clock.ts";
 import { emptyResponse, statusOf } from "./server/responder.ts";
 import { NoRouterError } from "./upstream/upstream.ts";
 import type { Router, Upstream } from "./upstream/upstream.ts";

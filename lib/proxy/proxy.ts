@@ -6,9 +6,8 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import type { ProxyConfig } from "../config/config.ts";
-import { SYSTEM_CLOCK } from "../time/clock.ts";
+import { createDeadlines, SYSTEM_CLOCK, UnorderedList } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
-import { createDeadlines, UnorderedList } from "../time/deadlines.ts";
 import type { Client } from "../http1/client.ts";
 import { describeError } from "../telemetry/log.ts";
 import type { Log } from "../telemetry/log.ts";

@@ -14,9 +14,9 @@
 import { ConfigError } from "../../config/config_error.ts";
 import { Connection } from "../../http1/connection.ts";
 import type { ConnectionLimits } from "../../http1/connection.ts";
-import type { Header, ResponseBody, UpstreamResponse } from "../../http1/message.ts";
 import { encodeRequestHead } from "../../http1/message.ts";
-import { createDeadlines } from "../../time/deadlines.ts";
+import type { Header, ResponseBody, UpstreamResponse } from "../../http1/message.ts";
+import { createDeadlines } from "../../time/clock.ts";
 import { askService, ControlError } from "../control_client.ts";
 import type { CommandEnvironment } from "./run_status.ts";
 

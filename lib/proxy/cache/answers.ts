@@ -13,7 +13,7 @@ import type { MetadataRequest } from "../request/client_request.ts";
 import type { Forward } from "../upstream/forward.ts";
 import { forRouter } from "../request/header_policy.ts";
 import type { CacheOutcome } from "../metrics/proxy_metrics.ts";
-import type { RouterResponse } from "../upstream/router_response.ts";
+import type { RouterResponse } from "../upstream/attempt.ts";
 import { isAway } from "../upstream/upstream.ts";
 import { isForOthersToo } from "./storage.ts";
 
@@ -142,7 +142,10 @@ function isWhole({ body }: RouterResponse): boolean {
   return body === undefined || body instanceof Uint8Array;
 }
 
-/** The work under way, by key. */
+/**
+ * The work under way, by key, which callers share that want the same thing at the same time. Each waits under its own signal.
+ * Whoever leaves leaves the work to the others; when the last one has left it is ended.
+ */
 export interface Singleflight<T> {
   /**
    * Waits for the work under way for a key; `undefined` if there is none.

@@ -16,9 +16,8 @@
 
 import type { ListenAddress } from "../../config/value.ts";
 import type { Log } from "../../telemetry/log.ts";
-import type { Clock, Timer } from "../../time/clock.ts";
-import { UnorderedList } from "../../time/deadlines.ts";
-import type { Slot } from "../../time/deadlines.ts";
+import { UnorderedList } from "../../time/clock.ts";
+import type { Clock, Slot, Timer } from "../../time/clock.ts";
 import { ClientConnection } from "./client_connection.ts";
 import type { ConnectionLimits, ConnectionOptions } from "./client_connection.ts";
 import type { Handler } from "./handler.ts";

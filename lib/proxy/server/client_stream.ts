@@ -6,8 +6,7 @@
  * @module
  */
 
-import type { Timer } from "../../time/clock.ts";
-import type { Deadlines } from "../../time/deadlines.ts";
+import type { Deadlines, Timer } from "../../time/clock.ts";
 import type { ResponseBody } from "../../http1/message.ts";
 import { ClientGoneError, ClientTimeoutError } from "../gate/errors.ts";
 

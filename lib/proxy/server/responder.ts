@@ -6,7 +6,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { Deadlines, UnorderedList } from "../../time/deadlines.ts";
+import type { Clock, Deadlines, UnorderedList } from "../../time/clock.ts";
 import type { Header, RequestHead, ResponseBody } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { MetadataResponse } from "../cache/answers.ts";
@@ -14,7 +14,6 @@ import type { StoredResponse } from "../cache/cache.ts";
 import type { ReadyRecipient } from "../gate/handler.ts";
 import { CARRIER, carry, createDateText, encodeResponse } from "../gate/response.ts";
 import type { EncodedResponse } from "../gate/response.ts";
-import type { Clock } from "../../time/clock.ts";
 import { ClientGoneError, ClientTimeoutError, StoppingError } from "../gate/errors.ts";
 import type { MetadataRequest } from "../request/client_request.ts";
 import type { CacheOutcome, ProxyMetrics } from "../metrics/proxy_metrics.ts";

@@ -17,11 +17,11 @@
 import type { Client } from "../../http1/client.ts";
 import { UpstreamError } from "../../http1/error.ts";
 import type { RequestHead } from "../../http1/message.ts";
-import type { Deadlines } from "../../time/deadlines.ts";
+import type { Deadlines } from "../../time/clock.ts";
 import { Attempt } from "./attempt.ts";
+import type { RouterResponse } from "./attempt.ts";
 import { createHedgeDelay, pauseAfterFailure, pauseAfterStatus } from "./policy.ts";
 import type { HedgeDelay } from "./policy.ts";
-import type { RouterResponse } from "./router_response.ts";
 import { Prospecting } from "./prospect.ts";
 import { failure, NoRouterError, suspectOf } from "./upstream.ts";
 import type { Failed, Router, Upstream } from "./upstream.ts";

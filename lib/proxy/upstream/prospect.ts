@@ -5,8 +5,7 @@
  * @module
  */
 
-import type { Timer } from "../../time/clock.ts";
-import type { Deadlines } from "../../time/deadlines.ts";
+import type { Deadlines, Timer } from "../../time/clock.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Router, Upstream } from "./upstream.ts";
 

@@ -6,7 +6,7 @@ import type { MetadataResponse } from "../../../lib/proxy/cache/answers.ts";
 import type { MetadataRequest } from "../../../lib/proxy/request/client_request.ts";
 import { createCache } from "../../../lib/proxy/cache/cache.ts";
 import type { ForwardOptions } from "../../../lib/proxy/upstream/forward.ts";
-import type { RouterResponse } from "../../../lib/proxy/upstream/router_response.ts";
+import type { RouterResponse } from "../../../lib/proxy/upstream/attempt.ts";
 import { ClientGoneError, NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { fromLatin1, latin1 } from "../../support/latin1.ts";

@@ -8,7 +8,7 @@ import type { Abort } from "../../../lib/proxy/server/responder.ts";
 import { NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { createRegistry } from "../../../lib/telemetry/metrics.ts";
-import { UnorderedList } from "../../../lib/time/deadlines.ts";
+import { UnorderedList } from "../../../lib/time/clock.ts";
 import { fromLatin1 } from "../../support/latin1.ts";
 import { createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";

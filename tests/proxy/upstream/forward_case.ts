@@ -8,7 +8,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { UpstreamErrorKind } from "../../../lib/http1/error.ts";
 import { createForwarder } from "../../../lib/proxy/upstream/forward.ts";
-import type { RouterResponse } from "../../../lib/proxy/upstream/router_response.ts";
+import type { RouterResponse } from "../../../lib/proxy/upstream/attempt.ts";
 import { latin1 } from "../../support/latin1.ts";
 import { countDeadlines } from "../../support/fakes/count_deadlines.ts";
 import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Deadlines } from "../../../lib/time/deadlines.ts";
+import type { Deadlines } from "../../../lib/time/clock.ts";
 
 /** Wraps deadlines so that it can be read how many are set and neither lifted nor over. */
 export function countDeadlines(deadlines: Deadlines): Deadlines & { readonly left: number } {

@@ -5,8 +5,7 @@
  */
 
 import { sleepOn } from "../../../lib/time/clock.ts";
-import type { Clock } from "../../../lib/time/clock.ts";
-import type { Deadlines } from "../../../lib/time/deadlines.ts";
+import type { Clock, Deadlines } from "../../../lib/time/clock.ts";
 
 /** A clock for tests and simulations. */
 export interface VirtualClock extends Clock {

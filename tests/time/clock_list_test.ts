@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { UnorderedList } from "../../lib/time/deadlines.ts";
+import { UnorderedList } from "../../lib/time/clock.ts";
 import { test } from "../support/test.ts";
 
 function membersOf(list: UnorderedList<string>): (string | undefined)[] {

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { ResponseBody } from "../../../lib/http1/message.ts";
-import { bufferBody } from "../../../lib/proxy/upstream/router_response.ts";
+import { bufferBody } from "../../../lib/proxy/upstream/attempt.ts";
 import { fromLatin1, latin1 } from "../../support/latin1.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { bodyOf, createFedBody } from "../../support/fakes/upstream_fakes.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { createDeadlines } from "../../lib/time/deadlines.ts";
+import { createDeadlines } from "../../lib/time/clock.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
 
