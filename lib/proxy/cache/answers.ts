@@ -6,12 +6,11 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { Header, RequestHead } from "../../http1/message.ts";
+import type { Header } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Cache, StoredResponse } from "./cache.ts";
 import type { MetadataRequest } from "../request/client_request.ts";
 import type { Forward } from "../upstream/forward.ts";
-import { forRouter } from "../request/header_policy.ts";
 import type { CacheOutcome } from "../metrics/proxy_metrics.ts";
 import type { RouterResponse } from "../upstream/attempt.ts";
 import { isAway } from "../upstream/upstream.ts";
@@ -63,13 +62,11 @@ export function createAnswers(
     return fromCache(stored, request, "stale");
   };
 
-  const send =
-    ({ method, target, headers }: MetadataRequest, stored: StoredResponse | undefined) => (signal: AbortSignal) => {
-      // Once it is known that stale ones must do, nobody waits for a search that others wait for already.
-      const patienceMs = stored === undefined ? Infinity : servesStale ? 0 : STALE_PATIENCE_MS;
-      const head: RequestHead = { method, target, headers: forRouter(headers) };
-      return forward(head, { signal, timeoutMs: requestTimeoutMs, patienceMs });
-    };
+  const send = (request: MetadataRequest, stored: StoredResponse | undefined) => (signal: AbortSignal) => {
+    // Once it is known that stale ones must do, nobody waits for a search that others wait for already.
+    const patienceMs = stored === undefined ? Infinity : servesStale ? 0 : STALE_PATIENCE_MS;
+    return forward(request, { signal, timeoutMs: requestTimeoutMs, patienceMs });
+  };
 
   const receive = (response: RouterResponse, from: CacheOutcome): MetadataResponse => {
     if (servesStale) log.info("the router answers again", { router: response.address });

@@ -10,13 +10,13 @@
  */
 
 import type { Header } from "../../http1/message.ts";
-import { cacheKeyOf, refusalFor } from "./header_policy.ts";
+import { cacheKeyOf, forRouter, refusalFor } from "./header_policy.ts";
 import { refuse } from "./refusal.ts";
 import type { RequestRefusal, RequestRefusalKind } from "./refusal.ts";
 import { isLoopback } from "../../ipv4/ipv4.ts";
 import type { ListenAddress } from "../../config/value.ts";
 
-/** A request for metadata. */
+/** A request for metadata: what goes on to the router, and what is read of it besides. */
 export type MetadataRequest = RequestBy<"GET" | "HEAD">;
 
 /** A request for metadata, or with PUT for something of this proxy's own. */
@@ -27,12 +27,14 @@ export interface RequestBy<M extends string> {
   readonly method: M;
   /** Origin form: path and query. */
   readonly target: string;
-  /** All fields. */
+  /** Those that go on to the router. */
   readonly headers: readonly Header[];
   /** The Host, if it was sent. */
   readonly host: string | undefined;
   /** The session token, if one was sent. */
   readonly token: string | undefined;
+  /** For how many seconds one is wanted, if that was said. */
+  readonly tokenTtl: string | undefined;
   /** What is asked of the password service (CloudStack's `passwd_server_ip.py`); `undefined` if it is not asked. */
   readonly asksPassword: string | undefined;
   /** What answers are stored under; `undefined` if the router is to answer whatever is stored. */
@@ -54,7 +56,11 @@ export interface RequestLike {
 }
 
 /** The head of a request as it was written, as far as it is read. */
-export type HeadLike = Pick<RequestBy<string>, "method" | "target" | "headers">;
+export interface HeadLike {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: readonly Header[];
+}
 
 /** A request that is being served. */
 export interface ServedRequest extends RequestLike {
@@ -80,6 +86,7 @@ export function readClientRequest(request: RequestLike, rules: RequestRules): Cl
   let size = 0;
   let host: string | undefined;
   let token: string | undefined;
+  let tokenTtl: string | undefined;
   let asksPassword: string | undefined;
   let refusal: RequestRefusalKind | undefined;
   const headers: Header[] = [];
@@ -91,6 +98,7 @@ export function readClientRequest(request: RequestLike, rules: RequestRules): Cl
     headers.push(field);
     if (name === "host") host = value;
     else if (name === "x-aws-ec2-metadata-token") token = value;
+    else if (name === "x-aws-ec2-metadata-token-ttl-seconds") tokenTtl = value;
     else if (name === "domu_request") asksPassword = value;
     else refusal ??= refusalFor(field);
   });
@@ -99,7 +107,8 @@ export function readClientRequest(request: RequestLike, rules: RequestRules): Cl
   if (typeof target !== "string") return target;
   if (size > rules.maxHeaderBytes) return refuse("long_header");
   if (refusal !== undefined) return refuse(refusal);
-  return { method, target, headers, host, token, asksPassword, cacheKey: cacheKeyOf({ target, headers }) };
+  const cacheKey = cacheKeyOf({ target, headers });
+  return { method, target, headers: forRouter(headers), host, token, tokenTtl, asksPassword, cacheKey };
 }
 
 /**

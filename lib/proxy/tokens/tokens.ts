@@ -22,7 +22,7 @@ import { hmacSha256 } from "./sha256.ts";
 
 /** Where a token is asked for. */
 const TOKEN_PATH = "/latest/api/token";
-/** The header that says for how many seconds a token is wanted, and for how many it was given. */
+/** The header that says for how many seconds a token was given. */
 const TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds";
 
 /** Six hours, as in IMDSv2. */
@@ -43,9 +43,9 @@ export function parseTokenTtlSec(text: string | undefined): number | undefined {
 }
 
 /** Answers a PUT with a token, if that is what it asks for, or says with which status to refuse it. */
-export function answerTokenRequest({ target, headers }: RequestBy<"PUT">, tokens: Tokens): Response | number {
+export function answerTokenRequest({ target, tokenTtl }: RequestBy<"PUT">, tokens: Tokens): Response | number {
   if (target !== TOKEN_PATH) return STATUS_CODE.MethodNotAllowed;
-  const ttlSec = parseTokenTtlSec(headers.find(([name]) => name === TTL_HEADER)?.[1]);
+  const ttlSec = parseTokenTtlSec(tokenTtl);
   if (ttlSec === undefined) return STATUS_CODE.BadRequest;
   return new Response(tokens.issue(ttlSec), {
     headers: { "content-type": "text/plain", "cache-control": "no-store", [TTL_HEADER]: String(ttlSec) },

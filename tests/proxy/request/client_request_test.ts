@@ -134,14 +134,16 @@ test("readClientRequest tells a request for the password from one for metadata",
   assertEquals(asksPassword({}), undefined);
 });
 
-test("readClientRequest hands on all fields, the token, the Host, and what answers are stored under", () => {
-  const request = read({ headers: { "x-aws-ec2-metadata-token": "t", accept: "*/*" } });
+test("readClientRequest hands on only what a router is to see, and reads what it is not to", () => {
+  const ttl = { "x-aws-ec2-metadata-token-ttl-seconds": "60" };
+  const request = read({ headers: { "x-aws-ec2-metadata-token": "t", ...ttl, te: "trailers", accept: "*/*" } });
   assertEquals(request, {
     method: "GET",
     target: "/latest/vm-id",
-    headers: [["accept", "*/*"], ["host", OWN], ["x-aws-ec2-metadata-token", "t"]],
+    headers: [["accept", "*/*"]],
     host: OWN,
     token: "t",
+    tokenTtl: "60",
     asksPassword: undefined,
     cacheKey: cacheKeyOf({ target: "/latest/vm-id", headers: [["accept", "*/*"]] }),
   });

@@ -38,6 +38,7 @@ function setUp() {
       headers: [],
       host: "own",
       token: undefined,
+      tokenTtl: undefined,
       asksPassword: undefined,
       cacheKey: undefined,
     },
