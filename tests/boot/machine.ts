@@ -5,7 +5,7 @@
  */
 
 import type { Host, Network } from "../support/net/network.ts";
-import { PATIENCE_MS, runCommand } from "../support/net/process.ts";
+import { outputOf, PATIENCE_MS, runCommand } from "../support/net/process.ts";
 import type { CommandOptions, Output } from "../support/net/process.ts";
 import { filePath } from "../../tools/file_path.ts";
 
@@ -45,12 +45,7 @@ export async function createImage(network: Network, host: Host): Promise<Image> 
   const folder = `${network.folder}/${host.name}`;
   await Deno.mkdir(folder);
   const outside = async (argv: readonly string[], options?: CommandOptions) => {
-    const { code, stdout, stderr } = await runCommand(
-      ["nsenter", "--target", `${host.pid}`, "--mount", ...argv],
-      options,
-    );
-    if (code !== 0) throw new Error(`${argv.join(" ")} exited with ${code}: ${stdout}${stderr}`);
-    return stdout;
+    return outputOf(await runCommand(["nsenter", "--target", `${host.pid}`, "--mount", ...argv], options), argv);
   };
   const root = `${folder}/root`;
   const layers = `lowerdir=${base},upperdir=${folder}/upper,workdir=${folder}/work`;
@@ -106,11 +101,7 @@ async function boot(host: Host, root: string): Promise<Machine> {
   const machine: Machine = {
     run,
 
-    async must(argv, options) {
-      const { code, stdout, stderr } = await run(argv, options);
-      if (code !== 0) throw new Error(`${argv.join(" ")} exited with ${code}: ${stdout}${stderr}`);
-      return stdout;
-    },
+    must: async (argv, options) => outputOf(await run(argv, options), argv, host.name),
 
     async property(unit, name) {
       return (await machine.must(["systemctl", "show", "--value", `--property=${name}`, unit])).trim();

@@ -5,6 +5,7 @@ import { createLog } from "../../lib/telemetry/log.ts";
 import { createCountedSignal } from "../support/fakes/counted_signal.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import { controlTest, documentOf, forever } from "./control_case.ts";
+import { pause } from "../support/pause.ts";
 
 controlTest(
   "serveControl gives the document once to `status`, in a file that only user and group may use",
@@ -138,7 +139,7 @@ controlTest("askService reads a document whatever pieces it comes in, within a c
     const bytes = new TextEncoder().encode(`${JSON.stringify(said)}\n`);
     for (let at = 0; at < bytes.length; at += 5) {
       await connection.write(bytes.subarray(at, at + 5));
-      await new Promise((resolve) => setTimeout(resolve));
+      await pause();
     }
     connection.close();
   });

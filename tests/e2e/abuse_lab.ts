@@ -18,6 +18,7 @@ import { UNIT_ENVIRONMENT, UNIT_FILES, UNIT_MEMORY_MIB } from "../support/net/un
 import { LISTEN } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import type { Act } from "./abuse_acts.ts";
+import { pause } from "../support/pause.ts";
 
 /** From where: a process of the VM without rights, containers of the VM, of which one was let in, and a neighbour. */
 export type Position = "nobody" | "container" | "container let in" | "neighbour";
@@ -316,10 +317,6 @@ async function heldAfterwards(guest: Host, pid: number, enoughMib: number): Prom
     if (now <= enoughMib || now === Infinity || performance.now() >= deadline) return now;
     await pause(250);
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Whether the program has the runtime of the npm-only network. */

@@ -13,6 +13,7 @@ import { GUEST } from "../support/servers/router.ts";
 import type { Router } from "../support/servers/router.ts";
 import type { Act } from "./abuse_acts.ts";
 import type { SoakOptions, SoakReport } from "./soak_client.ts";
+import { pause } from "../support/pause.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- eth0 router (dnsmasq, nginx), which restarts and moves
 
@@ -110,7 +111,7 @@ async function settled(program: Process): Promise<{ readonly descriptors: number
   const deadline = performance.now() + PATIENCE_MS;
   let descriptors = count();
   for (let same = 0; same < 5 && performance.now() < deadline;) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(100);
     const now = count();
     same = now < descriptors ? 0 : same + 1;
     descriptors = now;

@@ -19,6 +19,7 @@ import {
   SHORT_MS,
   withClient,
 } from "./client_case.ts";
+import { pause } from "../support/pause.ts";
 
 test("createClient does not ask again when a kept connection is reset after the first byte of an answer", async () => {
   const connections = [createFakeConnection(), createFakeConnection()];
@@ -179,7 +180,7 @@ test("createClient does not take a slow body for one that stands still", async (
       await write("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n");
       for (const byte of "slowly..") {
         await write(byte);
-        await new Promise((resolve) => setTimeout(resolve, 40));
+        await pause(40);
       }
     },
     async (client) => assertEquals((await ask(client)).text, "slowly.."),

@@ -6,6 +6,7 @@ import type { Heard, Script } from "../support/servers/scripted_server.ts";
 import { format, startProxy } from "../support/fakes/upstream_proxy.ts";
 import type { ProxyOptions } from "../support/fakes/upstream_proxy.ts";
 import { test } from "../support/test.ts";
+import { pause } from "../support/pause.ts";
 
 // What a router does wrong, and what the client gets. The router is the only one: it proves itself after each failure.
 
@@ -161,8 +162,4 @@ function once(script: Script): Script {
 
 function busy(): string {
   return "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 11\r\n\r\n<h1>503</h1>".slice(0, -1);
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

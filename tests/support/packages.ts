@@ -5,7 +5,7 @@
  */
 
 /** Every program a test may need, by name, with its Debian package; `|` stands before the name it has elsewhere. */
-export const PACKAGES = {
+const PACKAGES = {
   "ip": "iproute2",
   "nsenter": "util-linux",
   "unshare": "util-linux",
@@ -49,7 +49,7 @@ export type Program = keyof typeof PACKAGES | keyof typeof SPECIAL;
 const FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/lib/systemd"];
 
 /** Tells whether a program is installed where Debian puts it. */
-export function isInstalled(program: string): boolean {
+function isInstalled(program: string): boolean {
   return FOLDERS.some((folder) => {
     try {
       return Deno.statSync(`${folder}/${program}`).isFile;

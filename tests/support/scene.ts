@@ -19,11 +19,11 @@ import { createNetwork } from "./net/network.ts";
 import type { Host, Network, Segment } from "./net/network.ts";
 import type { Needs } from "./net/network_test.ts";
 import type { Process } from "./net/process.ts";
-import { get, getUntilGood, startProgram } from "./net/program.ts";
+import { createGuest, get, getUntilGood, startProgram } from "./net/program.ts";
 import type { Answer, ProgramOptions } from "./net/program.ts";
 import { startRelay } from "./net/relay.ts";
 import type { Dial } from "./net/relay.ts";
-import { GUEST, startRouter } from "./servers/router.ts";
+import { startRouter } from "./servers/router.ts";
 import type { Router, RouterOptions } from "./servers/router.ts";
 
 /** What a test needs for the usual router of real servers. */
@@ -80,15 +80,10 @@ export async function createScene(options: SceneOptions = {}): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
   const network = stack.use(await createNetwork());
   const lan = await network.createSegment();
-  const guest = await network.createHost("guest");
   const { guest: port = "addressed", router: routerOptions = {}, args = [], prepare } = options;
-  if (port !== "unplugged") {
-    await lan.attach(guest, {
-      iface: "eth0",
-      mac: GUEST.mac,
-      ...(port === "addressed" ? { address: `${GUEST.address}/24` } : {}),
-    });
-  }
+  const guest = port === "unplugged"
+    ? await network.createHost("guest")
+    : await createGuest(network, lan, port === "addressed" ? {} : { address: "" });
 
   let router: Router | undefined;
   let program: Process | undefined;

@@ -11,6 +11,7 @@ import type { Scene } from "../../tests/support/scene.ts";
 import { countDhcp, moveRouter, say, USER_DATA_PATH } from "./lab.ts";
 import { load, memoryOf, peakOfBodies, workOf } from "./measure.ts";
 import type { Samples } from "./table.ts";
+import { pause } from "../../tests/support/pause.ts";
 
 /** How much is measured. */
 export interface Plan {
@@ -112,8 +113,4 @@ function* turns<T>(members: readonly T[], rounds: number): Generator<[member: T,
       yield [members[(round + i) % members.length]!, `${round + 1} of ${rounds}`];
     }
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

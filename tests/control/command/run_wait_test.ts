@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { runWait } from "../../../lib/control/command/run_wait.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { controlTest, documentOf } from "../control_case.ts";
+import { pause } from "../../support/pause.ts";
 
 controlTest("runWait ends with 0 as soon as the service is ready, and shows what it waited for", async (at) => {
   const service = at.start(documentOf("searching"));
@@ -28,7 +29,7 @@ controlTest("runWait waits for a service to start, silently where nobody looks",
   code.then(() => done = true);
   while (!done) {
     await clock.run(500);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await pause(1);
   }
   assertEquals([await code, at.said], [0, []]);
 });
@@ -42,7 +43,7 @@ controlTest(
     runWait({ timeoutMs: 5_000, isShown: true, clock }, at.environment).then((it) => code = it);
     while (code === undefined) {
       await clock.run(100);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await pause(1);
     }
     assert(clock.now() - startedAt >= 5_000);
     assertEquals(code, 1);

@@ -4,6 +4,7 @@ import type { ListenOptions } from "../../../lib/proxy/gate/listen.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
+import { pause } from "../../support/pause.ts";
 
 const HOST = "127.0.0.1";
 
@@ -72,7 +73,7 @@ test("listen waits for 90 s where a port is held by nobody who listens", async (
   const startedAt = clock.now();
   for (let tries = 1; !isOver(); tries++) {
     // Whether anybody listens is found out by connecting, which takes time of the machine's.
-    while (lines.length < tries && !isOver()) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (lines.length < tries && !isOver()) await pause(1);
     if (!isOver()) await clock.run(250);
   }
   assertEquals(clock.now() - startedAt, 90_000);

@@ -5,10 +5,11 @@ import { createLog } from "../../../lib/telemetry/log.ts";
 import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
+import { pause } from "../../support/pause.ts";
 
 const REQUEST = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 
-const aMoment = () => new Promise((resolve) => setTimeout(resolve, 1));
+const aMoment = () => pause(1);
 
 /** How a server can be found gone. */
 const FATES: Readonly<Record<string, (path: string) => Promise<void>>> = {

@@ -7,6 +7,7 @@ import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts
 import { createExchange } from "../../support/net/http.ts";
 import type { Exchange } from "../../support/net/http.ts";
 import { test } from "../../support/test.ts";
+import { pause } from "../../support/pause.ts";
 
 const HOST = "127.0.0.1";
 
@@ -34,7 +35,7 @@ function start(
     const ended = pages.shutdown().finally(() => isOver = true);
     while (!isOver) {
       await clock.run(10);
-      await new Promise((resolve) => setTimeout(resolve));
+      await pause();
     }
     await ended;
   };

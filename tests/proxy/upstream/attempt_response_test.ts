@@ -6,6 +6,7 @@ import { fromLatin1, latin1 } from "../../support/latin1.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { bodyOf, createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import { test } from "../../support/test.ts";
+import { pause } from "../../support/pause.ts";
 
 async function readAll(body: ResponseBody): Promise<string> {
   let text = "";
@@ -86,6 +87,6 @@ test("bufferBody fails as the body fails, at once or for whoever reads on", asyn
   const rest = await collected as ResponseBody;
   failLate(new UpstreamError("idle_timeout", "late"));
   // Nobody may read on for a while, and no error is unhandled meanwhile.
-  await new Promise((resolve) => setTimeout(resolve));
+  await pause();
   await assertRejects(() => rest.read(), UpstreamError);
 });

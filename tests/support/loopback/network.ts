@@ -12,7 +12,7 @@ import { READABLE, WRITABLE } from "../../../lib/system/permissions.ts";
 import { ensureBundle } from "../../../tools/bundle.ts";
 import { filePath } from "../../../tools/file_path.ts";
 import { programFlags } from "../../../tools/program.ts";
-import { runCommand, startProcess } from "../net/process.ts";
+import { outputOf, runCommand, startProcess } from "../net/process.ts";
 import type { CommandOptions, Process } from "../net/process.ts";
 import type { Host, Network, Port } from "../net/network.ts";
 import { LISTEN_ADDRESS, toLoopback, toLoopbackPort, toOwnPath } from "./preload.ts";
@@ -96,11 +96,7 @@ export async function createLoopbackNetwork(): Promise<Network> {
       name,
       pid: Deno.pid,
       run: (argv, given) => runCommand(enter(argv), options(given)),
-      async must(argv, given) {
-        const { code, stdout, stderr } = await host.run(argv, given);
-        if (code !== 0) throw new Error(`${name}: ${argv.join(" ")} exited with ${code}: ${stderr.trim()}`);
-        return stdout;
-      },
+      must: async (argv, given) => outputOf(await host.run(argv, given), argv, name),
       start: (argv, given) => resources.use(startProcess(enter(argv), options(given))),
       ip(words) {
         const [, address] = /^address add (\S+) dev eth0$/.exec(words.trim()) ?? [];

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { pause } from "../pause.ts";
+
 /** A group with a limit. */
 export interface MemoryGroup extends AsyncDisposable {
   /** Puts a process into it. */
@@ -43,7 +45,7 @@ export async function createMemoryGroup(limitMib: number): Promise<MemoryGroup |
           return await Deno.remove(folder);
         } catch (error) {
           if (tries === 0) throw error;
-          await new Promise((resolve) => setTimeout(resolve, 50));
+          await pause(50);
         }
       }
     },

@@ -15,7 +15,7 @@
 import { createLoopbackNetwork } from "../loopback/network.ts";
 import { createGround, createNamespace, whyNoNamespaces } from "./namespace.ts";
 import type { Namespace } from "./namespace.ts";
-import { runCommand, startProcess } from "./process.ts";
+import { outputOf, runCommand, startProcess } from "./process.ts";
 import type { CommandOptions, Output, Process } from "./process.ts";
 
 /** A machine of the network. */
@@ -109,11 +109,7 @@ function createHost(name: string, namespace: Namespace, resources: AsyncDisposab
     pid: namespace.pid,
     run: (argv, options) => runCommand(namespace.enter(argv), options),
 
-    async must(argv, options) {
-      const { code, stdout, stderr } = await host.run(argv, options);
-      if (code !== 0) throw new Error(`${name}: ${argv.join(" ")} exited with ${code}: ${stderr.trim()}`);
-      return stdout;
-    },
+    must: async (argv, options) => outputOf(await host.run(argv, options), argv, name),
 
     start(argv, options) {
       return resources.use(startProcess(namespace.enter(argv), options));

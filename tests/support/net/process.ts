@@ -82,6 +82,12 @@ export async function runCommand(argv: readonly string[], options: CommandOption
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr), bytes: stdout };
 }
 
+/** What a command printed that had to succeed. @throws {Error} If it failed: says which, and all that it wrote. */
+export function outputOf({ code, stdout, stderr }: Output, argv: readonly string[], host = "here"): string {
+  if (code !== 0) throw new Error(`${host}: ${argv.join(" ")} exited with ${code}: ${(stdout + stderr).trim()}`);
+  return stdout;
+}
+
 /** Starts a process and reads all it writes. */
 export function startProcess(argv: readonly string[], options: CommandOptions = {}): Process {
   const child = command(argv, options).spawn();

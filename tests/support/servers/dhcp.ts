@@ -11,8 +11,7 @@ import type { Process } from "../net/process.ts";
 import { startScriptedRouter } from "./scripted_router.ts";
 
 /** The DHCP servers a guest can meet. */
-export const DHCP_SERVERS = ["dnsmasq", "dhcpd", "kea", "udhcpd"] as const;
-export type DhcpServer = typeof DHCP_SERVERS[number];
+export type DhcpServer = "dnsmasq" | "dhcpd" | "kea" | "udhcpd";
 
 /** Who gets which address. */
 export interface Reservation {

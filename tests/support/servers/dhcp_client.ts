@@ -10,8 +10,7 @@ import type { Needs } from "../net/network_test.ts";
 import type { Process } from "../net/process.ts";
 
 /** The clients a guest can be configured by. */
-export const DHCP_CLIENTS = ["dhclient", "udhcpc", "dhcpcd", "networkd"] as const;
-export type DhcpClient = typeof DHCP_CLIENTS[number];
+export type DhcpClient = "dhclient" | "udhcpc" | "dhcpcd" | "networkd";
 
 /** What a test needs whose networkd leaves a lease: that of systemd 262 leaves none. */
 export const NETWORKD_LEASES: Needs = { programs: ["systemd-networkd"], root: true, systemdBefore: 262 };

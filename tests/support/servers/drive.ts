@@ -6,7 +6,7 @@
  */
 
 import { writeDrive } from "../fakes/drive_folder.ts";
-import { runCommand } from "../net/process.ts";
+import { outputOf, runCommand } from "../net/process.ts";
 import type { Metadata } from "./metadata.ts";
 
 /** What is on a drive. */
@@ -63,7 +63,5 @@ export async function attachDrive(
 }
 
 async function must(argv: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await runCommand(argv);
-  if (code !== 0) throw new Error(`${argv.join(" ")} exited with ${code}: ${stderr}`);
-  return stdout;
+  return outputOf(await runCommand(argv), argv);
 }

@@ -11,26 +11,12 @@ import type { Process } from "../net/process.ts";
 import { META_DATA_FOLDER, USER_DATA_FOLDER } from "./scripted_metadata.ts";
 import { startScriptedRouter } from "./scripted_router.ts";
 
-/** What a virtual router has for one guest, by key: `user-data`, and those of `META_DATA_KEYS`. */
+/** What a virtual router has for one guest, by key: `user-data`, and those below /latest/meta-data/. */
 export type Metadata = Readonly<Record<string, string | Uint8Array>>;
 
 /** The web servers a router can be tested with: CloudStack's own is Apache. */
 export const WEB_SERVERS = ["nginx", "apache"] as const;
 export type WebServer = typeof WEB_SERVERS[number];
-
-/** The keys below /latest/meta-data/. */
-export const META_DATA_KEYS = [
-  "availability-zone",
-  "cloud-identifier",
-  "instance-id",
-  "local-hostname",
-  "local-ipv4",
-  "public-hostname",
-  "public-ipv4",
-  "public-keys",
-  "service-offering",
-  "vm-id",
-] as const;
 
 /** What a router would say of the guest at this address. */
 export function sampleMetadata(address: string): Metadata {

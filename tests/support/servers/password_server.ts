@@ -11,6 +11,8 @@
 import type { Host } from "../net/network.ts";
 import type { Process } from "../net/process.ts";
 import { startScript } from "../net/script.ts";
+import { startScriptedServer } from "./scripted_server.ts";
+import type { Script } from "./scripted_server.ts";
 
 /** Starts one inside a host. */
 export async function startPasswordServer(
@@ -28,34 +30,25 @@ interface Options {
   readonly behaviour: "answer" | "hang" | "cut";
 }
 
-async function answer(connection: Deno.TcpConn, { passwords, behaviour }: Options): Promise<void> {
-  const bytes = new Uint8Array(8_192);
-  let head = "";
-  while (!head.includes("\r\n\r\n")) {
-    const count = await connection.read(bytes);
-    if (count === null) break;
-    head += new TextDecoder().decode(bytes.subarray(0, count));
-  }
-  const { hostname } = connection.remoteAddr as Deno.NetAddr;
-  const asks = /^DomU_Request:[ \t]*(\S*)/im.exec(head)?.[1] ?? "";
-  const says = asks === "send_my_password"
-    ? passwords[hostname] ?? "saved_password"
-    : asks === "saved_password"
-    ? "saved_password"
-    : "bad_request";
-  if (asks === "saved_password") delete passwords[hostname];
-  console.log(`${hostname} ${asks} ${behaviour === "answer" ? says : behaviour}`);
-  if (behaviour === "hang") return;
-  if (behaviour === "answer") {
-    const text = `HTTP/1.0 200 OK\r\nServer: SimpleHTTP\r\nContent-type: text/plain\r\n\r\n${says}`;
-    await connection.write(new TextEncoder().encode(text));
-  }
-  connection.close();
+function answer({ passwords, behaviour }: Options): Script {
+  return async ({ head, remote, write, closed }) => {
+    const asks = /^DomU_Request:[ \t]*(\S*)/im.exec(head)?.[1] ?? "";
+    const says = asks === "send_my_password"
+      ? passwords[remote] ?? "saved_password"
+      : asks === "saved_password"
+      ? "saved_password"
+      : "bad_request";
+    if (asks === "saved_password") delete passwords[remote];
+    console.log(`${remote} ${asks} ${behaviour === "answer" ? says : behaviour}`);
+    if (behaviour === "hang") return await closed;
+    if (behaviour === "answer") {
+      await write(`HTTP/1.0 200 OK\r\nServer: SimpleHTTP\r\nContent-type: text/plain\r\n\r\n${says}`);
+    }
+    return "close";
+  };
 }
 
 if (import.meta.main) {
-  const options: Options = JSON.parse(Deno.args[0]!);
-  const listener = Deno.listen({ hostname: "0.0.0.0", port: 8080 });
+  startScriptedServer(answer(JSON.parse(Deno.args[0]!)), { hostname: "0.0.0.0", port: 8080 });
   console.log("password server ready");
-  for await (const connection of listener) answer(connection, options).catch((error) => console.log(String(error)));
 }

@@ -7,21 +7,20 @@
 import { decodeMessage, encodeMessage } from "../../../lib/dhcp/message.ts";
 import type { Message } from "../../../lib/dhcp/message.ts";
 import { encodeAddress, OPTION, readByte } from "../../../lib/dhcp/options.ts";
+import { MESSAGE_TYPE } from "../../../lib/dhcp/transaction.ts";
+import type { Reservation } from "./dhcp.ts";
 
 /** A guest with a reserved address. */
-export interface Guest {
-  readonly mac: string;
-  readonly address: string;
-}
+export type Guest = Pick<Reservation, "mac" | "address">;
 
 /** A DHCP server at work. */
-export interface DhcpResponder {
+interface DhcpResponder {
   /** Whether it ignores all it hears. */
   silent: boolean;
   close(): Promise<void>;
 }
 
-const TYPE = { discover: 1, offer: 2, request: 3, ack: 5, inform: 8 } as const;
+const TYPE = { ...MESSAGE_TYPE, request: 3 } as const;
 const LEASE_TIME = 51;
 const INFINITE = Uint8Array.of(255, 255, 255, 255);
 const NOWHERE = "0.0.0.0";

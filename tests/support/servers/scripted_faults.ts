@@ -5,6 +5,7 @@
  */
 
 import type { Heard } from "./scripted_server.ts";
+import { pause } from "../pause.ts";
 
 /** What is done after the request's head was read; then the connection is closed. */
 export type Fault = (heard: Heard, times: number) => Promise<unknown>;
@@ -71,7 +72,3 @@ function bomb(): Promise<Uint8Array> {
 }
 
 let packedBomb: Promise<Uint8Array> | undefined;
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

@@ -7,6 +7,7 @@
 import { fromLatin1 } from "../latin1.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Script } from "./scripted_server.ts";
+import { pause } from "../pause.ts";
 
 /** How a router answers. */
 export interface ServeOptions {
@@ -38,7 +39,7 @@ export function serveMetadata({ metadataOf, rate, report }: ServeOptions): Scrip
       await write(`HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`);
       for (let at = 0; at < length; at += size) {
         if (at > 0 && rate !== undefined) {
-          await new Promise((resolve) => setTimeout(resolve, 1_000 / PIECES_PER_SECOND));
+          await pause(1_000 / PIECES_PER_SECOND);
         }
         if (at + size >= length) reportOnce();
         await write(body.subarray(at, at + size));

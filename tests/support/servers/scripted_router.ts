@@ -21,6 +21,7 @@ import type { Metadata } from "./metadata.ts";
 import type { Host } from "../net/network.ts";
 import type { Process } from "../net/process.ts";
 import { startScript } from "../net/script.ts";
+import { pause } from "../pause.ts";
 
 /** What a router is and knows. */
 export interface ScriptedRouterOptions {
@@ -81,7 +82,7 @@ async function runRouter(options: ScriptedRouterOptions): Promise<(mode: Mode) =
   const serve: Script = async (heard) => {
     const { head, path, remote } = heard;
     if (fuzz !== undefined && path.startsWith("/latest/fuzz?")) return await fuzz(heard);
-    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    if (delayMs > 0) await pause(delayMs);
     if (records) report(JSON.stringify({ head }));
     const [pathname = ""] = path.split("?");
     const fault = FAULTS[pathname];

@@ -6,6 +6,7 @@
  */
 
 import { fromLatin1, latin1 } from "../latin1.ts";
+import { writeAll } from "../net/relay.ts";
 
 /** One request as it arrived, and the means to answer it in any way. */
 export interface Heard {
@@ -101,10 +102,8 @@ export function startScriptedServer(script: Script, options: ScriptedOptions = {
         const head = heard.slice(0, end + 4);
         heard = heard.slice(end + 4);
         heads.push(head);
-        const write = async (data: string | Uint8Array) => {
-          const bytes = typeof data === "string" ? fromLatin1(data) : data;
-          for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
-        };
+        const write = (data: string | Uint8Array) =>
+          writeAll(connection, typeof data === "string" ? fromLatin1(data) : data);
         const path = head.split(" ")[1] ?? "";
         const remote = (connection.remoteAddr as Deno.NetAddr).hostname;
         if (await script({ head, path, remote, count: ++count, write, closed }) === "close") break;

@@ -1,0 +1,10 @@
+/**
+ * Real time, for the few that must let some pass: whoever polls what tells of nothing, and servers that are slow on purpose.
+ *
+ * @module
+ */
+
+/** Waits; for no time given, until what is due now has had its turn. */
+export function pause(ms = 0): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
