@@ -7,7 +7,8 @@
 import type { DiscoveryConfig } from "../../config/config.ts";
 import type { Host } from "../../system/host.ts";
 import { createNetwork } from "../sources/network.ts";
-import type { Nic, Route } from "../sources/network.ts";
+import type { Nic } from "../sources/addresses.ts";
+import type { Route } from "../sources/links.ts";
 
 /** What a running service believes, in the words of the status document. */
 export interface ServiceBelief {

@@ -1,49 +1,26 @@
 /**
  * Which interfaces to search on, and what is on their links.
  *
- * Reads the machine's interfaces and, only where those do not tell enough, `ip -json`. Knows what `--iname` means;
- * leaves it to the sources what to do on an interface.
+ * Knows what `--iname` means, and that `ip` is asked only where addresses do not tell enough; leaves it to `addresses.ts` and
+ * `links.ts` to read what the machine says, and to the sources what to do on an interface.
  *
  * @module
  */
 
-import { contains, formatIPv4, isLinkLocal, parseIPv4 } from "../../ipv4/ipv4.ts";
+import { contains, formatIPv4 } from "../../ipv4/ipv4.ts";
 import type { LikelyServer } from "../../dhcp/exchange.ts";
-import type { ClientInterface } from "../../dhcp/transaction.ts";
+import { NO_MAC, pickNics, preferLabel, rangeOf, readAddresses } from "./addresses.ts";
+import type { Nic } from "./addresses.ts";
+import { parseLinks, parseRoutes } from "./links.ts";
+import type { Link, Route } from "./links.ts";
 import { SourceError } from "./source_error.ts";
-import type { Host, InterfaceAddress } from "../../system/host.ts";
-
-/** An interface that has an IPv4 address. */
-export type Nic = ClientInterface;
-
-/** An interface as `ip link` shows it. */
-export interface Link {
-  readonly index: number;
-  readonly name: string;
-  /** Other names that it goes by. */
-  readonly altNames: readonly string[];
-  readonly mac: string;
-  /** What it is a port of: a bridge, a bond. */
-  readonly master: string | undefined;
-  /** What it is on top of, as a macvlan or VLAN is. */
-  readonly parent: string | undefined;
-  /** Whether it is Ethernet and not a bridge, a tunnel or part of something larger. */
-  readonly isGuestNic: boolean;
-  /** Set up, and with a carrier. */
-  readonly isUp: boolean;
-}
+import type { Host } from "../../system/host.ts";
 
 /** An interface to search on, with what only `ip` knows of it. */
 export interface IndexedNic extends Nic {
   /** By which some programs name their files. */
   readonly index: number;
   readonly isUp: boolean;
-}
-
-/** A default route. */
-export interface Route {
-  readonly gateway: string;
-  readonly iface: string;
 }
 
 /** The machine's network during one search. */
@@ -259,90 +236,3 @@ function findOther(
 
 /** A netmask of 30 bits: there are two hosts. */
 const SMALLEST_SUBNET = 0xffff_fffe;
-const NO_MAC = "00:00:00:00:00:00";
-
-/** An address of a device, with the label that it has where it is an alias. */
-type DeviceAddress = InterfaceAddress & { readonly label: string };
-
-/** The IPv4 addresses of all devices but `lo`; an alias such as `eth0:1` is an address of `eth0`. */
-function readAddresses(interfaces: readonly InterfaceAddress[]): DeviceAddress[] {
-  return interfaces
-    .filter(({ family }) => family === "IPv4")
-    .map((entry) => {
-      const [name = ""] = entry.name.split(":");
-      const same = interfaces.find((other) => other.name === name && other.mac !== NO_MAC);
-      return { ...entry, label: entry.name, name, mac: same?.mac ?? entry.mac };
-    })
-    .filter(({ name }) => name !== "lo");
-}
-
-function preferLabel(addresses: readonly DeviceAddress[], label: string): DeviceAddress[] {
-  return addresses.toSorted((a, b) => Number(b.label === label) - Number(a.label === label));
-}
-
-/** One address for each interface, an ordinary one rather than a link-local one. */
-function pickNics(addresses: readonly InterfaceAddress[]): Nic[] {
-  const picked = new Map<string, Nic>();
-  for (const { name, address, mac } of addresses) {
-    const before = picked.get(name);
-    if (before === undefined || isLinkLocal(before.address)) picked.set(name, { name, address, mac });
-  }
-  return [...picked.values()];
-}
-
-function rangeOf({ address, netmask }: InterfaceAddress): { network: number; mask: number } {
-  const mask = parseIPv4(netmask) ?? 0xffff_ffff;
-  return { network: ((parseIPv4(address) ?? 0) & mask) >>> 0, mask };
-}
-
-/** Kinds of interface that a guest gets its network through; a physical or paravirtual one has no kind at all. */
-const GUEST_KINDS = [undefined, "veth", "vlan", "bond", "team", "macvlan", "ipvlan", "netdevsim"];
-
-/** Parses what `ip -json -details link show` prints; what it does not understand it leaves out. */
-export function parseLinks(json: string): Link[] {
-  return parseObjects(json).flatMap((entry) => {
-    const { ifindex, ifname, altnames, address, flags, link, link_type, master, linkinfo } = entry;
-    if (typeof ifindex !== "number" || typeof ifname !== "string") return [];
-    const kind = isObject(linkinfo) ? linkinfo.info_kind : undefined;
-    const has = (flag: string) => Array.isArray(flags) && flags.includes(flag);
-    return [{
-      index: ifindex,
-      name: ifname,
-      altNames: Array.isArray(altnames) ? altnames.map(String) : [],
-      mac: typeof address === "string" ? address : NO_MAC,
-      master: typeof master === "string" ? master : undefined,
-      parent: typeof link === "string" ? link : undefined,
-      isGuestNic: link_type === "ether" && master === undefined && GUEST_KINDS.includes(kind as string | undefined),
-      isUp: has("UP") && has("LOWER_UP"),
-    }];
-  });
-}
-
-/** Parses what `ip -json route show table all default` prints, in order of preference: the main table's first. */
-export function parseRoutes(json: string): Route[] {
-  return parseObjects(json)
-    .toSorted((a, b) =>
-      Number(isElsewhere(a)) - Number(isElsewhere(b)) || Number(a.metric ?? 0) - Number(b.metric ?? 0)
-    )
-    .flatMap(({ gateway, dev }) =>
-      typeof gateway === "string" && typeof dev === "string" ? [{ gateway, iface: dev }] : []
-    );
-}
-
-/** The main table's routes say nothing of a table. */
-function isElsewhere({ table }: Readonly<Record<string, unknown>>): boolean {
-  return table !== undefined && table !== "main";
-}
-
-function parseObjects(json: string): Readonly<Record<string, unknown>>[] {
-  try {
-    const value: unknown = JSON.parse(json || "[]");
-    return Array.isArray(value) ? value.filter(isObject) : [];
-  } catch {
-    return [];
-  }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
-}

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { parseLinks, parseRoutes } from "../../../lib/discover/sources/network.ts";
+import { parseLinks, parseRoutes } from "../../../lib/discover/sources/links.ts";
 import { test } from "../../support/test.ts";
 import { interfaceAt, linkAt } from "../../support/fakes/lan.ts";
 import { aliasOf, ETH0, ETH1, LO, setUp, VIA_ETH0, VIA_ETH1 } from "./network_scene.ts";

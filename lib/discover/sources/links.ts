@@ -1,0 +1,82 @@
+/**
+ * What `ip -json` prints of interfaces and default routes. Pure; what it does not understand it leaves out.
+ *
+ * @module
+ */
+
+import { NO_MAC } from "./addresses.ts";
+
+/** An interface as `ip link` shows it. */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  /** Other names that it goes by. */
+  readonly altNames: readonly string[];
+  readonly mac: string;
+  /** What it is a port of: a bridge, a bond. */
+  readonly master: string | undefined;
+  /** What it is on top of, as a macvlan or VLAN is. */
+  readonly parent: string | undefined;
+  /** Whether it is Ethernet and not a bridge, a tunnel or part of something larger. */
+  readonly isGuestNic: boolean;
+  /** Set up, and with a carrier. */
+  readonly isUp: boolean;
+}
+
+/** A default route. */
+export interface Route {
+  readonly gateway: string;
+  readonly iface: string;
+}
+
+/** Kinds of interface that a guest gets its network through; a physical or paravirtual one has no kind at all. */
+const GUEST_KINDS = [undefined, "veth", "vlan", "bond", "team", "macvlan", "ipvlan", "netdevsim"];
+
+/** Parses what `ip -json -details link show` prints. */
+export function parseLinks(json: string): Link[] {
+  return parseObjects(json).flatMap((entry) => {
+    const { ifindex, ifname, altnames, address, flags, link, link_type, master, linkinfo } = entry;
+    if (typeof ifindex !== "number" || typeof ifname !== "string") return [];
+    const kind = isObject(linkinfo) ? linkinfo.info_kind : undefined;
+    const has = (flag: string) => Array.isArray(flags) && flags.includes(flag);
+    return [{
+      index: ifindex,
+      name: ifname,
+      altNames: Array.isArray(altnames) ? altnames.map(String) : [],
+      mac: typeof address === "string" ? address : NO_MAC,
+      master: typeof master === "string" ? master : undefined,
+      parent: typeof link === "string" ? link : undefined,
+      isGuestNic: link_type === "ether" && master === undefined && GUEST_KINDS.includes(kind as string | undefined),
+      isUp: has("UP") && has("LOWER_UP"),
+    }];
+  });
+}
+
+/** Parses what `ip -json route show table all default` prints, in order of preference: the main table's first. */
+export function parseRoutes(json: string): Route[] {
+  return parseObjects(json)
+    .toSorted((a, b) =>
+      Number(isElsewhere(a)) - Number(isElsewhere(b)) || Number(a.metric ?? 0) - Number(b.metric ?? 0)
+    )
+    .flatMap(({ gateway, dev }) =>
+      typeof gateway === "string" && typeof dev === "string" ? [{ gateway, iface: dev }] : []
+    );
+}
+
+/** The main table's routes say nothing of a table. */
+function isElsewhere({ table }: Readonly<Record<string, unknown>>): boolean {
+  return table !== undefined && table !== "main";
+}
+
+function parseObjects(json: string): Readonly<Record<string, unknown>>[] {
+  try {
+    const value: unknown = JSON.parse(json || "[]");
+    return Array.isArray(value) ? value.filter(isObject) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
