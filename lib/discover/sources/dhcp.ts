@@ -36,7 +36,8 @@ export const dhcp: Source = async (ask) => {
       propose(server, { iface: client.name, from: sender });
       // One that calls itself by an address of this machine is misconfigured, and there all the same.
       if (sender !== undefined && network.isOwn(server)) propose(sender, client.name);
-      if (address === undefined || address === client.address || offered.has(address)) return;
+      if (address === undefined || address === client.address) return;
+      if (offered.has(address) || offered.size >= MAX_TOLD) return;
       offered.add(address);
       note(new SourceError("other_address", otherAddress({ server, address, client })));
     },
@@ -113,7 +114,7 @@ function createTally() {
   };
 }
 
-/** Whoever makes up senders or reasons shall not fill the log. */
+/** Whoever makes up senders, reasons or offers shall not fill the log. */
 const MAX_TOLD = 8;
 
 /** What each reply lacks or is, behind "10.1.1.1 answered". */

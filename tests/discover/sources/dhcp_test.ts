@@ -114,6 +114,13 @@ test("dhcp lets nobody fill the log with made-up senders", async () => {
   assertEquals(said.filter((line) => line.startsWith("not_believed")).length, 8);
 });
 
+test("dhcp lets nobody fill the log with made-up offers", async () => {
+  const said = await hear(({ onReply }) => {
+    for (let at = 0; at < 20; at++) onReply({ server: "10.1.1.1", offered: `10.1.2.${at}`, client: CLIENT });
+  });
+  assertEquals(said.filter((line) => line.startsWith("other_address")).length, 8);
+});
+
 test("dhcp says once which address a server offers where it is another one, and is content with a reply", async () => {
   const said = await hear(({ onReply, onDisbelieved }) => {
     onReply({ server: "10.1.1.1", offered: "10.1.1.50", client: CLIENT });
