@@ -1,9 +1,9 @@
 /**
  * Finds the router, remembers it, doubts it, and finds it again.
  *
- * Knows when to search and whom to tell; leaves how to search to `search.ts`, whose metadata is wanted to `identity.ts`,
- * what speaks against a router to `doubt.ts`, and what is worth a line in the log to `event_log.ts`. One loop does
- * everything in turn, so that there is never more than one search:
+ * Knows when to search and whom to tell; leaves how to search to `search.ts`, whose metadata is wanted to `identity.ts`, when a
+ * router is asked after to `schedule.ts`, what speaks against one to `doubt.ts`, what outlives a restart to `recall.ts`, and what is
+ * worth a line in the log to `event_log.ts`. One loop does everything in turn, so that there is never more than one search:
  *
  * ```
  *   searching --found--> ready --report(), or a confirmation fails--> suspect --found, or it answers--> ready
@@ -20,20 +20,20 @@ import { openHost } from "../system/host.ts";
 import type { Host } from "../system/host.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { jitter } from "../time/backoff.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
 import { MIN_INTERVAL_MS, restMs, retryMs, searchMs } from "./backoff.ts";
 import { confirmRouter, hasDhcp, probeRouter } from "./confirm.ts";
-import { createDoubts, doubtOf } from "./doubt.ts";
+import { doubtOf } from "./doubt.ts";
 import { causeKindOf, DiscoveryError, mergeCauses, toCause, ValidationError } from "./errors.ts";
 import type { Cause } from "./errors.ts";
 import { createEventLog } from "./event_log.ts";
 import { createIdentity } from "./identity.ts";
-import { formatRemembered, parseRemembered } from "./remembered.ts";
-import type { Remembered, RouterMemory } from "./remembered.ts";
+import { recall } from "./recall.ts";
+import type { RouterMemory } from "./remembered.ts";
 import type { SearchReport } from "./report.ts";
 import type { Resolver, ResolverStatus, Router } from "./router.ts";
+import { createSchedule } from "./schedule.ts";
 import { startSearch } from "./search.ts";
 import type { Search } from "./search.ts";
 import { createValidate } from "./validate.ts";
@@ -52,8 +52,6 @@ export interface ResolverDeps {
   readonly host?: Host;
 }
 
-/** Every how many confirmations the router is asked for its proof: each of them instead of a DHCP question. */
-const PROOF_EVERY = 3;
 /** For how long a router that was seen to be slow is not asked again whether it is there. */
 const TOLERANCE_MS = 60_000;
 /** Why a search is ended that nobody waits for any more. */
@@ -65,8 +63,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   const tools = { host, clock, validate: createValidate(deps.client) };
   const events = createEventLog(deps);
   const waiters = createWaiters();
-  const doubts = createDoubts(clock.now);
-  const remembered = recall(memory, config, { onIgnored: events.forgot });
+  const schedule = createSchedule(config.confirmIntervalMs, clock);
+  const { remembered, remember } = recall(memory, config, { onIgnored: events.forgot });
   const identity = createIdentity(config.identity, remembered?.identity);
   const listeners: ((status: ResolverStatus) => void)[] = [];
 
@@ -78,8 +76,6 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   let current: Search | undefined;
   let upkeep: Promise<void> | undefined;
 
-  /** What was written to the memory last. */
-  let written = remembered && formatRemembered(remembered);
   let router: Router | undefined;
   let isTrusted = false;
   let wantsSearch = true;
@@ -91,10 +87,6 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   let tolerantUntil = -Infinity;
 
   let confirmedAt: number | undefined;
-  let confirmations = 0;
-  let confirmDueAt = Infinity;
-  let proofDueAt = Infinity;
-
   let lastFailure: ResolverStatus["lastFailure"];
   let lastCauses: readonly Cause[] = [];
   let lastSearchBegan = -Infinity;
@@ -178,17 +170,9 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     identity.adopt(found.identity);
     router = found;
     failures = 0;
-    confirmations = 0;
     confirmedAt = found.since;
-    proofDueAt = Infinity;
-    planConfirmation();
+    schedule.begin();
     trust(found);
-  }
-
-  function remember(found: Router): void {
-    const text = formatRemembered({ iname: config.iname, ...found });
-    if (text !== written) memory?.write(text);
-    written = text;
   }
 
   /** Gives the router to everyone who waits for one. */
@@ -215,26 +199,18 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     }
   }
 
-  const planConfirmation = () => {
-    const { confirmIntervalMs } = config;
-    confirmDueAt = confirmIntervalMs === 0 ? Infinity : clock.now() + jitter(confirmIntervalMs, clock);
-  };
-
   /** Watches over a router that is trusted, until something happens or it is time to ask after it. */
   async function keep(kept: Router): Promise<void> {
     const { signal } = interrupt;
-    await clock.sleep(Math.min(confirmDueAt, proofDueAt) - clock.now(), signal);
+    await clock.sleep(schedule.restMs(), signal);
     if (signal.aborted) return;
-    const isProofDue = proofDueAt <= clock.now();
-    confirmations += 1;
-    planConfirmation();
-    if (!isProofDue && kindOf(kept.address) === "drive" && config.sources.indexOf(kept.source) > 0) {
+    const { isDoubted, withProof } = schedule.take();
+    if (!isDoubted && kindOf(kept.address) === "drive" && config.sources.indexOf(kept.source) > 0) {
       // A router goes before a drive, and tells nobody that it has come.
       wantsSearch = true;
       return;
     }
     try {
-      const withProof = isProofDue || confirmations % PROOF_EVERY === 0;
       const { server, identity } = await confirmRouter(kept, config, { ...tools, withProof, signal });
       if (signal.aborted) return;
       confirmedAt = clock.date();
@@ -249,8 +225,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 
   /** A router gave its proof: compares whose metadata it has. */
   function recognize(kept: Router, id: string): void {
-    proofDueAt = Infinity;
-    doubts.prove();
+    schedule.prove();
     if (id === kept.identity) return;
     if (config.identity === "pinned") {
       const message = `serves the metadata of ${id}, this machine's is ${kept.identity}`;
@@ -283,7 +258,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     tolerantUntil = clock.now() + TOLERANCE_MS;
     if (isTrusted) {
       if (!isSlow) events.slow(kept);
-      proofDueAt = Math.min(proofDueAt, doubts.dueAt("weak") ?? Infinity);
+      schedule.doubt("weak");
     } else {
       events.answered(kept, { outageMs: clock.now() - lostAt });
       seeking?.abort();
@@ -357,10 +332,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       const doubt = doubtOf(response);
       if (doubt === undefined || doubt === "weak") seeAlive(observed);
       if (doubt === undefined || !isTrusted) return;
-      const dueAt = doubts.dueAt(doubt);
-      if (dueAt === undefined || dueAt >= proofDueAt) return;
-      proofDueAt = dueAt;
-      if (current === undefined) nudge();
+      if (schedule.doubt(doubt) && current === undefined) nudge();
     },
 
     prospect() {
@@ -391,27 +363,4 @@ function suspicionOf(router: Router, error: unknown): { cause: Cause; error: unk
   const { kind, message } = toCause(router.source, error);
   const isSilence = ["response_timeout", "connect_timeout"].includes(causeKindOf(error));
   return { cause: { source: router.source, kind, message: `${router.address} ${message}` }, error, isSilence };
-}
-
-/** Reads what is remembered of an earlier run, if that can be the router's. */
-function recall(
-  memory: RouterMemory | undefined,
-  { sources, iname }: DiscoveryConfig,
-  { onIgnored }: { readonly onIgnored: (reason: string) => void },
-): Remembered | undefined {
-  const text = memory?.read();
-  if (text === undefined) return undefined;
-  try {
-    const remembered = parseRemembered(text);
-    const why = remembered.iname !== iname
-      ? `--iname was ${remembered.iname}`
-      : sources.includes(remembered.source)
-      ? undefined
-      : `--discovery does not name ${remembered.source} any more`;
-    if (why === undefined) return remembered;
-    onIgnored(why);
-  } catch (error) {
-    onIgnored((error as Error).message);
-  }
-  return undefined;
 }
