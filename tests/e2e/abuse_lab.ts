@@ -7,6 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { memoryOf } from "../../tools/bench/measure.ts";
 import { binary } from "../support/binary.ts";
+import { addContainers } from "../support/net/containers.ts";
 import { createMemoryGroup } from "../support/net/memory_group.ts";
 import type { MemoryGroup } from "../support/net/memory_group.ts";
 import type { Host } from "../support/net/network.ts";
@@ -177,19 +178,7 @@ async function surround(scene: Scene): Promise<Hosts> {
   const { guest, network } = scene;
   const neighbour = await scene.addHost("neighbour", "10.1.1.60");
   await neighbour.ip("route add 169.254.169.254 via 10.1.1.50");
-  await guest.ip("link add br0 type bridge forward_delay 0");
-  await guest.ip("address add 172.17.0.1/16 dev br0");
-  await guest.ip("link set br0 up");
-  const containers: Host[] = [];
-  for (const [at, address] of CONTAINERS.entries()) {
-    const container = await network.createHost(`container${at}`);
-    await guest.ip(`link add veth${at} type veth peer name eth0 netns ${container.pid}`);
-    await guest.ip(`link set veth${at} master br0 up`);
-    await container.ip(`address add ${address}/16 dev eth0`);
-    await container.ip("link set eth0 up");
-    await container.ip("route add default via 172.17.0.1");
-    containers.push(container);
-  }
+  const containers = await addContainers(network, guest, CONTAINERS);
   return { nobody: guest, container: containers[0]!, "container let in": containers[1]!, neighbour };
 }
 

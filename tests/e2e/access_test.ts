@@ -1,7 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { addContainers } from "../support/net/containers.ts";
+import type { Host } from "../support/net/network.ts";
 import { get, PROXY } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
+import type { Scene } from "../support/scene.ts";
 import { GUEST } from "../support/servers/router.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
@@ -106,26 +109,37 @@ networkTest("the program serves its own address and no other of the VM", SERVERS
 //   guest eth0 10.1.1.50 ----+---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 //   neighbour eth0 10.1.1.60 +              169.254.169.254 via 10.1.1.50
 
-networkTest(
-  "a neighbour who routes the listen address to the VM is refused, unless --allow-client lets it in",
-  SERVERS,
-  async () => {
-    for (const [args, status] of [[[], 403], [["--allow-client", "10.1.1.60"], 200]] as const) {
-      await using scene = await createScene({ router: "none", args: "none" });
-      const neighbour = await scene.addHost("neighbour", "10.1.1.60");
-      await neighbour.ip(`route add 169.254.169.254 via ${GUEST.address}`);
-      await scene.startRouter();
+//   container eth0 172.17.0.2 ---- br0 172.17.0.1 guest
+
+/** Who asks from elsewhere, and from which address. */
+const OTHERS: readonly (readonly [who: string, address: string, place: (scene: Scene) => Promise<Host>])[] = [
+  ["a neighbour who routes the listen address to the VM", "10.1.1.60", async (scene) => {
+    const neighbour = await scene.addHost("neighbour", "10.1.1.60");
+    await neighbour.ip(`route add 169.254.169.254 via ${GUEST.address}`);
+    return neighbour;
+  }],
+  [
+    "a container of the VM",
+    "172.17.0.2",
+    async ({ network, guest }) => (await addContainers(network, guest, ["172.17.0.2"]))[0]!,
+  ],
+];
+
+for (const [who, address, place] of OTHERS) {
+  networkTest(`${who} is refused, unless --allow-client lets it in`, SERVERS, async () => {
+    for (const [args, status] of [[[], 403], [["--allow-client", address], 200]] as const) {
+      await using scene = await createScene({ args: "none" });
+      const other = await place(scene);
       await scene.startProgram(args);
 
-      const stolen = await get(neighbour, "/latest/user-data");
-      assertEquals(stolen.status, status);
-      assertEquals(stolen.body === "", status === 403);
+      const { status: got, body } = await get(other, "/latest/vm-id");
+      assertEquals([got, body], [status, status === 200 ? `vm-${GUEST.address}` : ""]);
       assertEquals((await scene.get("/latest/user-data")).status, 200);
       // From an address of its own that is not the listen address, the VM may ask.
       assertEquals((await scene.get("/latest/user-data", ["--interface", GUEST.address])).status, 200);
     }
-  },
-);
+  });
+}
 
 networkTest("an address that the VM had a moment ago is a neighbour's as soon as he has it", SERVERS, async () => {
   await using scene = await createScene();

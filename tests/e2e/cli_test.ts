@@ -93,17 +93,27 @@ networkTest("mdproxy4cs starts with an unknown log level, and says so", NO_SERVE
   await program.waitForLine(/warn .*verbose.*using info/);
 });
 
-networkTest("mdproxy4cs logs to the end of a file, as text or as JSON", NO_SERVERS, async () => {
-  await using scene = await createScene({ router: "none", args: "none" });
-  const { guest } = scene;
-  await guest.emptyFolder("/var/log");
-  const file = "/var/log/mdproxy4cs.log";
-  await guest.must(["sh", "-c", `echo "an earlier line" > ${file}`]);
-  const program = guest.start([binary(), "--log-file", file, "--log-format=json"]);
-  const followed = guest.start(["tail", "-n", "+1", "-F", file]);
-  const line = await followed.waitForLine(/"message":"listening"/);
-  assertEquals(JSON.parse(line).listen, "169.254.169.254:39724");
-  assertEquals(followed.lines[0], "an earlier line");
-  assertEquals((await program.stop()).code, 0);
-  assertEquals(program.lines, []);
-});
+networkTest(
+  "mdproxy4cs logs to the end of a file, as text or as JSON, and to a new one after a reload",
+  NO_SERVERS,
+  async () => {
+    await using scene = await createScene({ router: "none", args: "none" });
+    const { guest } = scene;
+    await guest.emptyFolder("/var/log");
+    const file = "/var/log/mdproxy4cs.log";
+    await guest.must(["sh", "-c", `echo "an earlier line" > ${file}`]);
+    const program = guest.start([binary(), "--log-file", file, "--log-format=json"]);
+    const followed = guest.start(["tail", "-n", "+1", "-F", file]);
+    const line = await followed.waitForLine(/"message":"listening"/);
+    assertEquals(JSON.parse(line).listen, "169.254.169.254:39724");
+    assertEquals(followed.lines[0], "an earlier line");
+
+    // As logrotate does it.
+    await guest.must(["mv", file, `${file}.1`]);
+    program.kill("SIGHUP");
+    await followed.waitForLine(/"message":"reloaded"/);
+    assertStringIncludes(await guest.must(["cat", file]), '"message":"reloaded"');
+    assertEquals((await program.stop()).code, 0);
+    assertEquals(program.lines, []);
+  },
+);

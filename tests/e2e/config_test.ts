@@ -122,6 +122,17 @@ networkTest("mdproxy4cs logs to files in and below /var/log, as version 1 did", 
   }
 });
 
+networkTest("mdproxy4cs logs to a file in the folder of BOSH's logs, which is a link", {}, async () => {
+  await using scene = await createScene(NOTHING);
+  const { guest } = scene;
+  await guest.emptyFolder("/var");
+  await guest.must(["sh", "-ec", "mkdir -p /var/vcap/data/sys/log/mdproxy4cs; ln -s data/sys /var/vcap/sys"]);
+  const path = "/var/vcap/sys/log/mdproxy4cs/mdproxy4cs.log";
+  await using program = guest.start([binary(), "--log-file", path]);
+  await guest.start(["tail", "-n", "+1", "-F", path]).waitForLine(/ listening /);
+  assertEquals(program.lines, []);
+});
+
 networkTest("mdproxy4cs outlives the signals that mean nothing to it", ROUTER, async () => {
   await using scene = await createScene();
   for (

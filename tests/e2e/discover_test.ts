@@ -26,11 +26,13 @@ networkTest("mdproxy4cs discover --json says the same for programs", ROUTER, asy
   assertEquals([code, report.router.address, report.router.source], [0, "10.1.1.1", "dhcp"]);
 });
 
-networkTest("mdproxy4cs discover runs beside the daemon", ROUTER, async () => {
+networkTest("mdproxy4cs discover runs beside the service, and as a user without any rights", SERVERS, async () => {
   await using scene = await createScene();
-  const { guest } = scene;
-  const { code, stdout } = await guest.run(programLine(["discover"]));
-  assertEquals(code, 0, stdout);
+  const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  for (const user of [[], nobody]) {
+    const { code, stdout } = await scene.guest.run([...user, ...programLine(["discover"])]);
+    assertEquals([user, code], [user, 0], stdout);
+  }
   assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
 });
 

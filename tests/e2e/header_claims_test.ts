@@ -1,10 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { RawResponse } from "../support/net/http.ts";
 import { networkTest } from "../support/net/network_test.ts";
-import { createScene, LISTEN, SERVERS } from "../support/scene.ts";
+import { createScene, LISTEN, NO_SERVERS, SERVERS } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
+import { startScriptedRouter } from "../support/servers/scripted_router.ts";
 
 // What README says below its table of what is not passed: of header fields, and of what is kept.
 //
@@ -56,6 +57,27 @@ networkTest("fields of the same name of an answer arrive as the router sent them
     ], what);
   }
 });
+
+networkTest(
+  "a field that a client sends twice arrives at the router as one, joined by commas",
+  NO_SERVERS,
+  async () => {
+    await using scene = await createScene({ router: "none", args: "none" });
+    const host = await scene.addHost("router", "10.1.1.1");
+    const guests = [{ ...GUEST, metadata: sampleMetadata(GUEST.address) }];
+    const router = await startScriptedRouter(host, { address: "10.1.1.1", guests, records: true });
+    await scene.startProgram();
+    const target = `${VM_ID}?twice=%20&&`;
+    assertEquals((await ask(scene, ["X-Twice: a", "X-Once: c", "X-Twice: b"], { target })).status, 200);
+    const { head } = JSON.parse(await router.waitForLine(/twice=/));
+    assertEquals(head.toLowerCase().trimEnd().split("\r\n"), [
+      `get ${target} http/1.1`,
+      "host: 10.1.1.1",
+      "x-once: c",
+      "x-twice: a, b",
+    ]);
+  },
+);
 
 /** How often the router hears of two equal requests: once where the answer is kept. */
 const KEPT: readonly (readonly [what: string, times: number, fields: readonly string[], options?: Options])[] = [

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { asNobody, leaveAtOnce } from "../support/net/nobody.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { createScene, LISTEN, NO_SERVERS, ROUTER, SERVERS } from "../support/scene.ts";
@@ -23,8 +23,7 @@ networkTest("a client that sends half a request is dropped", ROUTER, async () =>
   for (const half of ["", "GET /latest/vm-id HT", `GET /latest/vm-id HTTP/1.1\r\n${HOST}\r\nX-Half`]) {
     using exchange = await scene.open();
     await exchange.send(half);
-    const rest = new TextDecoder().decode(await exchange.rest());
-    assert(rest === "" || rest.startsWith("HTTP/1.1 4"), rest);
+    assertEquals([half, new TextDecoder().decode(await exchange.rest())], [half, ""]);
   }
 });
 
@@ -126,6 +125,5 @@ networkTest("requests beyond --max-requests get an empty 503 that says when to c
   using third = await scene.open();
   await third.send(`GET /latest/vm-id HTTP/1.1\r\n${HOST}\r\n\r\n`);
   const { status, headers, body } = await third.receive();
-  assertEquals([status, body.length], [503, 0]);
-  assertMatch(new Map(headers).get("retry-after") ?? "", /^\d+$/);
+  assertEquals([status, body.length, new Map(headers).get("retry-after")], [503, 0, "1"]);
 });

@@ -63,7 +63,7 @@ networkTest("the password's answer comes as it is, with a length, and is never k
 });
 
 networkTest("a request for the password that fails is made once, wherever the router is by then", ROUTER, async () => {
-  await using scene = await createScene({ args: ["--password-service", "--request-timeout", "3s"] });
+  await using scene = await createScene({ args: ["--password-service"] });
   const cut = await startPasswordServer(scene.router.host, PASSWORDS, { behaviour: "cut" });
   assertEquals((await ask(scene)).status, 502);
   assertEquals(heard(cut.lines).length, 1);
@@ -77,7 +77,7 @@ networkTest("a request for the password that fails is made once, wherever the ro
   await hung.stop("SIGKILL");
   await scene.router.start("10.1.1.77");
   const moved = await startPasswordServer(scene.router.host, PASSWORDS);
-  assertMatch(String((await asked).status), /^50[24]$/);
+  assertEquals((await asked).status, 502);
   assertEquals([heard(hung.lines).length, heard(moved.lines).length], [1, 0]);
 
   // And the next one that is made goes to where the router is.

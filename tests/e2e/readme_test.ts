@@ -1,9 +1,11 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { createExchange } from "../support/net/http.ts";
+import { assert, assertEquals } from "@std/assert";
+import { latin1 } from "../support/latin1.ts";
+import { addContainers } from "../support/net/containers.ts";
 import type { RawResponse } from "../support/net/http.ts";
-import { get } from "../support/net/program.ts";
-import { startRelay } from "../support/net/relay.ts";
+import type { Host } from "../support/net/network.ts";
+import type { Process } from "../support/net/process.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { get } from "../support/net/program.ts";
 import { readmeTable } from "../support/readme.ts";
 import { createScene, LISTEN, SERVERS } from "../support/scene.ts";
 import type { Scene, SceneOptions } from "../support/scene.ts";
@@ -59,18 +61,24 @@ async function passed(scene: Scene, ...fields: readonly string[]): Promise<strin
   return JSON.parse(line).head.toLowerCase();
 }
 
-const fails = (path: string, status: number): Proof => ({
+/** Shows something before a router that can be made to fail. */
+const scripted = (show: (scene: Scene, router: Process) => Promise<unknown>, args = ARGS): Proof => ({
   scene: { router: "none", args: "none" },
   async show(scene) {
     const host = await scene.addHost("router", "10.1.1.1");
     const guests = [{ ...GUEST, metadata: sampleMetadata(GUEST.address) }];
-    await startScriptedRouter(host, { address: "10.1.1.1", guests });
-    await scene.startProgram(ARGS);
+    const router = await startScriptedRouter(host, { address: "10.1.1.1", guests });
+    await scene.startProgram(args);
     assertEquals((await scene.get(VM_ID)).status, 200);
-    const { status: got, body } = await scene.get(path);
-    assertEquals([got, body], [status, ""], scene.program.lines.slice(-5).join("\n"));
+    await show(scene, router);
   },
 });
+
+const fails = (path: string, status: number): Proof =>
+  scripted(async (scene) => {
+    const { status: got, body } = await scene.get(path);
+    assertEquals([got, body], [status, ""], scene.program.lines.slice(-5).join("\n"));
+  });
 
 const slowly: SceneOptions = {
   router: {
@@ -104,8 +112,20 @@ const STATUSES: Readonly<Record<string, readonly Proof[]>> = {
           await exchange.peek();
         }
         await refused(scene, 503, [`GET ${VM_ID}`]);
+        await scene.program.waitForLine(/refused a request reason="--max-requests are being served"/);
       },
     },
+    scripted(async (scene, router) => {
+      using first = await scene.open();
+      using second = await scene.open();
+      for (const exchange of [first, second]) {
+        const from = router.lines.length;
+        await exchange.send(`GET /latest/hang HTTP/1.1\r\n${OWN}\r\n\r\n`);
+        await router.waitForLine(/latest\/hang" goes wrong/, { from });
+      }
+      await refused(scene, 503, [`GET ${VM_ID}`]);
+      await scene.program.waitForLine(/refused a request reason="all of --max-connections are busy"/);
+    }, ["--cache-ttl", "0", "--max-connections", "2"]),
   ],
   "504": [
     {
@@ -119,18 +139,35 @@ const STATUSES: Readonly<Record<string, readonly Proof[]>> = {
     fails("/latest/hang", 504),
   ],
   "421": [{ show: (scene) => refused(scene, 421, [`GET ${VM_ID}`, "Host: rebound.example"]) }],
-  "401": [{
-    scene: { args: [...ARGS.slice(0, -1), "--require-token=yes"] },
-    show: (scene) => refused(scene, 401, [`GET ${VM_ID}`], [`GET ${VM_ID}`, "X-aws-ec2-metadata-token: old"]),
-  }],
+  "401": [
+    {
+      scene: { args: [...ARGS.slice(0, -1), "--require-token=yes"] },
+      show: (scene) => refused(scene, 401, [`GET ${VM_ID}`], [`GET ${VM_ID}`, "X-aws-ec2-metadata-token: none"]),
+    },
+    {
+      scene: { args: [] },
+      async show(scene) {
+        const second = ["--request", "PUT", "--header", "X-aws-ec2-metadata-token-ttl-seconds: 1"];
+        const token = `X-aws-ec2-metadata-token: ${(await scene.get("/latest/api/token", second)).body}`;
+        for (let tries = 0; tries < 1_000 && (await ask(scene, `GET ${VM_ID}`, token)).status === 200; tries++);
+        await refused(scene, 401, [`GET ${VM_ID}`, token], [`GET ${VM_ID}`, "X-aws-ec2-metadata-token: none"]);
+      },
+    },
+  ],
   "403": [
     { show: (scene) => refused(scene, 403, [`GET ${VM_ID}`, "X-Forwarded-For: 10.9.9.9"]) },
-    { show: neighbourGets403 },
+    { show: (scene) => othersGet403(scene, neighbourOf) },
   ],
   "any other": [
     { show: async (scene) => assertEquals((await scene.get("/latest/no-such-key")).status, 404) },
     {
-      // A router that does not know the VM by its address has no instance-id for it, and is none.
+      async show(scene) {
+        assertEquals((await scene.get(VM_ID)).status, 200);
+        await Deno.remove(`${scene.network.folder}/router-web/metadata/${GUEST.address}`, { recursive: true });
+        await refused(scene, 404, [`GET ${VM_ID}`]);
+      },
+    },
+    {
       scene: { router: { extra: "location = /latest/forbidden { return 403; }" } },
       show: async (scene) => assertEquals((await scene.get("/latest/forbidden")).status, 403),
     },
@@ -141,7 +178,8 @@ const MISTAKES: Readonly<Record<string, (scene: Scene) => Promise<unknown>>> = {
   "400": (scene) => refused(scene, 400, [`GET ${VM_ID}`, "Not a field"]),
   "405": (scene) =>
     refused(scene, 405, [`POST ${VM_ID}`, "Content-Length: 0"], [`DELETE ${VM_ID}`], [`TRACE ${VM_ID}`]),
-  "413": (scene) => refused(scene, 413, [`GET ${VM_ID}`, "Content-Length: 4"]),
+  "413": (scene) =>
+    refused(scene, 413, [`GET ${VM_ID}`, "Content-Length: 4"], [`GET ${VM_ID}`, "Transfer-Encoding: chunked"]),
   "414": (scene) => refused(scene, 414, [`GET /${"a".repeat(9_000)}`]),
   "431": (scene) => refused(scene, 431, [`GET ${VM_ID}`, `X-Long: ${"b".repeat(20_000)}`]),
   "505": async (scene) => {
@@ -152,11 +190,40 @@ const MISTAKES: Readonly<Record<string, (scene: Scene) => Promise<unknown>>> = {
   },
 };
 
-async function neighbourGets403(scene: Scene): Promise<void> {
+async function neighbourOf(scene: Scene): Promise<Host> {
   const neighbour = await scene.addHost("neighbour", "10.1.1.60");
   await neighbour.ip(`route add 169.254.169.254 via ${GUEST.address}`);
-  assertEquals((await get(neighbour, VM_ID)).status, 403);
+  return neighbour;
 }
+
+async function containerOf({ network, guest }: Scene): Promise<Host> {
+  return (await addContainers(network, guest, ["172.17.0.2"]))[0]!;
+}
+
+/** Asserts that somebody else is refused, and that the log says it once, with the address. */
+async function othersGet403(scene: Scene, hostOf: (scene: Scene) => Promise<Host>): Promise<void> {
+  const host = await hostOf(scene);
+  for (let times = 0; times < 2; times++) {
+    const { status, body } = await get(host, VM_ID);
+    assertEquals([status, body], [403, ""]);
+  }
+  assertEquals((await scene.get(VM_ID)).status, 200);
+  const said = scene.program.lines.filter((line) => line.includes("the client is not this machine"));
+  assertEquals(said.length, 1, scene.program.lines.join("\n"));
+}
+
+/** Asserts that of an answer full of hop-by-hop fields a client gets what is for it, and a Date, which the router left out. */
+const answersAreFreed = (path: string, body: string, framing: string): Proof =>
+  scripted(async (scene) => {
+    using exchange = await scene.open();
+    await exchange.send(`GET ${path} HTTP/1.1\r\n${OWN}\r\nConnection: close\r\n\r\n`);
+    const [head = "", ...rest] = latin1(await exchange.rest()).split("\r\n\r\n");
+    const lines = head.toLowerCase().split("\r\n").map((line) => line.replace(/^date: .*/, "date"));
+    assertEquals(lines.sort(), ["connection: close", "date", "http/1.1 200 ok", "x-passes: yes", framing].sort());
+    const isSize = (line: string) => /^[\da-f]*$/i.test(line);
+    const content = rest.join("\r\n").split("\r\n").filter((line) => !isSize(line)).join("");
+    assertEquals([content.length, content === body], [body.length, true]);
+  });
 
 const recorded: SceneOptions = { router: "none", args: "none" };
 const drops = (fields: readonly string[]): Proof => ({
@@ -184,16 +251,22 @@ const NOT_PASSED: Readonly<Record<string, readonly Proof[]>> = {
     { show: (scene) => refused(scene, 405, [`CONNECT 10.1.1.1:80`]) },
   ],
   "a request with a body": [{ show: MISTAKES["413"]! }],
-  "a `Host`, or a request line, that names another server": [{
-    show: (scene) =>
-      refused(
-        scene,
-        421,
-        [`GET ${VM_ID}`, "Host: 10.1.1.1"],
-        [`GET http://rebound.example${VM_ID}`, "Host: rebound.example"],
-      ),
-  }],
-  "anything from another machine, or a container": [{ show: neighbourGets403 }],
+  "a `Host`, or a request line, that names another server": [
+    {
+      show: (scene) =>
+        refused(
+          scene,
+          421,
+          [`GET ${VM_ID}`, "Host: 10.1.1.1"],
+          [`GET http://rebound.example${VM_ID}`, "Host: rebound.example"],
+        ),
+    },
+    { show: (scene) => refused(scene, 400, [`GET http://rebound.example${VM_ID}`], [`GET http://10.1.1.1${VM_ID}`]) },
+  ],
+  "anything from another machine, or a container": [
+    { show: (scene) => othersGet403(scene, neighbourOf) },
+    { show: (scene) => othersGet403(scene, containerOf) },
+  ],
   "`X-Forwarded-*`, `Forwarded`, `Via`, `X-Real-IP` and the like": [{
     show: (scene) =>
       refused(
@@ -226,15 +299,21 @@ const NOT_PASSED: Readonly<Record<string, readonly Proof[]>> = {
     drops(["Proxy: http://10.9.9.9", "Expect: nothing", "X-aws-ec2-metadata-token: old"]),
     drops(["X-aws-ec2-metadata-token-ttl-seconds: 60"]),
   ],
-  "more than 100 header fields, from either side": [{
-    async show(scene) {
-      const fields = Array<string>(100).fill("A: b");
-      await refused(scene, 431, [`GET ${VM_ID}`, ...fields]);
-      assertEquals((await ask(scene, `GET ${VM_ID}`, ...fields.slice(1))).status, 200);
+  "more than 100 header fields, from either side": [
+    {
+      async show(scene) {
+        const fields = Array<string>(100).fill("A: b");
+        await refused(scene, 431, [`GET ${VM_ID}`, ...fields]);
+        assertEquals((await ask(scene, `GET ${VM_ID}`, ...fields.slice(1))).status, 200);
+      },
     },
-  }, fails("/latest/many-fields", 502)],
+    fails("/latest/101-fields", 502),
+    scripted(async (scene) => assertEquals((await scene.get("/latest/100-fields")).body, "fine")),
+  ],
   "hop-by-hop headers, trailers, chunk extensions": [
     drops(["Connection: keep-alive, X-Hop", "X-Hop: 1", "TE: trailers", "Keep-Alive: timeout=5", "Upgrade: h2c"]),
+    answersAreFreed("/latest/hop-by-hop", "fine", "content-length: 4"),
+    answersAreFreed("/latest/hop-by-hop-large", "x".repeat(100_000), "transfer-encoding: chunked"),
   ],
   "a `Location` that names the router": [{
     scene: { router: { extra: `location = /latest/moved { return 302 http://10.1.1.1${VM_ID}; }` } },
@@ -243,20 +322,15 @@ const NOT_PASSED: Readonly<Record<string, readonly Proof[]>> = {
       assertEquals([status, new Map(headers).get("location")], [302, `http://${LISTEN.host}${VM_ID}`]);
     },
   }],
-  "an answer that the router cut short": [{
-    scene: recorded,
-    async show(scene) {
-      const host = await scene.addHost("router", "10.1.1.1");
-      const guests = [{ ...GUEST, metadata: sampleMetadata(GUEST.address) }];
-      await startScriptedRouter(host, { address: "10.1.1.1", guests });
-      await scene.startProgram(ARGS);
-      const dial = await startRelay(scene.network, scene.guest);
-      using connection = await dial(LISTEN.hostname, LISTEN.port);
-      const exchange = createExchange(connection);
-      await exchange.send(`GET /latest/stalled HTTP/1.1\r\n${OWN}\r\n\r\n`);
-      await assertRejects(() => exchange.receive(), Error, "ended");
-    },
-  }],
+  "an answer that the router cut short": [
+    fails("/latest/cut-short", 502),
+    scripted(async (scene) => {
+      using exchange = await scene.open();
+      await exchange.send(`GET /latest/cut-short-large HTTP/1.1\r\n${OWN}\r\n\r\n`);
+      const got = await exchange.receive().then(({ status }) => status, ({ message }) => message.replace(/\d+/, "N"));
+      assertEquals(got, "The body ended N bytes early", scene.program.lines.slice(-5).join("\n"));
+    }),
+  ],
 };
 
 for (

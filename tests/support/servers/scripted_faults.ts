@@ -23,9 +23,15 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "/latest/banner-then-nothing": ({ write, closed }) => write("SSH-2.0-OpenSSH_9.2p1\r\n").then(() => closed),
   "/latest/bare-lf-then-nothing": ({ write, closed }) =>
     write("HTTP/1.1 200 OK\nContent-Length: 4\n\nfine").then(() => closed),
+  "/latest/100-fields": ({ write }) => write(withFields(100)),
+  "/latest/101-fields": ({ write }) => write(withFields(101)),
+  "/latest/hop-by-hop": ({ write }) => write(hopByHop("fine")),
+  "/latest/hop-by-hop-large": ({ write }) => write(hopByHop("x".repeat(100_000))),
   "/latest/many-fields": ({ write }) => write(`HTTP/1.1 200 OK\r\n${"A: b\r\n".repeat(3_900)}\r\n`),
   "/latest/huge-head": ({ write }) => write(`HTTP/1.1 200 OK\r\nX-Huge: ${"x".repeat(1024 * 1024)}\r\n\r\n`),
   "/latest/cut-short": ({ write }) => write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this"),
+  "/latest/cut-short-large": ({ write }) =>
+    write(`HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${"only this".repeat(10_000)}`),
   "/latest/cut-short-chunk": ({ write }) =>
     write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\nonly this"),
   "/latest/broken-chunk": ({ write }) =>
@@ -57,6 +63,20 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
 };
 
 const BUSY = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 10\r\n\r\n<h1>no</h1>";
+
+/** An answer with so many fields, its length among them. */
+function withFields(count: number): string {
+  return `HTTP/1.1 200 OK\r\nContent-Length: 4\r\n${"A: b\r\n".repeat(count - 1)}\r\nfine`;
+}
+
+/** An answer that brings all that concerns its own connection alone. */
+function hopByHop(body: string): string {
+  const fields =
+    "Connection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=7\r\nProxy-Authenticate: Basic\r\nUpgrade: h2c\r\n" +
+    "Proxy-Connection: close\r\nTE: trailers\r\nTrailer: X-Last\r\nTransfer-Encoding: chunked\r\nX-Passes: yes\r\n";
+  const chunk = `${body.length.toString(16)};x=extension\r\n${body}\r\n`;
+  return `HTTP/1.1 200 OK\r\n${fields}\r\n${chunk}0;x=extension\r\nX-Last: 1\r\n\r\n`;
+}
 
 /** Writes until the other side has enough of it. */
 async function endlessly(write: Heard["write"], head: string): Promise<never> {
