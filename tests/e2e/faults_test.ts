@@ -38,6 +38,8 @@ const PATHS: Readonly<Record<string, Outcome>> = {
   "/latest/cut-short": 502,
   "/latest/cut-short-chunk": 502,
   "/latest/broken-chunk": 502,
+  "/latest/cut-short-large": "cut",
+  "/latest/cut-short-behind-its-head": "cut",
   "/latest/stalled": "cut",
   "/latest/too-long": "fine",
   "/latest/drip": "fine",

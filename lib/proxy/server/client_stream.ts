@@ -10,6 +10,9 @@ import type { Deadlines, Timer } from "../../time/clock.ts";
 import type { ResponseBody } from "../../http1/message.ts";
 import { ClientGoneError, ClientTimeoutError } from "../gate/errors.ts";
 
+/** What was passed on is on its way in the runtime, which loses it, head and all, by an error that comes at once. */
+const FLUSH_MS = 100;
+
 /** How a body is passed on. */
 export interface StreamOptions {
   readonly deadlines: Deadlines;
@@ -72,6 +75,7 @@ export function createClientStream(
         controller.enqueue(piece);
         stall = deadlines.set(idleTimeoutMs, late(`The client took nothing for ${idleTimeoutMs} ms`));
       } catch (error) {
+        await new Promise<void>((resolve) => stall = deadlines.set(FLUSH_MS, resolve));
         cut(error);
       }
     },

@@ -34,12 +34,17 @@ test("createClientStream passes pieces on, and ends where the body ends", async 
 });
 
 test("createClientStream cuts where the body is cut, and never ends cleanly", async () => {
-  const { body, ends, reader } = setUp();
+  const { clock, deadlines, body, ends, reader } = setUp();
   body.feed("he");
   body.fail("cut_short");
   await reader.read();
-  await assertRejects(() => reader.read());
-  assertEquals(ends, ["UpstreamError"]);
+  const next = assertRejects(() => reader.read());
+  // What came before has to leave first.
+  await clock.run(99);
+  assertEquals(ends, []);
+  await clock.run(1);
+  await next;
+  assertEquals([ends, deadlines.left], [["UpstreamError"], 0]);
 });
 
 test("createClientStream gives the body up when the client goes away", async () => {
@@ -97,14 +102,16 @@ test("createClientStream cuts when told to, once", async () => {
 });
 
 test("createClientStream leaves no deadline behind, however it ends", async () => {
-  for (const how of ["whole", "cut", "cancelled"] as const) {
+  for (const how of ["whole", "cut", "cancelled", "cancelled when the router had cut it"] as const) {
     const { deadlines, body, cut, reader } = setUp();
     body.feed("he");
     await reader.read();
     await settle();
     if (how === "whole") body.feed(undefined);
     if (how === "cut") cut(new Error("enough"));
-    if (how === "cancelled") await reader.cancel();
+    if (how === "cancelled when the router had cut it") body.fail("cut_short");
+    await settle();
+    if (how.startsWith("cancelled")) await reader.cancel();
     await reader.read().catch(() => {});
     assertEquals([how, deadlines.left], [how, 0]);
   }

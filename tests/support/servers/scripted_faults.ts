@@ -32,6 +32,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "/latest/cut-short": ({ write }) => write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this"),
   "/latest/cut-short-large": ({ write }) =>
     write(`HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${"only this".repeat(10_000)}`),
+  "/latest/cut-short-behind-its-head": ({ write }) => write("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"),
   "/latest/cut-short-chunk": ({ write }) =>
     write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\nonly this"),
   "/latest/broken-chunk": ({ write }) =>
