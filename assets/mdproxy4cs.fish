@@ -29,7 +29,7 @@ complete -c mdproxy4cs -l max-requests -x -d 'how many requests are served at on
 complete -c mdproxy4cs -l max-url -x -d 'the longest URL a client may ask for'
 complete -c mdproxy4cs -l max-header -x -d 'the most header bytes a client may send or the router may answer with'
 complete -c mdproxy4cs -l cache-ttl -x -d 'how long an answer under /latest/ may be reused; 0 is off'
-complete -c mdproxy4cs -l cache-size -x -d 'how much memory kept answers may take'
+complete -c mdproxy4cs -l cache-size -x -d 'how much memory stored answers may take'
 complete -c mdproxy4cs -l stale-if-error -x -d 'how long the last good answer may stand in while no router can be reached; 0 is off'
 complete -c mdproxy4cs -l allow-host -x -d 'names that a request\'s Host may carry besides the listen address and loopback'
 complete -c mdproxy4cs -l allow-client -x -d 'clients that may ask besides this machine itself, such as containers on it'

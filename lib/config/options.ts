@@ -255,7 +255,7 @@ export const OPTIONS = [
     flag: "cache-size",
     unit: "SIZE",
     default: "2m",
-    help: "how much memory kept answers may take",
+    help: "how much memory stored answers may take",
     parse: sizeFrom(0, { to: 16 * 1024 ** 2 }),
     place: "proxy.cacheBytes",
   },

@@ -14,7 +14,7 @@ import { PROOF } from "./validate.ts";
 export type Doubt = "strong" | "weak";
 
 /** The first pause between two proofs that were asked for because of doubts, and the longest. */
-const PACE = { firstMs: 1_000, capMs: 120_000 };
+const BACKOFF = { firstMs: 1_000, capMs: 120_000 };
 /** How old a proof has to be for a weak doubt to be worth another. */
 const WEAK_AFTER_MS = 30_000;
 /** After how long without a doubt the pauses begin anew. */
@@ -41,7 +41,7 @@ export interface Doubts {
   prove(): void;
 }
 
-/** Creates the pace of proofs: at once at first, and ever more rarely while they only refute the doubts. */
+/** Backs off from proofs: the first is asked for at once, and others ever more rarely while they only refute the doubts. */
 export function createDoubts(now: () => number): Doubts {
   let provenAt = now();
   let doubtedAt = -Infinity;
@@ -61,5 +61,5 @@ export function createDoubts(now: () => number): Doubts {
 }
 
 function pauseMs(refuted: number): number {
-  return refuted === 0 ? 0 : exponentialMs(refuted, PACE);
+  return refuted === 0 ? 0 : exponentialMs(refuted, BACKOFF);
 }

@@ -48,7 +48,7 @@ export interface SearchReport {
 }
 
 /** What a source did when it was asked. */
-export interface Asked {
+export interface SourceState {
   readonly state: "asked" | "returned" | "failed";
   readonly failure?: unknown;
 }
@@ -80,7 +80,7 @@ export function reportCandidates(candidates: readonly Candidate[], chosen: Candi
 
 /** Reports on every source that was asked. */
 export function reportSources(
-  asked: ReadonlyMap<SourceName, Asked>,
+  asked: ReadonlyMap<SourceName, SourceState>,
   candidates: readonly CandidateReport[],
 ): SourceReport[] {
   return [...asked].map(([source, { state, failure }]) => {

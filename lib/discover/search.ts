@@ -19,7 +19,7 @@ import type { Host } from "../system/host.ts";
 import { createNetwork } from "./sources/network.ts";
 import { isRemembered } from "./rank.ts";
 import { reportCandidates, reportSources } from "./report.ts";
-import type { Asked, SearchReport } from "./report.ts";
+import type { SearchReport, SourceState } from "./report.ts";
 import type { Router } from "./router.ts";
 import type { NamedBy } from "./sources/source.ts";
 import { SOURCES } from "./sources/sources.ts";
@@ -95,7 +95,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
   const startedAt = clock.now();
   const over = new AbortController();
   const { signal } = over;
-  const asked = new Map<SourceName, Asked>();
+  const asked = new Map<SourceName, SourceState>();
   const tasks: Promise<void>[] = [];
   const network = createNetwork({ ...config, host, signal, onSubstitute });
   /** When somebody was first named. */
@@ -170,7 +170,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     }
   }
 
-  async function ask(source: SourceName): Promise<Asked> {
+  async function ask(source: SourceName): Promise<SourceState> {
     try {
       await SOURCES[source]({
         host,

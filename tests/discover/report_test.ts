@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Candidate } from "../../lib/discover/candidate.ts";
 import { ValidationError } from "../../lib/discover/errors.ts";
 import { reportCandidates, reportSources } from "../../lib/discover/report.ts";
-import type { Asked, CandidateReport, Outcome } from "../../lib/discover/report.ts";
+import type { CandidateReport, Outcome, SourceState } from "../../lib/discover/report.ts";
 import { SourceError } from "../../lib/discover/sources/source_error.ts";
 import { test } from "../support/test.ts";
 
@@ -88,7 +88,7 @@ test("reportCandidates has a row for everyone who named a candidate, and needs n
 const FAILED = new SourceError("network", "cannot send");
 /** What becomes of the source `dhcp`, by what it did and the kinds of the causes of those it named. */
 const OUTCOMES: readonly (readonly [
-  asked: Asked,
+  asked: SourceState,
   kinds: readonly (string | undefined)[],
   report: readonly [outcome: Outcome, cause?: string, trouble?: string],
 ])[] = [

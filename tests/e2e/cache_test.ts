@@ -82,7 +82,7 @@ networkTest("the last good answer stands in, with its age, while no router can b
   assertEquals([never.status, never.body], [502, ""], "an answer that was never given came from somewhere");
 });
 
-networkTest("a kept answer never hides the error of a living router", ROUTER, async () => {
+networkTest("a stored answer never hides the error of a living router", ROUTER, async () => {
   await using scene = await createScene({
     router: {
       metadata: { [GUEST.address]: { ...sampleMetadata(GUEST.address), gone: "here" } },

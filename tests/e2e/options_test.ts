@@ -59,7 +59,7 @@ networkTest("--transfer-timeout cuts an answer that takes longer", SERVERS, asyn
   await scene.router.web.waitForLine(/"GET \/latest\/large HTTP\/1\.1"/);
 });
 
-networkTest("--cache-size is what kept answers may take: none is kept that does not fit", SERVERS, async () => {
+networkTest("--cache-size is what stored answers may take: none is kept that does not fit", SERVERS, async () => {
   await using scene = await createScene({ args: ["--cache-ttl", "1m", "--cache-size", "0"] });
   for (let times = 0; times < 2; times++) assertEquals((await scene.get(VM_ID)).status, 200);
   assertEquals(scene.router.web.lines.filter((line) => line.includes(VM_ID)).length, 2);

@@ -1,5 +1,5 @@
 /**
- * What a request costs as work grows: more connections, more kept answers, more large bodies at once. A table in Markdown, and one
+ * What a request costs as work grows: more connections, more stored answers, more large bodies at once. A table in Markdown, and one
  * picture of it (SVG).
  *
  * @module
@@ -46,7 +46,7 @@ export async function measureGrowth(
       { title: "connections", ...cpu, steps: [1, 16, 64, 256] },
       async (at, connections) => (await load(scene, at, { seconds, connections })).cpuMicros,
     ),
-    await grow({ title: "kept answers", ...cpu, steps: [10, 1_000, 20_000] }, async (at, queries) => {
+    await grow({ title: "stored answers", ...cpu, steps: [10, 1_000, 20_000] }, async (at, queries) => {
       await load(scene, at, { seconds, connections: 16, queries }); // the first time round they are fetched
       return (await load(scene, at, { seconds, connections: 16, queries })).cpuMicros;
     }),

@@ -5,7 +5,7 @@ import { NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
 import { createCountedSignal } from "../../support/fakes/counted_signal.ts";
 import { settle } from "../../support/fakes/virtual_clock.ts";
 import { bodyOf, createFedBody } from "../../support/fakes/upstream_fakes.ts";
-import type { Asked } from "../../support/fakes/upstream_fakes.ts";
+import type { FakeRequest } from "../../support/fakes/upstream_fakes.ts";
 import { test } from "../../support/test.ts";
 import { A, assertAnswers, assertFails, B, setUp, TIMEOUT_MS } from "./forward_case.ts";
 
@@ -241,7 +241,7 @@ for (
     ["does not accept", "connect_timeout", () => {}],
     ["accepts and hangs", "response_timeout", (request) => request.sent()],
     ["speaks no HTTP", "malformed", (request) => request.fail("malformed")],
-  ] as const satisfies readonly (readonly [string, UpstreamErrorKind, (request: Asked) => void])[]
+  ] as const satisfies readonly (readonly [string, UpstreamErrorKind, (request: FakeRequest) => void])[]
 ) {
   test(`createForwarder names ${kind} at the deadline of a router that ${what}, for requests that never reached it too`, async () => {
     const { response, asked, clock, send } = setUp({ onReport: "search" });

@@ -95,7 +95,7 @@ export function createFakeUpstream(
 }
 
 /** A request that the fake client was given, waiting to be answered. */
-export interface Asked {
+export interface FakeRequest {
   readonly address: string;
   readonly head: RequestHead;
   readonly fresh: boolean;
@@ -109,12 +109,12 @@ export interface Asked {
 
 /** A client that leaves its requests to the test. */
 export interface FakeClient extends Client {
-  readonly asked: readonly Asked[];
+  readonly asked: readonly FakeRequest[];
 }
 
 /** Creates a client that has asked nothing yet. */
 export function createFakeClient(): FakeClient {
-  const asked: Asked[] = [];
+  const asked: FakeRequest[] = [];
   return {
     asked,
     request(address: string, head: RequestHead, { signal, fresh = false, port, onSent }: RequestOptions) {
