@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs mdproxy4cs from a release: downloads, verifies, then installs. Needs tar, sha256sum, and curl or wget.
 set -eu
+umask 022 # what is installed is for everybody to read, folders included
 
 usage() {
   cat <<'END'
@@ -68,7 +69,10 @@ read_arguments() {
   done
   case $format in gz | xz) ;; *) fail "--format is '$format'" "It must be gz or xz." ;; esac
   [ -d "$root/" ] || fail "there is no folder $root" "Give the root folder of an image, or leave --root out."
-  [ -w "$root/usr" ] || fail "cannot write to $root/usr" "Run this as root, as in: sudo sh install.sh"
+  # A package's or an image's root folder may be empty still.
+  usr=$root/usr
+  [ -e "$usr" ] || usr=$root/
+  [ -w "$usr" ] || fail "cannot write to $usr" "Run this as root, as in: sudo sh install.sh"
 }
 
 detect_arch() {
@@ -179,8 +183,11 @@ install_files() {
   esac
   [ -x "$folder/mdproxy4cs" ] || fail "$archive holds no mdproxy4cs" "Give an unchanged release archive."
   files | while read -r mode source target; do
-    # An older release has fewer files.
-    [ -e "$folder/$source" ] || continue
+    # An older release has fewer files: what a newer one had besides goes with it, but for the settings.
+    if [ ! -e "$folder/$source" ]; then
+      [ "$target" = etc/default/mdproxy4cs ] || rm -f "$root/$target"
+      continue
+    fi
     if [ "$target" = etc/default/mdproxy4cs ] && [ -e "$root/$target" ]; then
       cmp -s "$folder/$source" "$root/$target" || say "keeping your /$target"
       continue

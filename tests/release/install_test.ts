@@ -55,7 +55,11 @@ interface Image {
   readonly release: string;
   readonly github: GitHub;
   /** Runs install.sh on the image and returns its exit code and what it said. */
-  install(args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<{ code: number; said: string }>;
+  install(
+    args?: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    umask?: string,
+  ): Promise<{ code: number; said: string }>;
   /** The files in the image, with their modes. */
   files(): Promise<string[]>;
 }
@@ -67,9 +71,10 @@ function createImage(folder: string, { github, release }: { github: GitHub; rele
     root,
     release,
     github,
-    async install(args = [], env = {}) {
+    async install(args = [], env = {}, umask = "022") {
       await Deno.mkdir(`${folder}/tmp`, { recursive: true });
-      const { code, stdout, stderr } = await runCommand(["sh", INSTALL, "--root", root, "--arch", "amd64", ...args], {
+      const line = ["sh", INSTALL, "--root", root, "--arch", "amd64", ...args];
+      const { code, stdout, stderr } = await runCommand(["sh", "-c", 'umask "$0"; exec "$@"', umask, ...line], {
         env: { TMPDIR: `${folder}/tmp`, MDPROXY4CS_API: github.url, MDPROXY4CS_DOWNLOADS: github.url, ...env },
       });
       return { code, said: stdout + stderr };
@@ -122,6 +127,32 @@ installTest(
     assertEquals(await files(), INSTALLED);
     assertEquals(await Deno.readTextFile(`${root}/etc/default/mdproxy4cs`), "MDPROXY4CS_INAME=eth1\n");
     assertStringIncludes(await Deno.readTextFile(`${root}/usr/share/mdproxy4cs/pre-start.sh`), "#!/bin/sh");
+  },
+);
+
+installTest("install.sh makes what everybody can read, under any umask, also in an empty folder", async (image) => {
+  await Deno.remove(`${image.root}/usr`);
+  const { code, said } = await image.install([], {}, "077");
+  assertEquals(code, 0, said);
+  assertEquals(await image.files(), INSTALLED);
+  const { stdout } = await runCommand(["find", image.root, "-mindepth", "1", "-type", "d", "!", "-perm", "-755"]);
+  assertEquals(stdout, "");
+});
+
+installTest(
+  "install.sh takes back to an older release what that has, and leaves no file of the newer one",
+  async (image) => {
+    await image.install();
+    const [name, folder] = [archiveName("amd64"), `${image.folder}/older`];
+    await Deno.mkdir(folder);
+    const script = `
+    tar -xzf "$1" -C "$2"; cd "$2"; rm "$3"/assets/*wait* "$3"/assets/*.8 "$3"/assets/default
+    tar -czf "$3.tar.gz" "$3"; sha256sum "$3.tar.gz" > checksums.txt
+  `;
+    await runCommand(["sh", "-euc", script, "sh", `${image.release}/${ARCHIVE}`, folder, name]);
+    const { code, said } = await image.install(["--archive", `${folder}/${ARCHIVE}`]);
+    assertEquals(code, 0, said);
+    assertEquals(await image.files(), INSTALLED.filter((file) => !/wait|man8/.test(file)));
   },
 );
 
