@@ -100,6 +100,8 @@ function command(
 ): Deno.Command {
   return new Deno.Command(path, {
     args: [...args],
+    // The folder that the program was started in may be one that its user may not enter.
+    cwd: "/",
     clearEnv: true,
     stdin: "null",
     stdout: "piped",

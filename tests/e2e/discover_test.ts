@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { programLine } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { asNobody } from "../support/net/nobody.ts";
 import { createScene, ROUTER } from "../support/scene.ts";
 import type { SceneOptions } from "../support/scene.ts";
 
@@ -153,3 +154,15 @@ networkTest("mdproxy4cs discover --json has the names of status --json for what 
   for (const [name, value] of Object.entries(names)) assertEquals([name, told(status)[name]], [name, value]);
   assertEquals(found.service.router.address, status.router.address);
 });
+
+networkTest(
+  "mdproxy4cs discover works for nobody, in a folder that is root's alone",
+  { ...SERVERS, root: true },
+  async () => {
+    await using scene = await createScene({ args: "none" });
+    const enter = ["sh", "-euc", 'mkdir -m 700 /run/private; cd /run/private; exec "$@"', "sh"];
+    const { code, stdout, stderr } = await scene.guest.run([...enter, ...asNobody(programLine(["discover"]))]);
+    assertEquals(code, 0, stdout + stderr);
+    assert(!/ip.*(at none|may not)/.test(stdout + stderr), stdout + stderr);
+  },
+);
