@@ -9,6 +9,9 @@
 import { removeIfStopped, undoIfStopped } from "./cleanup.ts";
 import { networkFlags, TOP } from "./program.ts";
 
+/** How many files of tests run at once, where they may: one more than there are processors, since most of them wait. */
+const JOBS = Deno.env.get("DENO_JOBS") ?? String(navigator.hardwareConcurrency + 1);
+
 /** A run that takes longer than this hangs. */
 const TIME_LIMIT_MS = 30 * 60_000;
 
@@ -27,6 +30,7 @@ async function countTests(args: readonly string[]): Promise<Count> {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["test", "--no-check", "-A", ...networkFlags(), `--junit-path=${report}`, ...args],
       cwd: TOP,
+      env: { DENO_JOBS: JOBS },
       stdin: "null",
     }).spawn();
     // On a terminal it hears of that by itself; who ends this process alone means the tests too.
