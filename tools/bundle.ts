@@ -84,20 +84,28 @@ export async function ensureBundle(): Promise<string> {
  * @returns its path, for `MDPROXY4CS_BINARY`
  */
 export async function ensureWrapper(): Promise<string> {
-  const module = await ensureBundle();
   const wrapper = `${TOP}/dist/mdproxy4cs-deno-${Deno.version.deno}`;
+  const module = await ensureBundle();
+  const part = await Deno.makeTempFile({ dir: BUILD_FOLDER });
+  await writeWrapper(part, { deno: Deno.execPath(), module });
+  await Deno.rename(part, wrapper);
+  return wrapper;
+}
+
+/** Writes the script that runs a bundle under the given executable of this Deno. */
+export async function writeWrapper(
+  path: string,
+  { deno, module }: { readonly deno: string; readonly module: string },
+): Promise<void> {
   const flags = ["--quiet", "--no-config", "--no-lock", "--no-check", "--no-code-cache", "--no-remote", "--no-npm"];
-  const argv = [Deno.execPath(), "run", ...flags, ...programFlags(Deno.version.deno), module].map(quote);
+  const argv = [deno, "run", ...flags, ...programFlags(Deno.version.deno), module].map(quote);
   const script = `#!/bin/sh
 # What \`deno run\` reads for itself, before there is a program, must not come from a test.
 unset DENO_PERMISSION_BROKER_PATH
 DENO_DIR=/dev/null/none DENO_NO_UPDATE_CHECK=1 exec ${argv.join(" ")} "$@"
 `;
-  const part = await Deno.makeTempFile({ dir: BUILD_FOLDER });
-  await Deno.writeTextFile(part, script);
-  await Deno.chmod(part, 0o755);
-  await Deno.rename(part, wrapper);
-  return wrapper;
+  await Deno.writeTextFile(path, script);
+  await Deno.chmod(path, 0o755);
 }
 
 /**

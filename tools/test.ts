@@ -20,7 +20,9 @@
 import { whyNoNamespaces } from "../tests/support/net/namespace.ts";
 import { ensureBundle, ensureWrapper } from "./bundle.ts";
 import { compile } from "./compile.ts";
+import { isOpen, openProgram, openWrapper } from "./opened.ts";
 import { ensurePackages, takeInstall } from "./packages.ts";
+import { BINARY } from "./program.ts";
 import { runTests } from "./run_tests.ts";
 
 /** The arguments of `deno test` for each set of tests that has a name. */
@@ -38,11 +40,19 @@ const AS_RELEASED = "--as-released";
 const ON_LOOPBACK = "--on-loopback";
 
 /** Makes the program that many of the tests run. Those that do not need it run even if that fails. */
-async function makeProgram(): Promise<void> {
+async function makeProgram(made: AsyncDisposableStack): Promise<void> {
   if (isOnLoopback) Deno.env.set("MDPROXY4CS_BUNDLE", await ensureBundle());
   if (Deno.env.has("MDPROXY4CS_BINARY")) return;
-  if (asReleased) return Deno.env.set("MDPROXY4CS_BINARY", await ensureWrapper());
-  await compile().catch((error) => console.log(`Tests of the compiled program will fail: ${error.message}`));
+  try {
+    if (!asReleased) await compile();
+    const path = asReleased ? await ensureWrapper() : BINARY;
+    // Only root can become nobody.
+    const isEnough = Deno.uid() !== 0 || await isOpen(path) && (!asReleased || await isOpen(Deno.execPath()));
+    const opened = isEnough ? undefined : made.use(await (asReleased ? openWrapper() : openProgram(path)));
+    Deno.env.set("MDPROXY4CS_BINARY", opened?.path ?? path);
+  } catch (error) {
+    console.log(`Tests of the compiled program will fail: ${(error as Error).message}`);
+  }
 }
 
 const { args, install } = takeInstall(Deno.args);
@@ -50,8 +60,11 @@ const [set = "all", ...more] = args.filter((arg) => arg !== AS_RELEASED && arg !
 const asReleased = args.includes(AS_RELEASED);
 const isOnLoopback = args.includes(ON_LOOPBACK) || whyNoNamespaces() !== undefined;
 if (args.includes(ON_LOOPBACK)) Deno.env.set("MDPROXY4CS_TEST_NETWORK", "loopback");
+const made = new AsyncDisposableStack();
 if (set !== "quick") {
   await ensurePackages({ what: "./dev test", install, isOptional: true });
-  await makeProgram();
+  await makeProgram(made);
 }
-Deno.exit(await runTests([...SETS[set] ?? [set], ...more]));
+const code = await runTests([...SETS[set] ?? [set], ...more]);
+await made.disposeAsync();
+Deno.exit(code);

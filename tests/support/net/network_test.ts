@@ -50,6 +50,9 @@ function whyNot(
   const missing = missingPackages([...always, ...programs]);
   if (noNamespaces !== undefined && network === "namespaces") return noNamespaces;
   if (missing.length > 0) return `needs ${missing.join(", ")}`;
+  if (programs.includes("losetup") && !hasLoopDevices()) {
+    return "this machine has no loop devices in /dev, as docker run --privileged has";
+  }
   if (systemd !== undefined && systemdVersion() < systemd) return `needs systemd ${systemd}, has ${systemdVersion()}`;
   if (systemdBefore !== undefined && systemdVersion() >= systemdBefore) {
     return `needs a systemd before ${systemdBefore}, has ${systemdVersion()}`;
@@ -59,6 +62,14 @@ function whyNot(
 
 const ALWAYS = ["curl", "setpriv"] as const;
 const NAMESPACES = ["ip", "nsenter", "unshare"] as const;
+
+function hasLoopDevices(): boolean {
+  try {
+    return Deno.statSync("/dev/loop-control").isCharDevice === true;
+  } catch {
+    return false;
+  }
+}
 
 function systemdVersion(): number {
   const { stdout } = new Deno.Command("systemd-analyze", { args: ["--version"] }).outputSync();
