@@ -12,7 +12,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { DriveFile } from "./read_drive.ts";
 
 /** What the router's password server says when there is nothing to give, or to an acknowledgement. */
-export const SAVED = "saved_password";
+const SAVED = "saved_password";
 
 /** The password on a drive. */
 export interface DrivePassword {

@@ -30,7 +30,7 @@ import type { RecentEvent } from "../telemetry/recent.ts";
 import { readTotals } from "./read_totals.ts";
 
 /** The form of the document. */
-export const STATUS_VERSION = 1;
+const STATUS_VERSION = 1;
 
 /** Who serves metadata now. */
 export interface ProviderStatus {

@@ -62,7 +62,7 @@ export interface Lab {
 }
 
 /** How often an agent asks, and the pause in between: as bosh-agent does. */
-export const TRIES = 10;
+const TRIES = 10;
 const PAUSE_MS = 1_000;
 /**
  * What memory may stay behind an act, and how long it may take to come back. Some 11 MiB stay, and no more from act to act;
@@ -70,7 +70,7 @@ const PAUSE_MS = 1_000;
  */
 const maxGrowthMib = () => isDeno24() ? 15 : 30;
 const SETTLE_MS = 60_000;
-export const MAX_PEAK_MIB = 200;
+const MAX_PEAK_MIB = 200;
 
 /** What the honest client asks for. */
 const HONEST = "/latest/user-data";
@@ -80,7 +80,7 @@ const MIB = 1_048_576;
 const CONTAINERS = ["172.17.0.2", "172.17.0.3"] as const;
 
 /** What the abused program is told besides. */
-export const LET_IN = ["--allow-client", CONTAINERS[1]];
+const LET_IN = ["--allow-client", CONTAINERS[1]];
 
 /** Puts strangers around the guest of a scene and starts a server in it: the program with these arguments, or another. */
 export async function createLab(

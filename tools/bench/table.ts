@@ -5,7 +5,7 @@
  */
 
 /** Every measure, in the order of the table's rows. */
-export const MEASURES = {
+const MEASURES = {
   p50: "One connection: latency p50, ms",
   p99: "One connection: latency p99, ms",
   perSec1: "One connection: throughput, req/s",

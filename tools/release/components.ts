@@ -23,7 +23,7 @@ export interface Component {
 }
 
 /** The crates, `NAME-VERSION` each, sorted. */
-export function readCrates(text: string): string[] {
+function readCrates(text: string): string[] {
   const found = text.matchAll(/index\.crates\.io-[0-9a-f]{16}\/([A-Za-z0-9_-]+-\d+\.\d+\.\d+[A-Za-z0-9.+-]*)/g);
   return [...new Set(Array.from(found, ([, crate]) => crate!))].sort();
 }

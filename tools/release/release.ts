@@ -23,7 +23,7 @@ import { writeDeb } from "./deb.ts";
 import { formatNotices, formatSbom } from "./sbom.ts";
 
 /** Where a release is written. */
-export const RELEASE = `${TOP}/dist/release`;
+const RELEASE = `${TOP}/dist/release`;
 
 /** The programs that archives are made with. */
 const NEEDED = ["zip", "libdeflate-gzip", "xz", "dpkg-deb"] as const;
@@ -64,7 +64,7 @@ export async function release(folder = RELEASE, { install = false, level = 9 }: 
  *
  * @throws {Error} If a program is for another platform than its name says, or holds no runtime.
  */
-export async function writeRelease(
+async function writeRelease(
   folder: string,
   programs: ReadonlyMap<Platform, string>,
   level: number,

@@ -11,7 +11,7 @@ import type { Router } from "../router.ts";
 import type { Findings } from "./format_report.ts";
 
 /** The form of the document. A field is never renamed or removed without a new one; new ones may come. */
-export const DISCOVER_VERSION = 1;
+const DISCOVER_VERSION = 1;
 
 /** Writes the document. */
 export function formatJson(report: SearchReport, { overview, notes, advice, userData }: Findings): string {
