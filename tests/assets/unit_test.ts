@@ -79,9 +79,12 @@ test("mdproxy4cs.service has no right but to port 68", async () => {
 /** Older ones compute another exposure: Debian 11's 247 does. */
 const SYSTEMD = 252;
 
+/** It writes there, and where no systemd runs it makes the folder, which only root can. */
+const HAS_RUN_SYSTEMD = await Deno.stat("/run/systemd").then(() => true, () => false);
+
 networkTest(
   "mdproxy4cs.service has an exposure of 1.4 or better",
-  { programs: ["systemd-networkd"], systemd: SYSTEMD, network: "none" },
+  { programs: ["systemd-networkd"], systemd: SYSTEMD, root: !HAS_RUN_SYSTEMD, network: "none" },
   async () => {
     const { stdout } = await runCommand(["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT]);
     const exposure = Number(/Overall exposure level .*: (\d+\.\d+)/.exec(stdout)?.[1]);

@@ -63,7 +63,7 @@ networkTest(
 
 networkTest(
   "the program serves without a runtime folder where that belongs to somebody else, and says so",
-  SERVERS,
+  { ...SERVERS, root: true },
   async () => {
     await using scene = await createScene({ args: "none" });
     await scene.guest.must(["install", "-d", "-o", "nobody", "-m", "700", "/run/mdproxy4cs"]);
