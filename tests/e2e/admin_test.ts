@@ -67,6 +67,19 @@ networkTest("an admin port that is taken is waited for, and keeps nobody from th
   assertEquals(await listenerOf(), other);
 });
 
+networkTest("half requests at the admin port keep no page and no metadata from anybody", ROUTER, async () => {
+  await using stack = new AsyncDisposableStack();
+  const scene = stack.use(await createScene({ args: ARGS }));
+  for (const half of ["", "GET /met", "GET /status HTTP/1.1\r\nHost: localhost\r\nX-Half"]) {
+    for (let count = 0; count < 20; count++) {
+      const exchange = stack.use(await scene.open({ hostname: "127.0.0.1", port: PORT }));
+      await exchange.send(half);
+    }
+    const pages = ["/healthz", "/readyz", "/metrics", "/status"].map((path) => ADMIN + path);
+    for (const path of [...pages, "/latest/vm-id"]) assertEquals((await scene.get(path)).status, 200, path);
+  }
+});
+
 networkTest("the admin port answers 403 to a neighbour", SERVERS, async () => {
   await using scene = await createScene({ args: ARGS });
   // Where a VM's kernel was told to take packets to 127.0.0.1 from outside, a neighbour can send such.
