@@ -57,9 +57,9 @@ export interface Proxy extends Handler {
 
 /**
  * Watching a client costs as much as a usual answer: it begins when an answer is not usual. (Deno 2.4 does not tell then
- * that a client had left before; the answer is waited for in vain, up to its deadline.)
+ * that a client had left before: the gate waits for `NOTICED_AFTER_MS`, which is this and two ticks of a deadline, and more.)
  */
-const WATCH_CLIENT_AFTER_MS = 100;
+const WATCH_CLIENT_AFTER_MS = 25;
 
 /** Creates the proxy. */
 export function createProxy<R extends Router>(

@@ -52,7 +52,7 @@ export async function serveProxy<R extends Router>(
     : openInnerServer(proxy.handle, { path: innerSocket, onError, log, clock });
   const inner: Inner = server === undefined
     ? createDirectServer(proxy.handle, { onError, dateText: createDateText(clock.date) })
-    : createInnerPool(server.connect);
+    : createInnerPool(server.connect, clock);
   const gate: Gate = openGate(listener, {
     limits: config,
     handler: proxy,

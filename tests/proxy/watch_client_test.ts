@@ -52,7 +52,7 @@ function setUp() {
 test("proxy watches no client whose answer is a usual one", async () => {
   const { clock, client, proxy, ask } = setUp();
   const { response, state } = ask();
-  await clock.run(50);
+  await clock.run(20);
   client.asked[0]!.answer(200, bodyOf("i-1"));
   assertEquals((await response).status, 200);
   await clock.run(1_000);
@@ -72,7 +72,7 @@ test("proxy watches a client whose answer takes longer, until it has it", async 
 });
 
 test("proxy gives up what it asks for a client that goes away, also one that had before it was watched", async () => {
-  for (const leavesAt of [50, 250]) {
+  for (const leavesAt of [20, 250]) {
     const { clock, client, proxy, ask } = setUp();
     const { response, leave } = ask();
     await clock.run(leavesAt);

@@ -22,6 +22,12 @@ export interface Inner {
 /** What is known of an answer before its body. */
 export type InnerHead = Pick<ResponseHead, "status" | "headers" | "framing">;
 
+/**
+ * How long a request has to be under way for what answers to notice that the client leaves. Who leaves sooner keeps a place
+ * until then: the router would be asked for any number of clients that are gone.
+ */
+export const NOTICED_AFTER_MS = 100;
+
 /** A request and its answer. */
 export interface InnerExchange {
   /** Whether the whole answer was taken. */

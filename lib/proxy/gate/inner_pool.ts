@@ -10,6 +10,8 @@ import type { BodyDecoder } from "../../http1/body.ts";
 import { decodeResponseHead, findHeadEnd, toBytes } from "../../http1/message.ts";
 import type { Header, RequestHead, ResponseHead } from "../../http1/message.ts";
 import { Transport } from "../../http1/transport.ts";
+import type { Clock } from "../../time/clock.ts";
+import { NOTICED_AFTER_MS } from "./inner.ts";
 import type { Inner, InnerExchange } from "./inner.ts";
 import type { ClientHead } from "./request_head.ts";
 
@@ -23,8 +25,8 @@ const MAX_IDLE = 16;
 const SMALL_BYTES = 16_384;
 
 /** Creates an empty pool. */
-export function createInnerPool(connect: InnerConnect): Inner {
-  const pool: Pool = { idle: [], connect, used: 0, isClosed: false };
+export function createInnerPool(connect: InnerConnect, clock: Clock): Inner {
+  const pool: Pool = { idle: [], leaving: new Set(), connect, clock, used: 0, isClosed: false };
   const rest = () => {
     for (const transport of pool.idle.splice(0)) close(transport);
   };
@@ -37,13 +39,17 @@ export function createInnerPool(connect: InnerConnect): Inner {
     close() {
       pool.isClosed = true;
       rest();
+      for (const leave of [...pool.leaving]) leave();
     },
   };
 }
 
 interface Pool {
   readonly idle: Transport[];
+  /** What ends the exchanges whose clients have just left. */
+  readonly leaving: Set<() => void>;
   readonly connect: InnerConnect;
+  readonly clock: Clock;
   used: number;
   isClosed: boolean;
 }
@@ -54,6 +60,10 @@ class SocketExchange implements InnerExchange {
   #decoder: BodyDecoder | undefined;
   #isPersistent = false;
   #isReleased = false;
+  /** When the request was sent that is not answered yet. */
+  #sentAt: number | undefined;
+  /** Ends it, when the client has left and that could not be noticed behind the gate yet. */
+  #leave: (() => void) | undefined;
 
   constructor(pool: Pool) {
     this.#pool = pool;
@@ -65,6 +75,15 @@ class SocketExchange implements InnerExchange {
   }
 
   async ask(head: ClientHead, maxHeadBytes: number): Promise<ResponseHead> {
+    try {
+      return await this.#askOnAny(head, maxHeadBytes);
+    } finally {
+      this.#sentAt = undefined;
+      this.#leave?.();
+    }
+  }
+
+  async #askOnAny(head: ClientHead, maxHeadBytes: number): Promise<ResponseHead> {
     const request = encodedOnce(head);
     const limits = { method: head.method === "HEAD" ? "HEAD" : "GET", maxHeadBytes } as const;
     const kept = this.#pool.idle.pop();
@@ -90,6 +109,7 @@ class SocketExchange implements InnerExchange {
     // The client may have gone while it was connected.
     if (this.#isReleased) close(transport);
     else transport.write(request);
+    this.#sentAt = this.#pool.clock.now();
     for (;;) {
       if (!await transport.read()) throw new Error("The server behind the gate closed the connection");
       const { bytes } = transport;
@@ -132,6 +152,18 @@ class SocketExchange implements InnerExchange {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    const { clock: { now, schedule }, isClosed, leaving } = this.#pool;
+    const leftMs = this.#sentAt === undefined || isClosed ? 0 : this.#sentAt + NOTICED_AFTER_MS - now();
+    if (leftMs <= 0) return this.#end();
+    const leave = this.#leave = () => {
+      timer.cancel();
+      if (leaving.delete(leave)) this.#end();
+    };
+    const timer = schedule(leftMs, leave);
+    leaving.add(leave);
+  }
+
+  #end(): void {
     const pool = this.#pool;
     pool.used--;
     const transport = this.#transport;

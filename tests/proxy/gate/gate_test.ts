@@ -98,7 +98,7 @@ test("openGate says 503 where what is behind gives no answer, and the client may
     served.close();
     return conn;
   };
-  await using scene = open({ own: "none", inner: createInnerPool(connect) });
+  await using scene = open({ own: "none", inner: createInnerPool(connect, SYSTEM_CLOCK) });
   using exchange = await scene.connect();
   await exchange.send(get("/1"));
   const { status, headers } = await exchange.receive();

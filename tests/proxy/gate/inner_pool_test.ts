@@ -1,7 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { latin1, toBytes } from "../../../lib/http1/message.ts";
+import { NOTICED_AFTER_MS } from "../../../lib/proxy/gate/inner.ts";
 import type { InnerExchange } from "../../../lib/proxy/gate/inner.ts";
 import { createInnerPool } from "../../../lib/proxy/gate/inner_pool.ts";
+import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
 
 const HEAD = { method: "GET", target: "/", headers: [["host", "x"]], minor: 1, persistent: true } as const;
@@ -30,7 +32,7 @@ function poolOf(...connections: ReturnType<typeof connectionOf>[]) {
   return createInnerPool(() => {
     const next = left.shift();
     return next === undefined ? Promise.reject(new Error("nobody listens")) : Promise.resolve(next.conn);
-  });
+  }, createVirtualClock());
 }
 
 async function answerOf(exchange: InnerExchange): Promise<string> {
@@ -82,7 +84,7 @@ test("createInnerPool asks once where something of an answer came, or the connec
 test("createInnerPool asks nobody again for a client that has left meanwhile", async () => {
   const { promise, resolve } = Promise.withResolvers<Deno.Conn>();
   const late = connectionOf(ANSWER);
-  const pool = createInnerPool(() => promise);
+  const pool = createInnerPool(() => promise, createVirtualClock());
   const exchange = pool.open();
   const answer = assertRejects(() => exchange.ask(HEAD, 1_000), Error, "closed");
   exchange.release();
@@ -181,4 +183,43 @@ test("createInnerPool reads a large body in large pieces, and all else in small 
     await assertRejects(() => again.ask(HEAD, 1_000));
     assertEquals(connection.sizes.at(-1), 16_384);
   }
+});
+
+test("createInnerPool keeps the place of a client that left until that can be noticed behind, or the answer has come", async () => {
+  const clock = createVirtualClock();
+  const answers = [Promise.withResolvers<number>(), Promise.withResolvers<number>(), Promise.withResolvers<number>()];
+  const closed = answers.map(() => false);
+  let count = 0;
+  const pool = createInnerPool(() => {
+    const at = count++;
+    return Promise.resolve({
+      write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
+      read: (into: Uint8Array) => (into.set(toBytes(ANSWER)), answers[at]!.promise),
+      close: () => void (closed[at] = true, answers[at]!.reject(new Error("closed"))),
+    } as unknown as Deno.Conn);
+  }, clock);
+  const ask = () => {
+    const exchange = pool.open();
+    exchange.ask(HEAD, 1_000).catch(() => {});
+    return exchange;
+  };
+  const [slow, answered, late] = [ask(), ask(), ask()];
+  await settle();
+  slow!.release();
+  answered!.release();
+  await settle();
+  assertEquals([pool.used, closed], [3, [false, false, false]]);
+  answers[1]!.resolve(ANSWER.length);
+  await settle();
+  assertEquals([pool.used, closed], [2, [false, true, false]]);
+  await clock.run(NOTICED_AFTER_MS);
+  assertEquals([pool.used, closed], [1, [true, true, false]]);
+  late!.release();
+  assertEquals([pool.used, closed], [0, [true, true, true]]);
+
+  const last = pool.open();
+  last.ask(HEAD, 1_000).catch(() => {});
+  last.release();
+  pool.close();
+  assertEquals(pool.used, 0);
 });
