@@ -81,6 +81,11 @@ export class ClientConnection {
     return this.#state === "waiting" && this.#reader.length > 0;
   }
 
+  /** Whether no whole request has come yet. */
+  get isNew(): boolean {
+    return this.#state === "waiting" && this.#request === undefined;
+  }
+
   /** Whether it is being answered behind the gate. */
   get isInside(): boolean {
     return this.#inner !== undefined;

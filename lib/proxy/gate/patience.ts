@@ -12,6 +12,7 @@
  */
 
 import { ClientTimeoutError } from "./errors.ts";
+import { NOTICED_AFTER_MS } from "./inner.ts";
 
 /** What a connection is doing. */
 export type ConnectionState = "waiting" | "answering" | "sending" | "closing";
@@ -23,6 +24,8 @@ export interface Owing {
   readonly since: number;
   /** When the request under way came. */
   readonly startedAt: number;
+  /** Whether no whole request has come yet. */
+  readonly isNew: boolean;
   /** Whether it is being answered behind the gate. */
   readonly isInside: boolean;
   /** Whether it is answered to a client that may have gone. */
@@ -41,6 +44,8 @@ const CLOSING_MS = 1_000;
 /** The server behind the gate has the same limit, and knows better what to say when it is over: it goes first. */
 const INNER_FIRST_MS = 500;
 
+/** One that has just been accepted may have sent its request, which is read next. */
+const UNREAD_MS = 50;
 /** Only a client that has taken nothing for so long loses its answer to somebody else. */
 const STALLED_MS = 1_000;
 /** Puts the one kind behind the other. */
@@ -68,14 +73,15 @@ export function overdue(
 }
 
 /** Since when a client owes something, in the order in which that is resented: a request, then that it takes its answer. */
-export function owingSince({ state, since, isUnheard }: Owing, now: number): number | undefined {
+export function owingSince({ state, since, isNew, isUnheard }: Owing, now: number): number | undefined {
+  const waitedMs = now - since;
   switch (state) {
     case "waiting":
     case "closing":
-      return since;
+      return isNew && waitedMs < UNREAD_MS ? undefined : since;
     case "sending":
-      return now - since < STALLED_MS ? undefined : since + MUCH_LATER_MS;
+      return waitedMs < STALLED_MS ? undefined : since + MUCH_LATER_MS;
     case "answering":
-      return isUnheard ? since : undefined;
+      return isUnheard && waitedMs >= NOTICED_AFTER_MS ? since : undefined;
   }
 }

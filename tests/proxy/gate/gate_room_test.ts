@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { latin1, toBytes } from "../../../lib/http1/message.ts";
+import type { Gate } from "../../../lib/proxy/gate/gate.ts";
 import type { Inner } from "../../../lib/proxy/gate/inner.ts";
 import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
@@ -173,6 +174,23 @@ test("openGate has a request that may have nobody to answer make room inside for
   assertEquals(scene.lines, ["cut /gone"]);
 });
 
+test("openGate has nobody make room who was just accepted and may have sent a request", async () => {
+  const clock = createVirtualClock();
+  const { promise: accepted, resolve } = Promise.withResolvers<void>();
+  const scene = open({ clock, limits: { maxConnections: 1 }, wrap: wrapAccept(() => resolve()) });
+  using silent = await scene.connect();
+  await accepted;
+  await clock.run(49);
+  using refused = await scene.connect();
+  const { status, headers } = await refused.receive();
+  assertEquals([status, new Map(headers).get("reason")], [503, "full"]);
+  await clock.run(1);
+  using asking = await scene.connect();
+  await asking.send(get("/asked"));
+  assertEquals([latin1((await asking.receive()).body), (await silent.rest()).length], ["/asked", 0]);
+  await stopOn(clock, scene.gate);
+});
+
 /** A listener whose `accept` does something else with a connection first. */
 function wrapAccept(before: (conn: Deno.TcpConn) => void): NonNullable<Options["wrap"]> {
   return (listener) =>
@@ -266,10 +284,15 @@ test("openGate ends an answer that nobody took for a second to make room, and wh
   using refused = await scene.connect();
   const { status, headers } = await refused.receive();
   assertEquals([status, new Map(headers).get("reason")], [503, "full"]);
+  await stopOn(clock, scene.gate);
+});
+
+/** Stops a gate on a clock that stands still otherwise. */
+async function stopOn(clock: ReturnType<typeof createVirtualClock>, gate: Gate): Promise<void> {
   let isOver = false;
-  scene.gate.shutdown(0).then(() => isOver = true);
+  gate.shutdown(0).then(() => isOver = true);
   while (!isOver) {
     await clock.run(10);
     await SYSTEM_CLOCK.sleep(1, new AbortController().signal);
   }
-});
+}
