@@ -58,6 +58,6 @@ export async function ask(
 /** Puts a drive into the folder, in place of another, and has it read. */
 export async function load({ drive, folder }: Case, metadata: Metadata = SAMPLE, password?: string): Promise<void> {
   await Deno.remove(folder, { recursive: true }).catch(() => {});
-  await writeDrive(folder, metadata, password === undefined ? {} : { password });
+  await writeDrive(folder, metadata, { password });
   await drive.load();
 }

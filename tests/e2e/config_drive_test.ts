@@ -19,7 +19,7 @@ const ON_DRIVE: Metadata = { ...SAMPLE, "service-offering": "from the drive" };
 async function putDrive(scene: Scene, metadata?: Metadata, password?: string): Promise<void> {
   const made = `${scene.network.folder}/drive`;
   await Deno.remove(made, { recursive: true }).catch(() => {});
-  if (metadata !== undefined) await writeDrive(made, metadata, password === undefined ? {} : { password });
+  if (metadata !== undefined) await writeDrive(made, metadata, { password });
   await scene.guest.must([
     "sh",
     "-euc",

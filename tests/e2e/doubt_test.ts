@@ -45,7 +45,7 @@ async function replaceWeb(
   return await startWebServer(network, router.host, {
     server: "nginx",
     guests,
-    ...(extra === undefined ? {} : { extra }),
+    extra,
   });
 }
 

@@ -10,7 +10,7 @@ import type { Metadata } from "../servers/metadata.ts";
 export async function writeDrive(
   folder: string,
   metadata: Metadata,
-  { password }: { readonly password?: string } = {},
+  { password }: { readonly password?: string | undefined } = {},
 ): Promise<void> {
   for (const part of ["metadata", "userdata", "password"]) await Deno.mkdir(`${folder}/${part}`, { recursive: true });
   for (const [key, value] of Object.entries(metadata)) {

@@ -41,9 +41,9 @@ export interface Host {
 export interface Port {
   readonly iface: string;
   /** With its prefix length, as in `10.1.1.50/24`; without one the interface is up and has no address. */
-  readonly address?: string;
+  readonly address?: string | undefined;
   /** Random if not given. */
-  readonly mac?: string;
+  readonly mac?: string | undefined;
 }
 
 /** An Ethernet: every host attached hears every other. */

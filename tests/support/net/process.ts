@@ -26,7 +26,7 @@ export interface Output {
 
 /** What to run. The environment holds nothing but what is given and a PATH. */
 export interface CommandOptions {
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** What the command reads; a process started by `startProcess` keeps its standard input open instead. */
   readonly input?: string;
 }

@@ -20,7 +20,7 @@ export async function createGuest(
   { address = `${GUEST.address}/24` }: { readonly address?: string | undefined } = {},
 ): Promise<Host> {
   const guest = await network.createHost("guest");
-  await segment.attach(guest, { iface: "eth0", mac: GUEST.mac, ...(address === "" ? {} : { address }) });
+  await segment.attach(guest, { iface: "eth0", mac: GUEST.mac, address: address || undefined });
   return guest;
 }
 

@@ -27,9 +27,9 @@ export interface DhcpOptions {
   readonly address: string;
   readonly guests: readonly Reservation[];
   /** The default route it hands out (default: its own address). */
-  readonly gateway?: string;
+  readonly gateway?: string | undefined;
   /** What dnsmasq resolves `data-server` to, if it does. */
-  readonly dataServer?: string;
+  readonly dataServer?: string | undefined;
 }
 
 /** Starts a DHCP server. Its log is its lines; those of dnsmasq tell every packet it heard and sent. */
@@ -42,7 +42,7 @@ export async function startDhcpServer(network: Network, host: Host, options: Dhc
   await Deno.mkdir(folder, { recursive: true });
   const { argv, ready, env, files } = RECIPES[options.server](folder, options);
   for (const [path, text] of Object.entries(files)) await Deno.writeTextFile(`${folder}/${path}`, text);
-  const process = host.start(argv, env === undefined ? {} : { env });
+  const process = host.start(argv, { env });
   await process.waitForLine(ready);
   return process;
 }

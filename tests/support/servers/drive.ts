@@ -39,7 +39,7 @@ export async function attachDrive(
   const [tree, image] = [`${folder}/${id}`, `${folder}/${id}.img`];
   await Deno.mkdir(`${tree}/openstack/latest`, { recursive: true });
   if (metadata !== undefined) {
-    await writeDrive(`${tree}/cloudstack`, metadata, password === undefined ? {} : { password });
+    await writeDrive(`${tree}/cloudstack`, metadata, { password });
     const userData = metadata["user-data"];
     if (userData !== undefined) {
       await Deno.link(`${tree}/cloudstack/userdata/user_data.txt`, `${tree}/openstack/latest/user_data`);

@@ -43,9 +43,9 @@ export interface WebOptions {
   /** The address to listen on; every one if not given. */
   readonly address?: string;
   /** How many bytes a second each connection gets (default: as many as it takes); nginx only. */
-  readonly rate?: number;
+  readonly rate?: number | undefined;
   /** More directives in that server's own language, in which `$folder` stands for its document root. */
-  readonly extra?: string;
+  readonly extra?: string | undefined;
 }
 
 /** A web server at work. Its access log is among its lines: `10.1.1.50 "GET /latest/user-data HTTP/1.1" 200`. */
@@ -56,8 +56,7 @@ export async function startWebServer(network: Network, host: Host, options: WebO
   const { address = "0.0.0.0", rate, extra = "" } = options;
   if (network.kind === "loopback") {
     if (extra !== "") throw new Error(`Not on loopback: ${extra}`);
-    const more = rate === undefined ? {} : { rate };
-    return await startScriptedRouter(host, { address, guests: [], documents: folder, dhcp: false, ...more });
+    return await startScriptedRouter(host, { address, guests: [], documents: folder, dhcp: false, rate });
   }
   const config = `${folder}/server.conf`;
   const { text, argv, ready } = (options.server === "nginx" ? nginx : apache)(folder, address);

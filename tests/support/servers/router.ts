@@ -34,7 +34,7 @@ export interface RouterOptions {
   /** How many bytes a second its web server gives each connection (default: as many as it takes). */
   readonly rate?: number;
   /** More directives for its web server. */
-  readonly extra?: string;
+  readonly extra?: string | undefined;
 }
 
 /** A router at work on `eth0` of its host. */
@@ -57,7 +57,7 @@ export async function startRouter(network: Network, segment: Segment, options: R
   const { name = "router", mac, guests = [GUEST], dhcp = "dnsmasq", web = "nginx" } = options;
   const metadata = options.metadata ?? Object.fromEntries(guests.map((at) => [at.address, sampleMetadata(at.address)]));
   const host = await network.createHost(name);
-  await segment.attach(host, { iface: "eth0", ...(mac === undefined ? {} : { mac }) });
+  await segment.attach(host, { iface: "eth0", mac });
 
   let address = "";
   let processes: { dhcp?: Process; web?: Process } = {};
@@ -82,25 +82,15 @@ export async function startRouter(network: Network, segment: Segment, options: R
         address = to;
       }
       const { gateway, dataServer, rate, extra } = options;
-      processes = {
-        ...(dhcp === "none" ? {} : {
-          dhcp: await startDhcpServer(network, host, {
-            server: dhcp,
-            address,
-            guests,
-            ...(gateway === undefined ? {} : { gateway }),
-            ...(dataServer === undefined ? {} : { dataServer }),
-          }),
-        }),
-        ...(web === "none" ? {} : {
-          web: await startWebServer(network, host, {
-            server: web,
-            guests: metadata,
-            ...(rate === undefined ? {} : { rate }),
-            ...(extra === undefined ? {} : { extra }),
-          }),
-        }),
-      };
+      const started: typeof processes = {};
+      if (dhcp !== "none") {
+        const served = { server: dhcp, address, guests, gateway, dataServer };
+        started.dhcp = await startDhcpServer(network, host, served);
+      }
+      if (web !== "none") {
+        started.web = await startWebServer(network, host, { server: web, guests: metadata, rate, extra });
+      }
+      processes = started;
     },
   };
   await router.start(options.address ?? "10.1.1.1");

@@ -39,7 +39,7 @@ export interface ScriptedRouterOptions {
   /** How long it takes over each answer (default: no time). */
   readonly delayMs?: number;
   /** How many bytes a second each connection gets (default: as many as it takes). */
-  readonly rate?: number;
+  readonly rate?: number | undefined;
   /** Whether it prints every byte that reaches port 80, as lines of JSON: `{ head }`, and `{ rest }` for what is none. */
   readonly records?: boolean;
   /** From what seed `/latest/fuzz?NUMBER` is answered with broken answers; it tells none of that (default: not at all). */
