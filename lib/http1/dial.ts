@@ -42,8 +42,8 @@ export type Dial = (server: Server, signal: AbortSignal) => Promise<Deno.Conn>;
 const SECOND_AFTER_MS = 250;
 
 /**
- * How many second connections are begun in vain: each connection that comes about at once makes up for one. Where none does
- * it is the router that is late, and no packet was lost; a fleet must not ask it twice.
+ * How many second connections are begun in vain. One that comes about at once, or before the first, shows that a packet was lost,
+ * and makes up for one; where none does it is the router that is late, and a fleet must not ask it twice.
  */
 const MAX_CREDIT = 10;
 
@@ -59,11 +59,11 @@ export function createDial({ connect, deadlines, timeoutMs }: DialOptions): Dial
     signal.addEventListener("abort", leave);
     const { promise: connected, resolve, reject } = Promise.withResolvers<Deno.Conn>();
     let isLate = false;
-    const begin = async () => {
+    const begin = async ({ isSecond = false } = {}) => {
       const conn = await connect({ hostname: address, port, signal: over.signal });
       if (over.signal.aborted) conn.close();
       over.signal.throwIfAborted();
-      if (!isLate) credit = Math.min(credit + 1, MAX_CREDIT);
+      if (isSecond || !isLate) credit = Math.min(credit + 1, MAX_CREDIT);
       resolve(conn);
       over.abort(DECIDED);
     };
@@ -71,7 +71,7 @@ export function createDial({ connect, deadlines, timeoutMs }: DialOptions): Dial
       isLate = true;
       if (credit === 0) return;
       credit -= 1;
-      begin().catch(() => {});
+      begin({ isSecond: true }).catch(() => {});
     });
     const limit = deadlines.set(timeoutMs, () =>
       over.abort(

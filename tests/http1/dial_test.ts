@@ -116,6 +116,17 @@ test("createDial gives up both when time is up or the signal aborts, and closes 
   }
 });
 
+test("createDial goes on with second connections where it is them that come about: packets are lost", async () => {
+  const { clock, begun, dial } = createDialling();
+  for (let i = 0; i < 12; i++) {
+    const connected = dial(SERVER, new AbortController().signal);
+    await clock.run(300);
+    assertEquals(begun.length, 2 * (i + 1));
+    begun.at(-1)!.come();
+    await connected;
+  }
+});
+
 test("createDial begins no second connections any more where none comes about at once, until one does", async () => {
   const { clock, begun, dial } = createDialling();
   const dialLate = async () => {
