@@ -68,8 +68,8 @@ export const dhcp: Source = async (ask) => {
 };
 
 /**
- * Those that are worth a message of their own: whoever has the first address of an interface's network, the gateways, and
- * the servers of leases.
+ * Those that are worth a message of their own: whoever has the first address of an interface's network, the gateways, the
+ * servers of leases, and where no router is known whoever else is on the link.
  */
 async function listLikely(ask: Ask): Promise<readonly LikelyServer[]> {
   const likely = new Map<string, LikelyServer>();
@@ -82,6 +82,9 @@ async function listLikely(ask: Ask): Promise<readonly LikelyServer[]> {
     ask.network.gateways().then((routes) => routes.forEach(({ gateway, iface }) => add(gateway, iface))),
     ...Object.values(LEASE_SOURCES).map((source) => source(named)),
   ]);
+  if (ask.known === undefined) {
+    for (const { address, iface } of await ask.network.neighbours().catch(() => [])) add(address, iface);
+  }
   return [...likely.values()].slice(0, MAX_LIKELY);
 }
 

@@ -1,5 +1,5 @@
 /**
- * What `ip -json` prints of interfaces and default routes. Pure; what it does not understand it leaves out.
+ * What `ip -json` prints of interfaces, default routes and neighbours. Pure; what it does not understand it leaves out.
  *
  * @module
  */
@@ -26,6 +26,12 @@ export interface Link {
 /** A default route. */
 export interface Route {
   readonly gateway: string;
+  readonly iface: string;
+}
+
+/** A machine on the link of an interface. */
+export interface Neighbour {
+  readonly address: string;
   readonly iface: string;
 }
 
@@ -61,6 +67,15 @@ export function parseRoutes(json: string): Route[] {
     .flatMap(({ gateway, dev }) =>
       typeof gateway === "string" && typeof dev === "string" ? [{ gateway, iface: dev }] : []
     );
+}
+
+/** Parses what `ip -json neighbour show` prints: those whose Ethernet address is known. */
+export function parseNeighbours(json: string): Neighbour[] {
+  return parseObjects(json).flatMap(({ dst, dev, lladdr }) =>
+    typeof dst === "string" && typeof dev === "string" && typeof lladdr === "string"
+      ? [{ address: dst, iface: dev }]
+      : []
+  );
 }
 
 /** The main table's routes say nothing of a table. */

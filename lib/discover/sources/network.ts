@@ -11,7 +11,8 @@ import { contains, formatIPv4 } from "../../ipv4/ipv4.ts";
 import type { LikelyServer } from "../../dhcp/exchange.ts";
 import { NO_MAC, pickNics, preferLabel, rangeOf, readAddresses } from "./addresses.ts";
 import type { Nic } from "./addresses.ts";
-import { parseLinks, parseRoutes } from "./links.ts";
+import type { Neighbour } from "./links.ts";
+import { parseLinks, parseNeighbours, parseRoutes } from "./links.ts";
 import type { Link, Route } from "./links.ts";
 import { SourceError } from "./source_error.ts";
 import type { Host } from "../../system/host.ts";
@@ -35,6 +36,11 @@ export interface Network {
   indexedNics(): Promise<readonly IndexedNic[]>;
   /** The default routes over the interfaces to search on, the preferred first. @throws {CommandError} If `ip` fails. */
   gateways(): Promise<readonly Route[]>;
+  /**
+   * Who has been heard of on the links of the interfaces last searched on: a server that is about to answer this machine asks
+   * for its Ethernet address (ARP), which no firewall keeps away.
+   */
+  neighbours(): Promise<readonly Neighbour[]>;
   /** Whoever has the first address in the network of each interface that was last searched on. */
   firstHosts(): readonly LikelyServer[];
   /** The names of all interfaces that have an IPv4 address. */
@@ -177,6 +183,11 @@ export function createNetwork(options: NetworkOptions): Network {
     async gateways() {
       const [selected, known] = await Promise.all([nics(), routes()]);
       return known.filter(({ iface }) => selected.some(({ name }) => name === iface));
+    },
+
+    async neighbours() {
+      const known = parseNeighbours(await host.runIp(["-4", "-json", "neighbour", "show"], { signal }));
+      return known.filter(({ iface }) => searched.some(({ name }) => name === iface));
     },
 
     firstHosts() {

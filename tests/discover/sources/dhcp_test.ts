@@ -158,6 +158,7 @@ test("dhcp asks by address whoever is likely: the first of the network, gateways
       { gateway: "10.1.1.50", dev: "eth0" },
     ],
     files: { "/var/lib/dhcp/dhclient.leases": dhclientLease("10.1.1.7") },
+    neighbours: [{ dst: "10.1.1.8", dev: "eth0", lladdr: "02:00:00:00:00:08" }],
   });
   const { signal } = new AbortController();
   let likely: readonly LikelyServer[] = [];
@@ -176,6 +177,22 @@ test("dhcp asks by address whoever is likely: the first of the network, gateways
     "10.1.1.254 eth0",
     "10.1.1.7 eth0",
   ]);
+});
+
+test("dhcp asks by address whoever else is on the link, last of all, where no router is known", async () => {
+  const { host } = createLan(createVirtualClock()).createGuest({
+    routes: [{ gateway: "10.1.1.254", dev: "eth0" }],
+    neighbours: [
+      { dst: "10.1.1.7", dev: "eth0", lladdr: "02:00:00:00:00:07", state: ["STALE"] },
+      { dst: "10.1.1.8", dev: "eth0", state: ["FAILED"] },
+      { dst: "10.2.2.7", dev: "eth1", lladdr: "02:00:00:00:00:09", state: ["REACHABLE"] },
+      { dst: "10.1.1.254", dev: "eth0", lladdr: "02:00:00:00:00:fe", state: ["STALE"] },
+    ],
+  });
+  const network = createNetwork({ iname: "eth0", isInameChosen: true, host, signal: new AbortController().signal });
+  let likely: readonly LikelyServer[] = [];
+  await hear(async ({ likely: list }) => void (likely = await list!()), { host, network });
+  assertEquals(likely.map(({ address }) => address), ["10.1.1.1", "10.1.1.254", "10.1.1.7"]);
 });
 
 test("dhcp asks no more than eight by address", async () => {

@@ -53,6 +53,8 @@ export interface GuestOptions {
   interfaces: InterfaceAddress[];
   /** What `ip -json -details link show` prints. */
   links: unknown[];
+  /** What `ip -json neighbour show` prints. */
+  neighbours: unknown[];
   /** What `ip -json route show default` prints. */
   routes: unknown[];
   /** Files by their path, the newest last; an error is a file, or with a slash at its end a folder, that cannot be read. */
@@ -164,6 +166,7 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
       const guest: GuestOptions = {
         interfaces: [interfaceAt("10.1.1.50")],
         links: [linkAt(2, "eth0")],
+        neighbours: [],
         routes: [],
         files: {},
         dataServer: new Error("failed to lookup address information: Name or service not known"),
@@ -241,7 +244,10 @@ function createFakeMachine(
 ): Host {
   return {
     interfaces: () => guest.interfaces,
-    runIp: (args) => Promise.resolve(JSON.stringify(args.includes("link") ? guest.links : guest.routes)),
+    runIp: (args) =>
+      Promise.resolve(JSON.stringify(
+        args.includes("link") ? guest.links : args.includes("neighbour") ? guest.neighbours : guest.routes,
+      )),
     exchange: createExchange({ listen, clock, metrics: createRegistry() }),
     // deno-lint-ignore require-await
     async listFolder(folder) {
