@@ -130,7 +130,7 @@ networkTest("--discovery says who goes first", ROUTER, async () => {
   assertEquals(await offering(scene), "from the drive");
 });
 
-networkTest("the drive of another VM does not take a dead router's place", ROUTER, async () => {
+networkTest("the drive of another VM does not take a dead router's place until a reload", ROUTER, async () => {
   await using scene = await createScene({
     args: ["--cache-ttl", "0", "--stale-if-error", "0", "--request-timeout", "3s", "--discovery-timeout", "2s"],
     prepare: (scene) => putDrive(scene, { ...ON_DRIVE, "instance-id": "i-2-99-VM" }),
@@ -140,6 +140,9 @@ networkTest("the drive of another VM does not take a dead router's place", ROUTE
   const answer = await scene.get("/latest/user-data");
   assertEquals([answer.status, answer.body], [502, ""]);
   await scene.program.waitForLine(/i-2-99-VM/);
+
+  scene.program.kill("SIGHUP");
+  assertEquals((await scene.getUntilGood("/latest/meta-data/instance-id")).body, "i-2-99-VM");
 });
 
 networkTest("a damaged drive is a clear line, in the log and in discover", ROUTER, async () => {
