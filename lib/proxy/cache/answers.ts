@@ -159,7 +159,7 @@ export interface Singleflight<T> {
   start(key: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
 }
 
-interface Flight<T> {
+interface Call<T> {
   readonly result: Promise<T>;
   readonly unattended: AbortController;
   waiting: number;
@@ -167,40 +167,40 @@ interface Flight<T> {
 
 /** Creates what shares work. */
 export function createSingleflight<T>(): Singleflight<T> {
-  const flights = new Map<string, Flight<T>>();
+  const calls = new Map<string, Call<T>>();
 
-  const forget = (key: string, flight: Flight<T>) => {
-    if (flights.get(key) === flight) flights.delete(key);
+  const forget = (key: string, call: Call<T>) => {
+    if (calls.get(key) === call) calls.delete(key);
   };
 
-  const wait = (key: string, flight: Flight<T>, signal: AbortSignal): Promise<T> => {
+  const wait = (key: string, call: Call<T>, signal: AbortSignal): Promise<T> => {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    flight.waiting++;
+    call.waiting++;
     const leave = () => {
       reject(signal.reason);
-      if (--flight.waiting > 0) return;
-      forget(key, flight);
-      flight.unattended.abort(signal.reason);
+      if (--call.waiting > 0) return;
+      forget(key, call);
+      call.unattended.abort(signal.reason);
     };
     if (signal.aborted) leave();
     else signal.addEventListener("abort", leave);
     const stay = () => signal.removeEventListener("abort", leave);
-    flight.result.then((value) => (stay(), resolve(value)), (error) => (stay(), reject(error)));
+    call.result.then((value) => (stay(), resolve(value)), (error) => (stay(), reject(error)));
     return promise;
   };
 
   return {
     join(key, signal) {
-      const flight = flights.get(key);
-      return flight && wait(key, flight, signal);
+      const call = calls.get(key);
+      return call && wait(key, call, signal);
     },
     start(key, signal, work) {
       const unattended = new AbortController();
-      const flight: Flight<T> = { result: work(unattended.signal), unattended, waiting: 0 };
-      flights.set(key, flight);
-      const end = () => forget(key, flight);
-      flight.result.then(end, end);
-      return wait(key, flight, signal);
+      const call: Call<T> = { result: work(unattended.signal), unattended, waiting: 0 };
+      calls.set(key, call);
+      const end = () => forget(key, call);
+      call.result.then(end, end);
+      return wait(key, call, signal);
     },
   };
 }

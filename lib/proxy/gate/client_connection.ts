@@ -157,8 +157,8 @@ export class ClientConnection {
     if (ready !== undefined) return this.#send(ready);
     if (own !== undefined) return this.#answer(head, own);
     if (mayAsk()) return this.#ask(head);
-    const standIn = this.#ready(next, "usable");
-    return standIn === undefined ? this.#refuse("busy", head) : this.#send(standIn);
+    const stale = this.#ready(next, "usable");
+    return stale === undefined ? this.#refuse("busy", head) : this.#send(stale);
   }
 
   #ready({ head, key }: KnownHead, need: "fresh" | "usable"): EncodedResponse | undefined {

@@ -83,10 +83,10 @@ export function openInnerServer(
     while (!stop.signal.aborted) {
       try {
         current = start();
-        log.debug("the server behind the gate was renewed");
+        log.debug("the server behind the gate was restarted");
         return;
       } catch (error) {
-        log.warn("cannot renew the server behind the gate, trying again", { error });
+        log.warn("cannot restart the server behind the gate, trying again", { error });
         await clock.sleep(RETRY_MS, stop.signal);
       }
     }

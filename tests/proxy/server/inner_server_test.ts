@@ -37,7 +37,7 @@ for (const [fate, strike] of Object.entries(FATES)) {
     try {
       await strike(path);
       const connections = await Promise.all(Array.from({ length: 10 }, () => inner.connect()));
-      assertEquals(lines.filter((line) => line.includes("was renewed")).length, 1);
+      assertEquals(lines.filter((line) => line.includes("was restarted")).length, 1);
       for (const connection of connections) {
         await connection.write(REQUEST);
         const answer = await new Response(connection.readable).text();
@@ -62,11 +62,11 @@ test("openInnerServer tries again, and says so, where it cannot be replaced; and
   while (lines.length === 0) await aMoment();
   await clock.run(300);
   assertEquals(lines.map((line) => line.slice(0, 66)), Array(4).fill(lines[0]!.slice(0, 66)));
-  assertMatch(lines[0]!, /^<4>cannot renew the server behind the gate, trying again error=/);
+  assertMatch(lines[0]!, /^<4>cannot restart the server behind the gate, trying again error=/);
   await Deno.mkdir(folder);
   await clock.run(100);
   (await connecting).close();
-  assertEquals(lines.slice(4), ["<7>the server behind the gate was renewed\n"]);
+  assertEquals(lines.slice(4), ["<7>the server behind the gate was restarted\n"]);
   await inner.shutdown();
   await assertRejects(() => inner.connect(), Deno.errors.NotFound);
   assertEquals(lines.length, 5);
