@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { networkTest } from "../support/net/network_test.ts";
 import { get } from "../support/net/program.ts";
 import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
@@ -65,6 +65,17 @@ networkTest("an admin port that is taken is waited for, and keeps nobody from th
   await first.stop();
   await second.waitForLine(/serving the admin pages/);
   assertEquals(await listenerOf(), other);
+});
+
+networkTest("/readyz leaves no descriptor behind, however often it is asked", ROUTER, async () => {
+  await using scene = await createScene({ args: ARGS });
+  await scene.program.waitForLine(/\bfound the router\b/);
+  const descriptors = () => [...Deno.readDirSync(`/proc/${scene.program.pid}/fd`)].length;
+  const ask = async () => assertEquals((await scene.get(`${ADMIN}/readyz`)).status, 200);
+  await ask();
+  const before = descriptors();
+  for (let count = 0; count < 30; count++) await ask();
+  assert(descriptors() <= before + 10, `${before} descriptors became ${descriptors()}`);
 });
 
 networkTest("half requests at the admin port keep no page and no metadata from anybody", ROUTER, async () => {

@@ -40,9 +40,14 @@ export function createAcceptProbe(): AcceptProbe {
       try {
         await withTimeout(PROBE_TIMEOUT_MS, options, async (signal) => {
           signal.addEventListener("abort", () => reject(signal.reason));
-          using conn = await Deno.connect({ ...address, signal });
-          own = conn.localAddr.port;
-          if (!ports.includes(own)) await accepted;
+          // Not `using`: compiled, it left every connection open, until there were no descriptors any more.
+          const conn = await Deno.connect({ ...address, signal });
+          try {
+            own = conn.localAddr.port;
+            if (!ports.includes(own)) await accepted;
+          } finally {
+            conn.close();
+          }
         });
         return true;
       } catch {
