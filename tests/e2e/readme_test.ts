@@ -3,6 +3,7 @@ import { latin1 } from "../support/latin1.ts";
 import { addContainers } from "../support/net/containers.ts";
 import type { RawResponse } from "../support/net/http.ts";
 import type { Host } from "../support/net/network.ts";
+import { PATIENCE_MS } from "../support/net/process.ts";
 import type { Process } from "../support/net/process.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { get } from "../support/net/program.ts";
@@ -149,7 +150,8 @@ const STATUSES: Readonly<Record<string, readonly Proof[]>> = {
       async show(scene) {
         const second = ["--request", "PUT", "--header", "X-aws-ec2-metadata-token-ttl-seconds: 1"];
         const token = `X-aws-ec2-metadata-token: ${(await scene.get("/latest/api/token", second)).body}`;
-        for (let tries = 0; tries < 1_000 && (await ask(scene, `GET ${VM_ID}`, token)).status === 200; tries++);
+        const deadline = performance.now() + PATIENCE_MS;
+        while ((await ask(scene, `GET ${VM_ID}`, token)).status === 200 && performance.now() < deadline);
         await refused(scene, 401, [`GET ${VM_ID}`, token], [`GET ${VM_ID}`, "X-aws-ec2-metadata-token: none"]);
       },
     },
