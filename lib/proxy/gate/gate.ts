@@ -26,7 +26,7 @@ import { ClientTimeoutError, StoppingError } from "./errors.ts";
 import { createKnownHeads } from "./head_reader.ts";
 import { formatAddress } from "./listen.ts";
 import type { Ends } from "./peers.ts";
-import { owingSince } from "./patience.ts";
+import { whoGivesWay } from "./patience.ts";
 import { createAcceptProbe } from "./probe.ts";
 import { createDateText } from "./response.ts";
 
@@ -200,13 +200,9 @@ class AcceptLoop implements Gate {
 
   /** Cuts the connection whose client has been owing something for longest; whether there was one. */
   #makeRoom(among: (connection: ClientConnection) => boolean = () => true): boolean {
-    const { now } = this.#with.clock;
-    const [longest] = this.#connections.slots()
-      .filter(({ member }) => among(member!))
-      .map(({ member }) => ({ connection: member!, owingSince: owingSince(member!, now()) }))
-      .filter(({ owingSince }) => owingSince !== undefined)
-      .sort((a, b) => a.owingSince! - b.owingSince!);
-    longest?.connection.cut(
+    const members = this.#connections.slots().map(({ member }) => member!);
+    const longest = whoGivesWay(members.filter(among), this.#with.clock.now());
+    longest?.cut(
       new ClientTimeoutError("The client had left or was slow, and its place was needed for another"),
     );
     return longest !== undefined;

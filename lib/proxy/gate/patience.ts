@@ -44,7 +44,7 @@ const CLOSING_MS = 1_000;
 /** The server behind the gate has the same limit, and knows better what to say when it is over: it goes first. */
 const INNER_FIRST_MS = 500;
 
-/** One that has just been accepted may have sent its request, which is read next. */
+/** One that has just been accepted may have sent its request, which is read next. (A busy program may take a moment.) */
 const UNREAD_MS = 50;
 /** Only a client that has taken nothing for so long loses its answer to somebody else. */
 const STALLED_MS = 1_000;
@@ -72,13 +72,35 @@ export function overdue(
   return new ClientTimeoutError(`The transfer took longer than ${transferTimeoutMs} ms`);
 }
 
-/** Since when a client owes something, in the order in which that is resented: a request, then that it takes its answer. */
-export function owingSince({ state, since, isNew, isUnheard }: Owing, now: number): number | undefined {
+/**
+ * Who gives way to somebody else: the client that has owed something for longest, a request before that it takes its answer.
+ * One that has just been accepted is spared, unless half of them have been: that is a crowd, and keeps nobody out.
+ */
+export function whoGivesWay<C extends Owing>(connections: readonly C[], now: number): C | undefined {
+  const isCrowd = 2 * connections.filter((connection) => isUnread(connection, now)).length > connections.length;
+  let first: C | undefined;
+  let longest = Infinity;
+  for (const connection of connections) {
+    const since = isUnread(connection, now) && !isCrowd ? undefined : owingSince(connection, now);
+    if (since === undefined || since >= longest) continue;
+    first = connection;
+    longest = since;
+  }
+  return first;
+}
+
+/** Whether it has just been accepted, and its request may wait to be read. */
+function isUnread({ state, since, isNew }: Owing, now: number): boolean {
+  return isNew && state === "waiting" && now - since < UNREAD_MS;
+}
+
+/** Since when a client owes something, in the order in which that is resented. */
+function owingSince({ state, since, isUnheard }: Owing, now: number): number | undefined {
   const waitedMs = now - since;
   switch (state) {
     case "waiting":
     case "closing":
-      return isNew && waitedMs < UNREAD_MS ? undefined : since;
+      return since;
     case "sending":
       return waitedMs < STALLED_MS ? undefined : since + MUCH_LATER_MS;
     case "answering":
