@@ -75,6 +75,7 @@ export class HeadReader {
   /** A read under way. */
   #arrival: Promise<boolean> | undefined;
   #hasEnded = false;
+  #isFree = false;
 
   constructor(conn: Pick<Deno.Conn, "read">, options: HeadReaderOptions) {
     this.#conn = conn;
@@ -114,13 +115,14 @@ export class HeadReader {
   /** Starts to read, unless that is under way, or no more can be held; whether anything came. */
   #arrive(): Promise<boolean> | undefined {
     if (this.#arrival !== undefined) return this.#arrival;
-    const room = this.#makeRoom();
+    const room = this.#isFree ? undefined : this.#makeRoom();
     return this.#arrival = room && this.#conn.read(room).then(this.#arrived, this.#reset);
   }
 
   // Made once: an asynchronous function for each read would cost as much as a ready answer.
   readonly #arrived = (count: number | null): boolean => {
-    if (count === null) {
+    // What came in the moment in which the connection was closed has nowhere to be.
+    if (count === null || this.#isFree) {
       this.#hasEnded = true;
       return false;
     }
@@ -185,8 +187,9 @@ export class HeadReader {
     return read;
   }
 
-  /** Gives up what it holds. */
+  /** Gives up what it holds, for good: nothing comes any more. */
   free(): void {
+    this.#isFree = true;
     this.#start = this.#end = 0;
     this.#buffer = new Uint8Array(0);
   }

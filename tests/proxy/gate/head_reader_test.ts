@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { toBytes } from "../../../lib/http1/message.ts";
-import { createKnownHeads } from "../../../lib/proxy/gate/head_reader.ts";
+import { createKnownHeads, HeadReader } from "../../../lib/proxy/gate/head_reader.ts";
 import { test } from "../../support/test.ts";
 
 const KNOWN = { head: { method: "GET", target: "/", headers: [], minor: 1, persistent: true }, key: "k" } as const;
@@ -29,4 +29,18 @@ test("createKnownHeads begins anew when it is full", () => {
   for (let i = 0; i <= 256; i++) heads.add(`GET /${i}`, KNOWN);
   assertEquals(heads.find(toBytes("GET /0")), undefined);
   assertEquals(heads.find(toBytes("GET /256")), KNOWN);
+});
+
+test("HeadReader holds nothing that comes in the moment in which it is freed, and reads no more", async () => {
+  const { promise: bytes, resolve: send } = Promise.withResolvers<number>();
+  let reads = 0;
+  const read = () => (reads++, bytes);
+  const limits = { maxUrlBytes: 200, maxHeaderBytes: 1_000 };
+  const options = { limits, known: createKnownHeads(), keyOf: () => undefined, onBytes() {}, onReset() {} };
+  const reader = new HeadReader({ read }, options);
+  const more = reader.more();
+  send(25);
+  reader.free();
+  assertEquals([await more, await reader.more()], [false, false]);
+  assertEquals([reader.length, reader.take(), reads], [0, undefined, 1]);
 });
