@@ -74,19 +74,20 @@ export function overdue(
 
 /**
  * Who gives way to somebody else: the client that has owed something for longest, a request before that it takes its answer.
- * One that has just been accepted is spared, unless half of them have been: that is a crowd, and keeps nobody out.
+ * Nobody, if that one has just been accepted, unless half of all have been: that is a crowd, and keeps nobody out.
  */
 export function whoGivesWay<C extends Owing>(connections: readonly C[], now: number): C | undefined {
-  const isCrowd = 2 * connections.filter((connection) => isUnread(connection, now)).length > connections.length;
   let first: C | undefined;
   let longest = Infinity;
   for (const connection of connections) {
-    const since = isUnread(connection, now) && !isCrowd ? undefined : owingSince(connection, now);
-    if (since === undefined || since >= longest) continue;
+    const since = owingSince(connection, now) ?? Infinity;
+    if (since >= longest) continue;
     first = connection;
     longest = since;
   }
-  return first;
+  if (first === undefined || !isUnread(first, now)) return first;
+  const unread = connections.filter((connection) => isUnread(connection, now));
+  return 2 * unread.length > connections.length ? first : undefined;
 }
 
 /** Whether it has just been accepted, and its request may wait to be read. */
