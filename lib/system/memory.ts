@@ -4,6 +4,8 @@
  * @module
  */
 
+import { signalItself } from "./runtime_shims.ts";
+
 /** The memory of the process, as far as it matters here. */
 export interface Memory {
   /** What it holds with all the garbage in it, in bytes. */
@@ -25,7 +27,12 @@ const GROWTH_BYTES = 4 * 1024 * 1024;
 export function createMemoryRelease(memory: Memory = OWN_MEMORY): () => boolean {
   let usual = memory.size();
   return () => {
-    if (memory.size() < usual + GROWTH_BYTES) return false;
+    const size = memory.size();
+    if (size < usual + GROWTH_BYTES) {
+      // Some of it goes back only after a collection.
+      usual = Math.min(usual, size);
+      return false;
+    }
     memory.collect();
     usual = memory.size();
     return true;
@@ -35,7 +42,12 @@ export function createMemoryRelease(memory: Memory = OWN_MEMORY): () => boolean 
 const OWN_MEMORY: Memory = {
   // Not the size of the heap: V8 keeps pages that it freed, and bytes of bodies lie outside, until a collection like this.
   size: () => Deno.memoryUsage().rss,
-  collect: () => gc?.({ type: "major", execution: "sync", flavor: "last-resort" }),
+  collect() {
+    gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
+    // Where the unit asks for it, the runtime calls malloc_trim(3) at this signal; else nobody may be there to take it. By
+    // itself glibc returns only what lies above all that is in use: a few bytes there keep megabytes.
+    if (Deno.env.get("DENO_USR2_MEMORY_TRIM")) signalItself("SIGUSR2");
+  },
 };
 
 /** V8's, where it runs with `--expose-gc`. */

@@ -78,6 +78,7 @@ const VARIABLES = [
   "WATCHDOG_USEC",
   "JOURNAL_STREAM",
   "TERM",
+  "DENO_USR2_MEMORY_TRIM",
   ...RUNTIME_VARIABLES,
 ] as const;
 

@@ -45,6 +45,16 @@ test("createMemoryRelease takes what it cannot free for usual", () => {
   assertEquals([release(), memory.collections], [false, 1]);
 });
 
+test("createMemoryRelease takes for usual what was given back later, too", () => {
+  const { memory, release } = setUp();
+  memory.now = memory.atRest = 80 * MIB;
+  assertEquals(release(), true);
+  memory.now = memory.atRest = 60 * MIB;
+  assertEquals(release(), false);
+  memory.now = 64 * MIB;
+  assertEquals([release(), memory.collections], [true, 2]);
+});
+
 test("createMemoryRelease does nothing where V8 does not offer it", () => {
   createMemoryRelease()();
 });

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { test } from "../support/test.ts";
 
-import { unixSocketRights } from "../../lib/system/runtime_shims.ts";
+import { signalItself, unixSocketRights } from "../../lib/system/runtime_shims.ts";
 
 test("the shims are for versions of Deno before 2.9", () => {
   const table = {
@@ -15,5 +15,19 @@ test("the shims are for versions of Deno before 2.9", () => {
   };
   for (const [version, isOld] of Object.entries(table)) {
     assertEquals([version, unixSocketRights(version, ["/a", "/b"])], [version, isOld ? [] : ["unix:/a", "unix:/b"]]);
+  }
+});
+
+test("signalItself sends a signal to this process", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  Deno.addSignalListener("SIGUSR2", resolve);
+  // A listener alone keeps nothing alive.
+  const alive = setInterval(() => {}, 1_000);
+  try {
+    signalItself("SIGUSR2");
+    await promise;
+  } finally {
+    clearInterval(alive);
+    Deno.removeSignalListener("SIGUSR2", resolve);
   }
 });

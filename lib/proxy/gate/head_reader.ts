@@ -143,8 +143,10 @@ export class HeadReader {
     }
     if (this.#end === this.#buffer.length) {
       const held = this.#bytes();
-      if (held.length > maxHeadBytes(this.#with.limits)) return undefined;
-      const buffer = new Uint8Array(Math.max(BUFFER_BYTES, held.length * 2));
+      const most = maxHeadBytes(this.#with.limits);
+      if (held.length > most) return undefined;
+      // In one step: malloc keeps what small ones leave behind, while a large one is a mapping of its own.
+      const buffer = new Uint8Array(most + BUFFER_BYTES);
       buffer.set(held);
       this.#buffer = buffer;
       this.#start = 0;
