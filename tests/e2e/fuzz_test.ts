@@ -144,7 +144,17 @@ function isWhole(answer: string): boolean {
   const body = rest.join("\r\n\r\n");
   if (/\r\nconnection: close(\r\n|$)/i.test(head)) return false;
   const [, length] = /\r\ncontent-length: (\d+)/i.exec(head) ?? [];
-  return length === undefined ? body.endsWith("\r\n0\r\n\r\n") : body.length >= Number(length);
+  return length === undefined ? isWholeInChunks(body) : body.length >= Number(length);
+}
+
+/** Not by its last bytes alone: a chunk may hold the like. */
+function isWholeInChunks(body: string): boolean {
+  for (let rest = body;;) {
+    const [line, size = ""] = /^([0-9a-f]+)\r\n/i.exec(rest) ?? [];
+    if (line === undefined) return false;
+    if (Number(`0x${size}`) === 0) return rest === "0\r\n\r\n";
+    rest = rest.slice(line.length + Number(`0x${size}`) + "\r\n".length);
+  }
 }
 
 /** Starts a router that serves, or a mere listener on port 80; it tells every byte that it hears. */
