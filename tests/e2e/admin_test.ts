@@ -81,6 +81,8 @@ networkTest("/readyz leaves no descriptor behind, however often it is asked", RO
 networkTest("half requests at the admin port keep no page and no metadata from anybody", ROUTER, async () => {
   await using stack = new AsyncDisposableStack();
   const scene = stack.use(await createScene({ args: ARGS }));
+  // From then on a router is known, and /readyz says so.
+  assertEquals((await scene.get("/latest/vm-id")).status, 200);
   for (const half of ["", "GET /met", "GET /status HTTP/1.1\r\nHost: localhost\r\nX-Half"]) {
     for (let count = 0; count < 20; count++) {
       const exchange = stack.use(await scene.open({ hostname: "127.0.0.1", port: PORT }));
