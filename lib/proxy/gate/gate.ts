@@ -66,6 +66,8 @@ export interface Gate {
 
 /** How often connections are looked at that may be overdue. */
 const SWEEP_MS = 100;
+/** Long enough for what has come to be read. */
+const TURN_MS = 1;
 /** Out of descriptors or memory: how many connections make room, and how long to wait before the next try. */
 const ROOM = 8;
 const RETRY_MS = 20;
@@ -152,7 +154,7 @@ class AcceptLoop implements Gate {
   }
 
   async #accept(): Promise<void> {
-    const { log, clock } = this.#with;
+    const { log, clock, limits } = this.#with;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
@@ -164,6 +166,8 @@ class AcceptLoop implements Gate {
           conn.close();
           throw error;
         }
+        // Where many come at once, those who have come are read before more are accepted.
+        if (this.#connections.size >= limits.maxConnections) await clock.sleep(TURN_MS, signal);
         if (this.#failedAt === undefined || clock.now() - this.#failedAt < CALM_MS) continue;
         log.info("accepting connections again", { listen: formatAddress(this.address) });
         this.#failedAt = undefined;

@@ -74,9 +74,16 @@ export function overdue(
 
 /**
  * Who gives way to somebody else: the client that has owed something for longest, a request before that it takes its answer.
- * Nobody, if that one has just been accepted, unless half of all have been: that is a crowd, and keeps nobody out.
+ * Nobody, if that one has just been accepted; but where more than half of all have been, that is a crowd, and its first one.
  */
 export function whoGivesWay<C extends Owing>(connections: readonly C[], now: number): C | undefined {
+  const unread = connections.filter((connection) => isUnread(connection, now));
+  if (2 * unread.length > connections.length) return longestOwing(unread, now);
+  const longest = longestOwing(connections, now);
+  return longest !== undefined && isUnread(longest, now) ? undefined : longest;
+}
+
+function longestOwing<C extends Owing>(connections: readonly C[], now: number): C | undefined {
   let first: C | undefined;
   let longest = Infinity;
   for (const connection of connections) {
@@ -85,9 +92,7 @@ export function whoGivesWay<C extends Owing>(connections: readonly C[], now: num
     first = connection;
     longest = since;
   }
-  if (first === undefined || !isUnread(first, now)) return first;
-  const unread = connections.filter((connection) => isUnread(connection, now));
-  return 2 * unread.length > connections.length ? first : undefined;
+  return first;
 }
 
 /** Whether it has just been accepted, and its request may wait to be read. */

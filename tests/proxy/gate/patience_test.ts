@@ -40,9 +40,9 @@ test("whoGivesWay names the client that has owed something for longest", () => {
       "b",
     ],
     [
-      "one used before, beside a crowd",
+      "nobody used before, beside a crowd",
       [owing("a", 2, { isNew: true }), owing("b", 3), owing("c", 1, { isNew: true })],
-      "b",
+      "a",
     ],
   ];
   for (const [what, connections, name] of table) assertEquals(whoGivesWay(connections, NOW)?.name, name, what);
