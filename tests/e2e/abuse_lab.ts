@@ -6,7 +6,6 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { memoryOf } from "../../tools/bench/measure.ts";
-import { binary } from "../support/binary.ts";
 import { addContainers } from "../support/net/containers.ts";
 import { createMemoryGroup } from "../support/net/memory_group.ts";
 import type { MemoryGroup } from "../support/net/memory_group.ts";
@@ -64,8 +63,8 @@ export interface Lab {
 /** How often an agent asks, and the pause in between: as bosh-agent does. */
 const TRIES = 10;
 const PAUSE_MS = 1_000;
-/** What memory may stay behind an act, and how long it may take to come back. Deno before 2.9 does not trim its heap. */
-const maxGrowthMib = () => isDeno24() ? 15 : 10;
+/** What memory may stay behind an act, and how long it may take to come back. Mostly less than 10 MiB stay. */
+const MAX_GROWTH_MIB = 15;
 const SETTLE_MS = 60_000;
 const MAX_PEAK_MIB = 200;
 
@@ -115,7 +114,7 @@ export async function createLab(
     const { heldMib: peakMib, socketsMib } = await watch.stop();
     await abuser.stop("SIGKILL");
     const endedAt = performance.now();
-    const growthMib = await heldAfterwards(guest, process.pid, before + maxGrowthMib()) - before;
+    const growthMib = await heldAfterwards(guest, process.pid, before + MAX_GROWTH_MIB) - before;
     const settledMs = Math.round(performance.now() - endedAt);
     const alive = isAlive(process.pid);
     return { name, from, peakMib, socketsMib, ...honest.seen, growthMib, settledMs, alive };
@@ -163,7 +162,7 @@ export function judge({ rows, portWasKept }: Results): void {
   assertEquals(failing(({ alive }) => !alive), [], "dead");
   assertEquals(failing(({ tries }) => tries > TRIES), [], "the honest client was not served");
   assertEquals(failing(({ peakMib }) => peakMib >= MAX_PEAK_MIB), [], "too much memory");
-  assertEquals(failing(({ growthMib }) => growthMib > maxGrowthMib()), [], "memory did not come back");
+  assertEquals(failing(({ growthMib }) => growthMib > MAX_GROWTH_MIB), [], "memory did not come back");
   assert(portWasKept, "nobody had the port");
 }
 
@@ -303,12 +302,6 @@ async function heldAfterwards(guest: Host, pid: number, enoughMib: number): Prom
     if (now <= enoughMib || now === Infinity || performance.now() >= deadline) return now;
     await pause(250);
   }
-}
-
-/** Whether the program has the runtime of the npm-only network. */
-function isDeno24(): boolean {
-  const { stdout } = new Deno.Command(binary(), { args: ["--version"] }).outputSync();
-  return new TextDecoder().decode(stdout).includes("Deno 2.4.");
 }
 
 function isAlive(pid: number): boolean {
