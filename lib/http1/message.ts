@@ -121,13 +121,18 @@ const TARGET = /^\/[!"$-~]*$/;
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
+/** Whether a text can be the target of a request, as it is. */
+export function isOriginForm(target: string): boolean {
+  return TARGET.test(target);
+}
+
 /**
  * Encodes a request, one byte for each character, with `host` as its Host.
  *
  * @throws {TypeError} If the target or a header could be read as anything but what it is.
  */
 export function encodeRequestHead({ method, target, headers }: RequestHead, host: string): Uint8Array<ArrayBuffer> {
-  if (!TARGET.test(target)) throw new TypeError("Cannot encode the request: its target is not in origin form");
+  if (!isOriginForm(target)) throw new TypeError("Cannot encode the request: its target is not in origin form");
   let text = `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n`;
   for (const [name, value] of headers) {
     if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value)) {

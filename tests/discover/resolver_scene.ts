@@ -84,6 +84,15 @@ export async function settle({ resolver, clock }: Scene): Promise<Router> {
   return resolver.status().router!;
 }
 
+/** The same with a router of its own, which then falls silent and keeps a request waiting for too long. */
+export async function settleSilent(scene: Scene): Promise<Router> {
+  const router = scene.lan.add({ address: "10.1.1.1" });
+  const found = await settle(scene);
+  Object.assign(router, { web: "hangs", dhcp: false });
+  scene.resolver.report(found, SILENT_YET);
+  return found;
+}
+
 /** How long a caller waits for a router from now on, by the clock. */
 export async function timeRouter(
   { resolver, clock }: Scene,

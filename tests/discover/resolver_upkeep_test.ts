@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { UpstreamError } from "../../lib/http1/error.ts";
 import { test } from "../support/test.ts";
 import { interfaceAt, linkAt } from "../support/fakes/lan.ts";
-import { FOREIGN, NEVER, OWN, play, settle, SILENT_YET, timeRouter } from "./resolver_scene.ts";
+import { FOREIGN, NEVER, OWN, play, settle, settleSilent, SILENT_YET, timeRouter } from "./resolver_scene.ts";
 import type { Scene } from "./resolver_scene.ts";
 
 test("createResolver confirms a router by DHCP, and every third time by what made it one, in the background", () =>
@@ -186,10 +186,7 @@ for (const [what, interrupt] of INTERRUPTIONS) {
 test("createResolver.refresh searches although a router that was suspect answers before the search has begun", () =>
   play(async (scene) => {
     const { lan, resolver, clock } = scene;
-    const router = lan.add({ address: "10.1.1.1" });
-    const found = await settle(scene);
-    Object.assign(router, { web: "hangs", dhcp: false });
-    resolver.report(found, SILENT_YET);
+    const found = await settleSilent(scene);
     await clock.run(1_000);
     resolver.refresh();
     resolver.observe(found, { target: "/latest/user-data", status: 200 });
@@ -202,11 +199,8 @@ test("createResolver.refresh searches although a router that was suspect answers
 
 test("createResolver.observe ends a suspicion that rests on silence, and no other", () =>
   play(async (scene) => {
-    const { lan, resolver, clock } = scene;
-    const router = lan.add({ address: "10.1.1.1" });
-    const found = await settle(scene);
-    Object.assign(router, { web: "hangs", dhcp: false });
-    resolver.report(found, SILENT_YET);
+    const { resolver, clock } = scene;
+    const found = await settleSilent(scene);
     await clock.run(1_000);
     assertEquals(resolver.status().state, "suspect");
     resolver.observe(found, { target: "/latest/user-data", status: 200 });
@@ -262,10 +256,7 @@ test("createResolver.observe asks a router that is slow to prove itself once, ho
 test("createResolver.observe has a router that answers with an error stay suspect, and brings no search forward", () =>
   play(async (scene) => {
     const { lan, resolver, clock } = scene;
-    const router = lan.add({ address: "10.1.1.1" });
-    const found = await settle(scene);
-    Object.assign(router, { web: "hangs", dhcp: false });
-    resolver.report(found, SILENT_YET);
+    const found = await settleSilent(scene);
     await clock.run(120_000);
     const before = { ...lan.seen };
     for (let late = 0; late < 100; late++) {
@@ -281,10 +272,7 @@ test("createResolver.observe has a router that answers with an error stay suspec
 test("createResolver.observe ends the search for a router that answers after all", () =>
   play(async (scene) => {
     const { lan, resolver, clock } = scene;
-    const router = lan.add({ address: "10.1.1.1" });
-    const found = await settle(scene);
-    Object.assign(router, { web: "hangs", dhcp: false });
-    resolver.report(found, SILENT_YET);
+    const found = await settleSilent(scene);
     await clock.run(1_000);
     resolver.observe(found, { target: "/latest/user-data", status: 200 });
     const before = { ...lan.seen };

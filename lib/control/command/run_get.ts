@@ -14,7 +14,7 @@
 import { ConfigError } from "../../config/config_error.ts";
 import { Connection } from "../../http1/connection.ts";
 import type { ConnectionLimits } from "../../http1/connection.ts";
-import { encodeRequestHead } from "../../http1/message.ts";
+import { encodeRequestHead, isOriginForm } from "../../http1/message.ts";
 import type { Header, ResponseBody, UpstreamResponse } from "../../http1/message.ts";
 import { createDeadlines } from "../../time/clock.ts";
 import { askService, ControlError } from "../control_client.ts";
@@ -45,19 +45,16 @@ const TOKEN_HEADER = "X-aws-ec2-metadata-token";
 const MAX_TOKEN_BYTES = 1_024;
 const UNAUTHORIZED = 401;
 
-/** What can stand behind a slash in a request line. */
-const PATH = /^[!"$-~]+$/;
-
 /** Runs the command. @returns the exit code @throws {ConfigError} If the path is none. */
 export async function runGet(
   path: string,
   { listen, limits, writeBytes }: GetOptions,
   { socketPath, say }: CommandEnvironment,
 ): Promise<number> {
-  if (!PATH.test(path)) {
+  const target = path.startsWith("/") ? path : BASE + path;
+  if (!isOriginForm(target)) {
     throw new ConfigError(`get: "${path}" must be a path such as user-data, with blanks and the like percent-encoded`);
   }
-  const target = path.startsWith("/") ? path : BASE + path;
   const address = await findService(socketPath) ?? listen;
   const authority = `${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`;
   const deadlines = createDeadlines();
