@@ -8,7 +8,7 @@
  */
 
 import type { SourceName } from "../config/options.ts";
-import { UpstreamError } from "../http1/error.ts";
+import { isExhausted, UpstreamError } from "../http1/error.ts";
 import type { UpstreamErrorKind } from "../http1/error.ts";
 import { describeError } from "../telemetry/log.ts";
 import { TimeoutError } from "../time/with_timeout.ts";
@@ -123,5 +123,6 @@ export function causeKindOf(error: unknown): CauseKind {
     error instanceof SourceError || error instanceof ValidationError || error instanceof UpstreamError ||
     error instanceof TimeoutError
   ) return error.kind;
+  if (isExhausted(error)) return "exhausted";
   return error instanceof Error ? KINDS.get(error.name) ?? "unexpected" : "unexpected";
 }

@@ -268,6 +268,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   }
 
   function suspect(suspected: Router, error: unknown): void {
+    // What this machine lacks says nothing of the router.
+    if (causeKindOf(error) === "exhausted") return;
     events.suspected(suspected, error);
     suspicion = suspicionOf(suspected, error);
     isTrusted = false;

@@ -7,7 +7,7 @@
  */
 
 import type { Deadlines } from "../time/clock.ts";
-import { UpstreamError } from "./error.ts";
+import { isExhausted, UpstreamError } from "./error.ts";
 
 /** Makes a TCP connection, as `Deno.connect` does. */
 export type Connect = (
@@ -30,7 +30,7 @@ export interface DialOptions {
 /**
  * Connects. Of two connections the one that stands first is used, and the other given up; what the first fails with counts.
  *
- * @throws {UpstreamError} `refused`, `unreachable` or `connect_timeout`
+ * @throws {UpstreamError} `refused`, `unreachable`, `connect_timeout` or `exhausted`
  * @throws the signal's reason, if it aborts first
  */
 export type Dial = (server: Server, signal: AbortSignal) => Promise<Deno.Conn>;
@@ -92,6 +92,10 @@ export function createDial({ connect, deadlines, timeoutMs }: DialOptions): Dial
 }
 
 function connectError(cause: unknown): UpstreamError {
+  // No address is available where all ports are taken.
+  if (isExhausted(cause) || cause instanceof Deno.errors.AddrNotAvailable) {
+    return new UpstreamError("exhausted", "This machine has nothing left to connect with", { cause });
+  }
   if (cause instanceof Deno.errors.ConnectionRefused) {
     return new UpstreamError("refused", "The router refused the connection", { cause });
   }

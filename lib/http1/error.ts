@@ -4,8 +4,10 @@
  * @module
  */
 
-/** Why a router did not answer as it should. */
+/** Why a router did not answer as it should, or was not asked. */
 export type UpstreamErrorKind =
+  /** Nothing of the router's: this machine has no descriptor, memory or port left to ask it with. */
+  | "exhausted"
   | "refused"
   | "unreachable"
   | "connect_timeout"
@@ -22,4 +24,12 @@ export class UpstreamError extends Error {
   constructor(readonly kind: UpstreamErrorKind, message: string, options?: ErrorOptions) {
     super(message, options);
   }
+}
+
+/** The kernel's names for what a process or the whole machine has none left of: descriptors, buffers, memory. */
+const WANTS: readonly unknown[] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
+
+/** Tells whether an error is a want of this machine's own, which says nothing of whoever was to be asked. */
+export function isExhausted(error: unknown): boolean {
+  return error instanceof Error && WANTS.includes((error as { readonly code?: unknown }).code);
 }

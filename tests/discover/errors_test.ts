@@ -16,6 +16,8 @@ const ERRORS: readonly (readonly [what: string, error: unknown, kind: CauseKind]
   ["a command that failed", new CommandError("x", { kind: "missing", argv: ["ip"] }), "command"],
   ["a missing right", named("PermissionDenied"), "unreadable"],
   ["a right that the program denies itself", named("NotCapable"), "unreadable"],
+  ["a want of descriptors", Object.assign(new Error("x"), { code: "EMFILE" }), "exhausted"],
+  ["another error of the kernel's", Object.assign(new Error("x"), { code: "EIO" }), "unexpected"],
   ["another error", new TypeError("x"), "unexpected"],
   ["another error with a kind of its own", Object.assign(new Error("x"), { kind: "refused" }), "unexpected"],
   ["what is no error", "refused", "unexpected"],

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { UpstreamError } from "../../lib/http1/error.ts";
 import { test } from "../support/test.ts";
 import { interfaceAt, linkAt } from "../support/fakes/lan.ts";
@@ -112,6 +112,18 @@ test("createResolver suspects a router whose metadata ended, by every third conf
       await clock.run(60_000);
       assertEquals(resolver.status().state, "ready");
     }
+  }));
+
+test("createResolver does not suspect a router that this machine had nothing left to ask with", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const found = await settle(scene);
+    const before = log.length;
+    resolver.report(found, new UpstreamError("exhausted", "This machine has nothing left to connect with"));
+    assertStrictEquals(resolver.router(NEVER), found);
+    await clock.run(1_000);
+    assertEquals([resolver.status().state, log.slice(before)], ["ready", []]);
   }));
 
 test("createResolver.observe has the proof asked for at once, and ever more rarely while it is given", () =>

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { binary } from "../support/binary.ts";
 import { asNobody, leaveAtOnce } from "../support/net/nobody.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { createScene, LISTEN, NO_SERVERS, ROUTER, SERVERS } from "../support/scene.ts";
@@ -128,3 +129,38 @@ networkTest("requests beyond --max-requests get an empty 503 that says when to c
   const { status, headers, body } = await third.receive();
   assertEquals([status, body.length, new Map(headers).get("retry-after")], [503, 0, "1"]);
 });
+
+networkTest("a want of descriptors is not taken for a failure of the router", SERVERS, async () => {
+  // A router that keeps no connection open has to be connected to for each request.
+  await using scene = await createScene({
+    router: { extra: "keepalive_timeout 0;" },
+    args: ["--cache-ttl", "0", "--stale-if-error", "0"],
+  });
+  const { guest, program } = scene;
+  using exchange = await scene.open();
+  const ask = async () => {
+    await exchange.send(`GET /latest/vm-id HTTP/1.1\r\n${HOST}\r\n\r\n`);
+    const { status, body, headers } = await exchange.receive();
+    return [status, body.length > 0, new Map(headers).get("retry-after")];
+  };
+  const served = [200, true, undefined];
+  assertEquals(await ask(), served);
+  const limit = (files: number) => guest.run(["prlimit", `--pid=${program.pid}`, `--nofile=${files}:1024`]);
+  await limit(lowestFreeDescriptor(program.pid));
+  assertEquals(await ask(), [503, false, "1"]);
+  await limit(1_024);
+  assertEquals(await ask(), served);
+  const failed = program.lines.filter((line) => line.includes("request failed"));
+  assertMatch(failed.join("\n"), /status=503 error="10\.1\.1\.1 could not be asked: .*Too many open files[^\n]*$/);
+  assertEquals(program.lines.filter((line) => line.includes("suspect")), []);
+  const { stdout } = await guest.run([binary(), "status", "--json"]);
+  assertEquals(Object.keys(JSON.parse(stdout).requests.upstreamErrors), ["exhausted"]);
+});
+
+/** The number that the next file of a process gets. */
+function lowestFreeDescriptor(pid: number): number {
+  const taken = new Set(Array.from(Deno.readDirSync(`/proc/${pid}/fd`), ({ name }) => Number(name)));
+  let free = 0;
+  while (taken.has(free)) free++;
+  return free;
+}

@@ -90,6 +90,16 @@ test("createDial fails with what the first connection fails with, whatever becam
   assertEquals([begun.length, pending()], [2, 0]);
 });
 
+test("createDial says that this machine has nothing left to connect with, and not that the router failed", async () => {
+  const wants = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].map((code) => Object.assign(new Error(code), { code }));
+  for (const want of [...wants, new Deno.errors.AddrNotAvailable("no port")]) {
+    const { connected, begun } = startDialling();
+    begun[0]!.fail(want);
+    const error = await assertRejects(() => connected, UpstreamError);
+    assertEquals([error.kind, error.cause], ["exhausted", want]);
+  }
+});
+
 test("createDial gives up the second connection when the first one fails", async () => {
   const { clock, connected, begun } = startDialling();
   await clock.run(300);

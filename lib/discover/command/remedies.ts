@@ -16,6 +16,9 @@ const SEE_ROUTER = "its web server is overloaded or broken: restart the router i
  * with silence. Without an address nobody can be asked, and who was found says more than silence.
  */
 export const REMEDIES: Readonly<Record<CauseKind, string>> = {
+  exhausted:
+    "this machine, or this service, has no descriptors, memory or ports left: see who holds them (`ss -s`, `lsof`), " +
+    "and raise LimitNOFILE= of the unit if --max-connections was raised",
   no_interface: "name the interface with --iname (`ip link` lists them), or use --iname auto",
   no_address: "look at `ip address`, and at whatever configures the network; the daemon waits for an address by itself",
   link_down: "bring it up with `ip link set ... up`, or see that the virtual machine's network is plugged in",

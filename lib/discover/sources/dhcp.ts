@@ -6,6 +6,7 @@
 
 import type { DisbelievedReply, LikelyServer } from "../../dhcp/exchange.ts";
 import type { ClientInterface } from "../../dhcp/transaction.ts";
+import { isExhausted } from "../../http1/error.ts";
 import { SourceError } from "./source_error.ts";
 import { LEASE_SOURCES } from "./lease_sources.ts";
 import type { Ask, Source } from "./source.ts";
@@ -48,23 +49,24 @@ export const dhcp: Source = async (ask) => {
     },
     onPortUnavailable(cause) {
       const message = `cannot listen on port 68 (${whyUnavailable(cause)})`;
-      unavailable = new SourceError("client_port_unavailable", message, { cause });
+      unavailable = new SourceError(isExhausted(cause) ? "exhausted" : "client_port_unavailable", message, { cause });
       note(unavailable);
     },
     onSendError(cause) {
       if (isBlocked(cause)) blocked ??= blockedOn(clients, cause);
     },
   }).catch((cause: Error) => {
-    throw isBlocked(cause)
-      ? blockedOn(clients, cause)
-      : new SourceError("network", `cannot send on ${namesOf(clients)}`, { cause });
+    if (isBlocked(cause)) throw blockedOn(clients, cause);
+    const kind = isExhausted(cause) ? "exhausted" : "network";
+    throw new SourceError(kind, `cannot send on ${namesOf(clients)}`, { cause });
   });
   // Interfaces that changed are looked at anew, and what was heard until then says nothing of them.
   if (hasReply || (!isCurrent() && !signal.aborted)) return;
   if (disbelieved.size > 0) throw new SourceError("not_believed", disbelieved.summary());
   if (blocked !== undefined) throw blocked;
-  const kind = unavailable === undefined ? "no_answer" : "client_port_unavailable";
-  throw new SourceError(kind, `no DHCP server answered on ${namesOf(clients)}`, { cause: unavailable });
+  throw new SourceError(unavailable?.kind ?? "no_answer", `no DHCP server answered on ${namesOf(clients)}`, {
+    cause: unavailable,
+  });
 };
 
 /**

@@ -6,6 +6,8 @@
 
 /** Why a source could not name a router. */
 export type SourceErrorKind =
+  /** This machine has no descriptor or memory left to ask with. */
+  | "exhausted"
   | "no_interface"
   | "no_address"
   | "link_down"

@@ -127,7 +127,8 @@ class ForwardedRequest<R extends Router> {
       } catch (error) {
         if (this.#over.signal.aborted || !(error instanceof UpstreamError)) throw error;
         router = await this.#findNext(retries++);
-        fresh = true;
+        // A kept connection may be dead as well, but takes no descriptor.
+        fresh = error.kind !== "exhausted";
         continue;
       }
       const pauseMs = pauseAfterStatus(response.status, { retries: busy++, leftMs: this.#leftMs });
@@ -281,7 +282,9 @@ class ForwardedRequest<R extends Router> {
   }
 
   #note({ router: { address }, wasKept }: Attempt<R>, error: UpstreamError): void {
-    this.#failed = this.#with.experience.failed = { address, error, kind: error.kind, wasKept };
+    this.#failed = { address, error, kind: error.kind, wasKept };
+    // What this machine lacked a moment ago says nothing to other requests.
+    if (error.kind !== "exhausted") this.#with.experience.failed = this.#failed;
   }
 
   async #pause(ms: number): Promise<void> {

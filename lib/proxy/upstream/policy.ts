@@ -6,6 +6,7 @@
  * |---|---|---|
  * | refused, was unreachable, reset or cut short the connection | 502 | yes: its web server restarts |
  * | did not accept the connection | 504 | yes |
+ * | nothing: this machine had no descriptor, memory or port to ask it with | 503 | yes |
  * | accepted it and did not answer, or stood still within its answer | 504 | no, unless a kept connection was dead |
  * | answered what is no HTTP, or too much of it | 502 | no |
  * | answered 502 or 503 | that status | yes: its application restarts |
@@ -29,6 +30,7 @@ interface Judgement {
 const { BadGateway, GatewayTimeout, ServiceUnavailable } = STATUS_CODE;
 
 const JUDGEMENTS: Readonly<Record<UpstreamErrorKind, Judgement>> = {
+  exhausted: { status: ServiceUnavailable, isTransient: true },
   refused: { status: BadGateway, isTransient: true },
   unreachable: { status: BadGateway, isTransient: true },
   reset: { status: BadGateway, isTransient: true },

@@ -71,7 +71,8 @@ export interface Failed extends Failure {
 
 /** The failure of a router as the outcome of a request. */
 export function failure({ address, error }: Failed, more?: string): UpstreamError {
-  const message = `${address} failed${more === undefined ? "" : ` and ${more}`}`;
+  const what = error.kind === "exhausted" ? "could not be asked" : "failed";
+  const message = `${address} ${what}${more === undefined ? "" : ` and ${more}`}`;
   return new UpstreamError(error.kind, message, { cause: error });
 }
 

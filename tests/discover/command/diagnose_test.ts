@@ -21,6 +21,7 @@ function diagnoseAll(texts: readonly string[], findings: Partial<Findings> = {})
 
 /** What failed, as "source kind", and the one that explains it, with a word of the advice. */
 const CASES: readonly (readonly [causes: readonly string[], expected: string, advice: RegExp])[] = [
+  [["dhcp exhausted", "gateway no_interface"], "dhcp exhausted", /LimitNOFILE/],
   [["dhcp no_interface", "gateway no_interface"], "dhcp no_interface", /--iname/],
   [["dhcp no_address", "networkd silent"], "dhcp no_address", /ip address/],
   [["dhcp no_answer", "dhcp link_down"], "dhcp link_down", /ip link set/],

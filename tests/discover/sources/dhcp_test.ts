@@ -150,6 +150,17 @@ test("dhcp blames a firewall that drops some of what is sent, and nothing else t
   assertMatch(other!, /^failed no_answer: no DHCP server answered on eth0/);
 });
 
+test("dhcp blames this machine where it has no descriptor left to ask with", async () => {
+  const want = Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" });
+  assertEquals(await hear(() => Promise.reject(want)), [
+    `failed exhausted: cannot send on eth0 (10.1.1.50, 02:00:4c:9f:00:0a)`,
+  ]);
+  assertEquals(await hear(({ onPortUnavailable }) => onPortUnavailable!(want)), [
+    "exhausted: cannot listen on port 68 (it cannot be bound)",
+    `failed exhausted: no DHCP server answered on eth0 (10.1.1.50, 02:00:4c:9f:00:0a)`,
+  ]);
+});
+
 test("dhcp asks by address whoever is likely: the first of the network, gateways, the servers of leases", async () => {
   const { host } = createLan(createVirtualClock()).createGuest({
     routes: [

@@ -255,6 +255,28 @@ for (
   });
 }
 
+test("createForwarder asks a router again that this machine could not ask, on a kept connection where there is one", async () => {
+  const { response, asked, clock, errors } = setUp();
+  (await asked(1)).fail("exhausted");
+  await clock.run(0);
+  const again = await asked(2);
+  assertEquals([again.address, again.fresh, errors], [A, false, ["exhausted"]]);
+  again.answer(200, bodyOf("i-1"));
+  await assertAnswers(response, 200, "i-1");
+});
+
+test("createForwarder does not say of a router that it failed where it could not be asked, nor anything to later requests", async () => {
+  const { response, asked, clock, send, upstream } = setUp({ onReport: "search" });
+  (await asked(1)).fail("exhausted");
+  await clock.run(TIMEOUT_MS);
+  const { kind, message } = await assertRejects(() => response, UpstreamError);
+  assertEquals([kind, message], ["exhausted", `${A} could not be asked and no other router was found in time`]);
+  assertEquals(upstream.reports, [`${A} exhausted`]);
+  const later = send();
+  await clock.run(TIMEOUT_MS);
+  await assertRejects(() => later, NoRouterError);
+});
+
 test("createForwarder forgets a failure when a router has answered", async () => {
   const { response, asked, clock, send, upstream } = setUp({ onReport: "search" });
   (await asked(1)).fail("refused");

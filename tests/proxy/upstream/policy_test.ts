@@ -6,6 +6,7 @@ import { test } from "../../support/test.ts";
 const AMPLE = { retries: 1, leftMs: 10_000 };
 
 const JUDGED: Readonly<Record<UpstreamErrorKind, readonly [status: number, again: boolean, keptAgain: boolean]>> = {
+  exhausted: [503, true, true],
   refused: [502, true, true],
   unreachable: [502, true, true],
   reset: [502, true, true],
