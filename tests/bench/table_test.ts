@@ -1,24 +1,20 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { drawGrowth, formatGrowth } from "../../tools/bench/growth.ts";
-import { createSamples, formatNumber, formatTable, median, noise } from "../../tools/bench/table.ts";
+import { formatNumber, formatTable, median, noise } from "../../tools/bench/table.ts";
 import { test } from "../support/test.ts";
 
-const samples = createSamples();
-for (const p50 of [0.25, 0.75, 0.5]) samples.add("nginx", { p50 });
-for (const p50 of [0.25, 0.25, 0.25]) samples.add("mdproxy4cs", { p50, recovery: Infinity });
-const LINES = formatTable(["nginx", "mdproxy4cs"], samples).split("\n");
+const LINES = formatTable({
+  nginx: [0.25, 0.75, 0.5].map((p50) => ({ p50 })),
+  mdproxy4cs: [0.25, 0.25, 0.25].map((p50) => ({ p50, recovery: Infinity, cpu16: NaN })),
+}).split("\n");
 
 test("median takes the middle, or the mean of the two in the middle", () => {
-  const rows: [number[], number | undefined][] = [[[], undefined], [[3], 3], [[9, 1, 2], 2], [[4, 1, 2, 9], 3]];
+  const rows: [number[], number][] = [[[], NaN], [[3], 3], [[9, 1, 2], 2], [[4, 1, 2, 9], 3]];
   for (const [values, expected] of rows) assertEquals(median(values), expected);
 });
 
 test("noise is half the spread as a share of the median, and unknown of a single value", () => {
-  const rows: [number[], number | undefined][] = [[[1], undefined], [[0, 0], undefined], [[1, Infinity], undefined], [[
-    8,
-    10,
-    14,
-  ], 0.3]];
+  const rows: [number[], number][] = [[[1], NaN], [[0, 0], NaN], [[1, Infinity], NaN], [[8, 10, 14], 0.3]];
   for (const [values, expected] of rows) assertEquals(noise(values), expected);
 });
 
@@ -31,6 +27,7 @@ test("formatNumber keeps three digits, and never fewer than stand before the poi
     [98.76, "98.8"],
     [12_345.6, "12,346"],
     [Infinity, "never"],
+    [NaN, "-"],
   ];
   for (const [value, expected] of rows) assertEquals(formatNumber(value), expected);
 });
@@ -39,6 +36,7 @@ test("formatTable shows medians, ratios to nginx, what never happened, and what 
   const row = (label: string) => LINES.find((line) => line.includes(label))?.split(" | ").slice(1);
   assertEquals(row("latency p50"), ["0.500", "0.250 x0.50", "±25 % |"]);
   assertEquals(row("router moved"), ["-", "never", "- |"]);
+  assertEquals(row("processor time"), ["-", "-", "- |"]);
   assertEquals(row("latency p99"), ["-", "-", "- |"]);
 });
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { networkTest } from "../support/net/network_test.ts";
-import { nginxConfig } from "../../tools/bench/contenders.ts";
+import { reverseProxy } from "../../tools/bench/lab.ts";
 import type { Needs } from "../support/net/network_test.ts";
 import { createScene, LISTEN, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
@@ -110,10 +110,12 @@ if (IS_WHOLE) {
   networkTest("the same acts of clients, with nginx in the place of the program", NEEDS, async () => {
     await using stack = new AsyncDisposableStack();
     const scene = stack.use(await createScene({ router: { metadata: { [GUEST.address]: METADATA } }, args: "none" }));
-    const config = `${scene.network.folder}/proxy.conf`;
-    await Deno.writeTextFile(config, nginxConfig({ folder: scene.network.folder, port: LISTEN.port }));
     await scene.guest.ip(`address add ${LISTEN.hostname}/32 dev lo`);
-    const lab = await createLab(scene, { name: "nginx", argv: ["nginx", "-c", config] }, stack);
+    const lab = await createLab(
+      scene,
+      { name: "nginx", argv: reverseProxy(scene.network.folder, `${LISTEN.port}`) },
+      stack,
+    );
     // It admits everybody and knows no tokens: one position is enough.
     const acts = CLIENTS_ACTS.filter(({ name, from }) => from === "nobody" && /^A[1256]: (?!.*again)/.test(name));
     await lab.perform(acts);

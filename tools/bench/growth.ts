@@ -5,9 +5,8 @@
  * @module
  */
 
-import { startAll } from "./contenders.ts";
-import type { Contender, Running } from "./contenders.ts";
-import { say } from "./lab.ts";
+import type { Contender, Running } from "./lab.ts";
+import { start } from "./lab.ts";
 import type { Scene } from "../../tests/support/scene.ts";
 import { load, memoryOf, peakOfBodies } from "./measure.ts";
 import { formatMarkdown, formatNumber } from "./table.ts";
@@ -24,18 +23,18 @@ export interface Growth {
 export async function measureGrowth(
   scene: Scene,
   contenders: readonly Contender[],
-  seconds: number,
 ): Promise<Growth[]> {
-  const running = await startAll(scene, contenders.filter(({ argv }) => argv.length > 0));
+  const own = contenders.filter(({ role }) => role !== "router");
+  const running = await Array.fromAsync(own, (contender) => start(scene, contender));
   const grow = async (
     { title, unit, steps }: Omit<Growth, "curves">,
     measure: (at: Running, step: number) => Promise<number>,
   ): Promise<Growth> => {
-    const curves: Record<string, number[]> = Object.fromEntries(running.map(({ contender }) => [contender.name, []]));
+    const curves: Record<string, number[]> = Object.fromEntries(running.map(({ name }) => [name, []]));
     for (const step of steps) {
       for (const at of running) {
-        say(`${step} ${title}: ${at.contender.name}`);
-        curves[at.contender.name]!.push(await measure(at, step));
+        console.error(`bench: ${step} ${title}: ${at.name}`);
+        curves[at.name]!.push(await measure(at, step));
       }
     }
     return { title, unit, steps, curves };
@@ -44,11 +43,11 @@ export async function measureGrowth(
   const growths = [
     await grow(
       { title: "connections", ...cpu, steps: [1, 16, 64, 256] },
-      async (at, connections) => (await load(scene, at, { seconds, connections })).cpuMicros,
+      async (at, connections) => (await load(scene, at, { connections })).cpuMicros,
     ),
     await grow({ title: "stored answers", ...cpu, steps: [10, 1_000, 20_000] }, async (at, queries) => {
-      await load(scene, at, { seconds, connections: 16, queries }); // the first time round they are fetched
-      return (await load(scene, at, { seconds, connections: 16, queries })).cpuMicros;
+      await load(scene, at, { connections: 16, queries }); // the first time round they are fetched
+      return (await load(scene, at, { connections: 16, queries })).cpuMicros;
     }),
   ];
   const held = new Map<Running, number>();
@@ -56,8 +55,7 @@ export async function measureGrowth(
   growths.push(
     await grow(
       { title: "bodies of 50 MB at once", unit: "peak over what it held before, MiB", steps: [1, 8, 32] },
-      async (at, count) =>
-        at.contender.forwards ? Math.max(0, await peakOfBodies(scene, at, count) - held.get(at)!) : NaN,
+      async (at, count) => at.role !== "bare" ? Math.max(0, await peakOfBodies(scene, at, count) - held.get(at)!) : NaN,
     ),
   );
   for (const { process } of running) await process!.stop();

@@ -1,5 +1,5 @@
 /**
- * The benchmark's network: a router made of dnsmasq and nginx, and a guest in which whoever is measured runs.
+ * The benchmark's network, a router made of dnsmasq and nginx and a guest, and who is compared in that guest.
  *
  * ```
  *   guest eth0 10.1.1.50 ---- lan ---- eth0 10.1.1.1 router (or 10.1.1.2, once it moved)
@@ -11,21 +11,22 @@
  * @module
  */
 
+import type { Process } from "../../tests/support/net/process.ts";
 import { createScene, LISTEN } from "../../tests/support/scene.ts";
 import type { Scene } from "../../tests/support/scene.ts";
-import { countPackets } from "../../tests/support/servers/dhcp.ts";
-import { sampleMetadata } from "../../tests/support/servers/metadata.ts";
+import { nginxConfig, sampleMetadata } from "../../tests/support/servers/metadata.ts";
 import { GUEST } from "../../tests/support/servers/router.ts";
+import { ensureBundle, run } from "../bundle.ts";
+import { compileArguments, findCompiler } from "../compile.ts";
+import { filePath } from "../file_path.ts";
+import { BINARY, programFlags } from "../program.ts";
+import type { Sample } from "./table.ts";
 
 /** What is asked for: about what BOSH puts there. */
 export const USER_DATA_PATH = "/latest/user-data";
-/** A body of `BODY_BYTES`. */
 export const BODY_PATH = "/latest/meta-data/body";
 export const BODY_BYTES = 50_000_000;
-/** The router's address before it moves. */
 export const ROUTER = "10.1.1.1";
-
-const ROUTERS = [ROUTER, "10.1.1.2"] as const;
 
 /** Creates the network; who is measured comes later. */
 export function createLab(): Promise<Scene> {
@@ -38,23 +39,9 @@ export function createLab(): Promise<Scene> {
     // With tcp_nopush head and body leave in one piece.
     router: { metadata: { [GUEST.address]: metadata }, extra: "access_log off; sendfile on; tcp_nopush on;" },
     args: "none",
-    async prepare({ guest }) {
-      await guest.must(["sh", "-ec", ROOM_FOR_CONNECTIONS]);
-      // As the unit's pre-start.sh does.
-      await guest.ip(`address add ${LISTEN.hostname}/32 dev lo`);
-    },
+    // As the unit's pre-start.sh does.
+    prepare: ({ guest }) => guest.ip(`address add ${LISTEN.hostname}/32 dev lo`),
   });
-}
-
-/** Thousands of short connections must neither run out of ports nor take one that somebody listens on. */
-const ROOM_FOR_CONNECTIONS = `
-echo 1 > /proc/sys/net/ipv4/tcp_tw_reuse
-echo "10000 39000" > /proc/sys/net/ipv4/ip_local_port_range
-`;
-
-/** How many DHCP packets the router heard and sent since it stands at this address. */
-export function countDhcp({ router }: Scene): number {
-  return Object.values(countPackets(router.dhcp)).reduce((sum, count) => sum + count, 0);
 }
 
 /** Brings the router up at its other address; the one it had is gone. Resolves when it serves there. */
@@ -62,10 +49,82 @@ export async function moveRouter({ router }: Scene): Promise<void> {
   // Without an address its servers can tell nobody that they end.
   await router.host.ip("address flush dev eth0");
   await router.stop();
-  await router.start(ROUTERS.find((address) => address !== router.address));
+  await router.start(router.address === ROUTER ? "10.1.1.2" : ROUTER);
 }
 
-/** Says what goes on. */
-export function say(what: string): void {
-  console.error(`bench: ${Math.round(performance.now() / 1e3)} s: ${what}`);
+/** One column of the table. */
+export interface Contender {
+  readonly name: string;
+  /** The router itself, which runs anyway; what only answers; what passes on what the router says; what also finds it. */
+  readonly role: "router" | "bare" | "proxy" | "program";
+  /** Where it listens, as in `http://169.254.169.254:8001`. */
+  readonly origin: string;
+  readonly argv: readonly string[];
+}
+
+/** A contender at work, and what its start says. Nothing can be said of what runs anyway. */
+export type Running = Contender & { readonly process?: Process; readonly started: Sample };
+
+/** Prepares all, with files in a folder, in the order of their columns. `references` are programs with the same flags, by name. */
+export async function prepareContenders(folder: string, references: Record<string, string>): Promise<Contender[]> {
+  const { deno, version, env } = await findCompiler();
+  const bare = `${folder}/bare`;
+  await run(deno, [...compileArguments(version), `--output=${bare}`, "tools/bench/bare.ts"], env);
+  const runtime = Deno.version.deno;
+  const source = [Deno.execPath(), "run", "--quiet", "--no-config", ...programFlags(runtime), await ensureBundle()];
+  const programs: Record<string, string | string[]> = {
+    mdproxy4cs: BINARY,
+    // The runtime that a release has, where the compiler is an older one: the same code, not compiled.
+    ...version === runtime ? {} : { [`Deno ${runtime}`]: ["env", `DENO_DIR=${folder}/deno`, ...source] },
+    ...references,
+  };
+  const contenders: Contender[] = [{ name: "direct", role: "router", origin: `http://${ROUTER}`, argv: [] }];
+  const add = (name: string, role: Contender["role"], command: (port: string) => string[]) => {
+    const port = `${8_000 + contenders.length}`; // lower than those that the kernel gives to clients
+    contenders.push({ name, role, origin: `http://${LISTEN.hostname}:${port}`, argv: command(port) });
+  };
+  add("nginx", "proxy", (port) => reverseProxy(folder, port));
+  add("bare Deno", "bare", (port) => [bare, LISTEN.hostname, port]);
+  add("bare proxy", "bare", (port) => [bare, LISTEN.hostname, port, ROUTER]);
+  for (const [name, path] of Object.entries(programs)) {
+    const command = (port: string) => [...[path].flat(), "--iname=eth0", `--http-listen=${LISTEN.hostname}:${port}`];
+    add(name, "program", command);
+    add(`${name} uncached`, "program", (port) => [...command(port), "--cache-ttl=0"]);
+  }
+  return contenders;
+}
+
+/** The command line of nginx as a reverse proxy: one process, like the others; connections are kept on both sides. */
+export function reverseProxy(folder: string, port: string): string[] {
+  const config = nginxConfig(folder, {
+    http: `upstream router { server ${ROUTER}:80; keepalive 32; keepalive_requests 1000000; }`,
+    listen: `${LISTEN.hostname}:${port}`,
+    server: `access_log off;
+      location / { proxy_pass http://router; proxy_http_version 1.1; proxy_set_header Connection ""; }`,
+  });
+  Deno.writeTextFileSync(`${folder}/proxy.conf`, config);
+  return ["nginx", "-c", `${folder}/proxy.conf`];
+}
+
+/** Starts a contender afresh, if it does not run anyway. */
+export async function start(scene: Scene, contender: Contender): Promise<Running> {
+  if (contender.role === "router") return { ...contender, started: {} };
+  const { ready, answer } = poll(scene, contender);
+  await ready;
+  const process = scene.guest.start(["unshare", "--mount", "bash", "-c", ALONE, "bash", ...contender.argv]);
+  const execAt = Number(await process.waitForLine(/^\d+\.\d+$/));
+  const { acceptedAt, answeredAt } = await answer;
+  const started = { accept: (acceptedAt - execAt) * 1e3, firstByte: (answeredAt - execAt) * 1e3 };
+  return { ...contender, process, started };
+}
+
+/** Everyone has a /run of its own: of several mdproxy4cs only the first would have the sockets. First the exec's time is said. */
+const ALONE = 'mount -t tmpfs tmpfs /run; echo "$EPOCHREALTIME"; exec "$@"';
+
+/** Asks until a good answer comes; tells when it was accepted and its first byte came, in seconds since 1970. */
+export function poll({ guest }: Scene, { origin }: Contender) {
+  const { hostname, port } = new URL(origin);
+  const client = guest.start(["bash", filePath("poll.sh", import.meta.url), hostname, port, USER_DATA_PATH]);
+  const answer: Promise<{ acceptedAt: number; answeredAt: number }> = client.waitForLine(/^\{/).then(JSON.parse);
+  return { ready: client.waitForLine(/^ready$/), answer };
 }

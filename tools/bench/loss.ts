@@ -12,7 +12,7 @@ import { PROXY } from "../../tests/support/net/program.ts";
 import { createFaultyScene, describeFaults, FAULTY_WIRES } from "../../tests/support/net/wire.ts";
 import type { Faults } from "../../tests/support/net/wire.ts";
 import { BINARY } from "../program.ts";
-import { ROUTER, say, USER_DATA_PATH } from "./lab.ts";
+import { ROUTER, USER_DATA_PATH } from "./lab.ts";
 import { formatMarkdown, median } from "./table.ts";
 
 /** How long somebody waits before the turn counts as lost. */
@@ -25,7 +25,9 @@ export async function measureLoss(turns: number, references: Readonly<Record<str
     const cells = await Promise.all(
       Object.entries(programs).map(async ([name, path]) => {
         const seconds = await measureTurns(turns, faults, path);
-        say(`${describeFaults(faults)}, ${name}: ${seconds.map((value) => value.toFixed(2)).join(" ")} s`);
+        console.error(
+          `bench: ${describeFaults(faults)}, ${name}: ${seconds.map((value) => value.toFixed(2)).join(" ")} s`,
+        );
         return formatSpread(seconds);
       }),
     );

@@ -1,79 +1,146 @@
 /**
- * Single measurements: load through wrk, large bodies, and what /proc says of a process.
+ * What is measured and in which order. Within a round everyone has a turn, and each round begins with somebody else, so
+ * that what disturbs the machine for a while disturbs everyone.
  *
  * @module
  */
 
-import type { Running } from "./contenders.ts";
-import { BODY_BYTES, BODY_PATH, say, USER_DATA_PATH } from "./lab.ts";
+import { pause } from "../../tests/support/pause.ts";
 import type { Scene } from "../../tests/support/scene.ts";
+import { BODY_BYTES, BODY_PATH, moveRouter, poll, start, USER_DATA_PATH } from "./lab.ts";
+import type { Contender, Running } from "./lab.ts";
+import type { Sample } from "./table.ts";
 
-/** What load is made. */
-export interface LoadOptions {
-  readonly connections: number;
-  readonly seconds: number;
-  /** A new connection for each request. */
-  readonly close?: boolean;
-  /** How many different queries are asked for in turn (default: none). */
-  readonly queries?: number;
+/** How often each is started and gets load, how long nobody asks, and how often each wire with faults is tried. */
+export const FULL = { lives: 5, loads: 9, idleSec: 60, lossTurns: 9 };
+export const QUICK = { lives: 2, loads: 2, idleSec: 10, lossTurns: 3 };
+
+/** How long a start takes to settle, a process to be idle, and memory to be given back (--idle-timeout, twice). */
+const [SETTLE_MS, IDLE_MS, REST_MS] = [1_000, 5_000, 65_000] as const;
+
+/** Measures everybody: whole lives, one at a time, and then all side by side. */
+export async function measure(scene: Scene, contenders: readonly Contender[], plan: typeof FULL) {
+  const samples: Record<string, Sample[]> = Object.fromEntries(contenders.map(({ name }) => [name, []]));
+  const add = ({ name }: Contender, sample: Sample) => samples[name]!.push(sample);
+  const living = contenders.filter(({ role }) => role !== "router");
+  for (const contender of turns("start", living, plan.lives)) add(contender, await measureLife(scene, contender));
+
+  const running = await Array.fromAsync(contenders, (contender) => start(scene, contender));
+  console.error(`bench: idle for ${plan.idleSec} s`);
+  await pause(IDLE_MS);
+  await Promise.all(running.map(async (at) => add(at, await measureIdle(at, plan.idleSec))));
+  for (const at of turns("load", running, plan.loads)) add(at, await measureLoad(scene, at));
+  console.error(`bench: rest for ${REST_MS / 1e3} s`);
+  await pause(REST_MS);
+  for (const at of running) add(at, { ...await measureMemory(at, "Rest"), ...await measureSize(scene, at) });
+  return samples;
+}
+
+function* turns<T extends Contender>(what: string, members: readonly T[], rounds: number): Generator<T> {
+  for (let turn = 0; turn < rounds * members.length; turn++) {
+    const round = Math.floor(turn / members.length);
+    const member = members[(turn + round) % members.length]!;
+    console.error(`bench: ${what} ${round + 1} of ${rounds}: ${member.name}`);
+    yield member;
+  }
+}
+
+/** From a start to a stop: how long it takes to serve, memory, peaks, a router that moves. */
+async function measureLife(scene: Scene, contender: Contender): Promise<Sample> {
+  const countDhcp = () => scene.router.dhcp.lines.filter((line) => /\bDHCP[A-Z]+\(/.test(line)).length;
+  const before = countDhcp();
+  const at = await start(scene, contender);
+  await pause(SETTLE_MS);
+  const sample: Sample = { ...at.started, ...await measureMemory(at, "Idle") };
+  // What stands behind # is curl's own: the same request a hundred times.
+  await scene.guest.must(["curl", "-sf", "-o", "/dev/null", `${at.origin}${USER_DATA_PATH}#[1-99]`]);
+  if (at.role !== "bare") {
+    sample.dhcp = countDhcp() - before;
+    sample.peak1 = await peakOfBodies(scene, at, 1) - sample.residentIdle!;
+    sample.peak8 = await peakOfBodies(scene, at, 8) - sample.residentIdle!;
+  }
+  if (at.role === "program") {
+    await moveRouter(scene);
+    const movedAt = performance.timeOrigin + performance.now();
+    sample.recovery = (await poll(scene, at).answer).answeredAt * 1e3 - movedAt;
+    await moveRouter(scene);
+  }
+  await at.process!.stop();
+  return sample;
+}
+
+async function measureIdle({ process }: Running, seconds: number): Promise<Sample> {
+  const before = await workOf(process?.pid);
+  await pause(seconds * 1e3);
+  const after = await workOf(process?.pid);
+  // A thread that ended meanwhile takes its past along.
+  const perMinute = (what: keyof typeof after) => Math.max(0, after[what] - before[what]) * 60 / seconds;
+  return { cpu: perMinute("cpuSec"), wakeups: perMinute("wakeups") };
+}
+
+async function measureLoad(scene: Scene, at: Running): Promise<Sample> {
+  const { p50, p99, perSec: perSec1 } = await load(scene, at, { connections: 1 });
+  const { perSec: perSec16, cpuMicros: cpu16 } = await load(scene, at, { connections: 16 });
+  const { perSec } = await load(scene, at, { connections: 1, close: true });
+  // Not wrk's latency, which begins when the connection is there.
+  return { p50, p99, perSec1, perSec16, cpu16, close: 1e3 / perSec, ...await measureMemory(at, "Load") };
+}
+
+async function measureMemory({ process }: Running, when: "Idle" | "Load" | "Rest"): Promise<Sample> {
+  const { privateMib, residentMib } = await memoryOf(process?.pid);
+  return { [`private${when}`]: privateMib, [`resident${when}`]: residentMib };
+}
+
+/** What it weighs on a disk and on the wire. */
+async function measureSize({ guest }: Scene, { process }: Running): Promise<Sample> {
+  const script = 'stat -L -c %s "$0"; gzip -9 < "$0" | wc -c';
+  const output = process ? await guest.must(["sh", "-c", script, `/proc/${process.pid}/exe`]) : "";
+  const [executable = NaN, archive = NaN] = output.split("\n").map((bytes) => Number(bytes || NaN) / 1e6);
+  return { executable, archive };
 }
 
 /**
- * Has wrk (one thread) ask for the same thing for some seconds. Tells latencies, throughput, and what each request took of the
- * processors in the process that answers, in microseconds; `NaN` where that cannot be looked at.
+ * Has wrk (one thread) ask for the same thing for a second, on a new connection each time (`close`) or with so many
+ * different queries in turn. Tells latencies in milliseconds, throughput, and what a request took of the processors in
+ * the process that answers, in microseconds; NaN where that cannot be looked at.
  */
 export async function load(
   { guest, network: { folder } }: Scene,
-  { contender: { name, origin }, process }: Running,
-  { connections, seconds, close = false, queries = 0 }: LoadOptions,
+  { name, origin, process }: Running,
+  { connections, close = false, queries }: { connections: number; close?: boolean; queries?: number },
 ) {
-  const script = `${folder}/wrk-${queries}.lua`;
-  await Deno.writeTextFile(script, queries === 0 ? DONE : DONE + askInTurn(queries));
+  const inTurn = `n = 0 function request() n = (n + 1) % ${queries} return wrk.format("GET", wrk.path .. "?" .. n) end`;
+  await Deno.writeTextFile(`${folder}/wrk.lua`, DONE + (queries === undefined ? "" : inTurn));
   const before = await workOf(process?.pid);
   const output = await guest.must([
-    ...["wrk", "--threads=1", `--connections=${connections}`, `--duration=${seconds}s`, `--script=${script}`],
+    ...["wrk", "--threads=1", `--connections=${connections}`, "--duration=1s", `--script=${folder}/wrk.lua`],
     ...close ? ["--header=Connection: close"] : [],
     origin + USER_DATA_PATH,
   ]);
-  const { p50Ms, p99Ms, perSec, requests, errors } = JSON.parse(output.trim().split("\n").at(-1)!) as Record<
-    "p50Ms" | "p99Ms" | "perSec" | "requests" | "errors",
-    number
-  >;
   const after = await workOf(process?.pid);
-  if (errors > 0) say(`${name}: ${errors} requests failed`);
-  return { p50Ms, p99Ms, perSec, cpuMicros: (after.cpuSec - before.cpuSec) * 1e6 / requests };
+  const [p50, p99, perSec, requests, errors] = JSON.parse(output.trim().split("\n").at(-1)!);
+  if (errors > 0) console.error(`bench: ${name}: ${errors} requests failed`);
+  return { p50, p99, perSec, cpuMicros: (after.cpuSec - before.cpuSec) * 1e6 / requests };
 }
 
 /** Makes wrk end with one line of JSON. Its clock counts microseconds. */
 const DONE = `
 function done(summary, latency)
   local e = summary.errors
-  print(string.format('{"p50Ms":%f,"p99Ms":%f,"perSec":%f,"requests":%d,"errors":%d}',
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, summary.requests / summary.duration * 1e6, summary.requests,
-    e.connect + e.read + e.write + e.status + e.timeout))
+  print(string.format("[%f,%f,%f,%d,%d]", latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    summary.requests / summary.duration * 1e6, summary.requests, e.connect + e.read + e.write + e.status + e.timeout))
 end
 `;
 
-function askInTurn(queries: number): string {
-  const path = `"${USER_DATA_PATH}?" .. n`;
-  return `local n = 0\nfunction request() n = (n + 1) % ${queries} return wrk.format("GET", ${path}) end\n`;
-}
-
 /** The most resident memory while bodies pass side by side, in MiB; `Infinity` if they did not come whole. */
-export async function peakOfBodies(
-  { guest }: Scene,
-  { contender: { name, origin }, process }: Running,
-  count: number,
-): Promise<number> {
+export async function peakOfBodies({ guest }: Scene, { origin, process }: Running, count: number): Promise<number> {
   await Deno.writeTextFile(`/proc/${process!.pid}/clear_refs`, "5"); // proc(5): resets VmHWM
   const { stdout } = await guest.run([
-    ...["curl", "-s", "--parallel", "--parallel-immediate", `--parallel-max`, String(count), "-o", "/dev/null"],
+    ...["curl", "-s", "--parallel", "--parallel-immediate", `--parallel-max`, `${count}`, "-o", "/dev/null"],
     ...["-w", "%{size_download}\n", `${origin}${BODY_PATH}#[1-${count}]`],
   ]);
-  const bytes = stdout.trim().split("\n").reduce((sum, size) => sum + Number(size), 0);
-  if (bytes === count * BODY_BYTES) return await readField(`/proc/${process!.pid}/status`, "VmHWM") / 1_024;
-  say(`${name} passed on ${bytes} bytes of ${count} bodies`);
-  return Infinity;
+  const areWhole = stdout === `${BODY_BYTES}\n`.repeat(count);
+  return areWhole ? await readField(`/proc/${process!.pid}/status`, "VmHWM") / 1_024 : Infinity;
 }
 
 /**
@@ -86,14 +153,11 @@ export async function memoryOf(pid: number | undefined) {
   return { residentMib: await read("Rss"), privateMib: await read("Anonymous") };
 }
 
-/**
- * What the threads that a process has now have used of the processors so far, and how often one of them went to sleep, which
- * is how often one was woken.
- */
-export async function workOf(pid: number | undefined) {
+/** What a process's threads have used of the processors, and how often one was woken: it went to sleep as often. */
+async function workOf(pid: number | undefined) {
   if (pid === undefined) return { cpuSec: NaN, wakeups: NaN };
   const work = { cpuSec: 0, wakeups: 0 };
-  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+  for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
     const path = `/proc/${pid}/task/${name}/sched`;
     // Finer than utime and stime, which count hundredths of a second.
     work.cpuSec += await readField(path, "se.sum_exec_runtime") / 1e3;

@@ -1,5 +1,5 @@
 /**
- * What is measured, of whom and how often, and the table that comes of it: medians, and how many times nginx's each is.
+ * What is measured, and the table that comes of it: medians, and how many times nginx's each is.
  *
  * @module
  */
@@ -30,75 +30,48 @@ const MEASURES = {
   archive: "Size: archive (gzip -9), MB",
 } as const;
 
-type MeasureKey = keyof typeof MEASURES;
+/** Some values of one contender; NaN is what can never be measured of it. */
+export type Sample = Partial<Record<keyof typeof MEASURES, number>>;
 
-/** The one that ratios refer to. */
-export const YARDSTICK = "nginx";
-
-/** All values, one list for each contender and measure, in the order they were measured. */
-export type Samples = ReturnType<typeof createSamples>;
-
-/** Creates an empty collection. What is not a number was not measured. */
-export function createSamples() {
-  const lists = new Map<string, number[]>();
-  const of = (contender: string, key: MeasureKey): readonly number[] => lists.get(`${contender} ${key}`) ?? [];
-  return {
-    of,
-    add(contender: string, values: Partial<Record<MeasureKey, number>>) {
-      for (const [key, value] of Object.entries(values)) {
-        if (!Number.isNaN(value)) lists.set(`${contender} ${key}`, [...of(contender, key as MeasureKey), value]);
-      }
-    },
-  };
-}
-
-/** Writes the table of medians. */
-export function formatTable(contenders: readonly string[], samples: Samples): string {
-  const rows = (Object.keys(MEASURES) as MeasureKey[]).map((key) => {
-    const shares = contenders.map((name) => noise(samples.of(name, key))).filter((share) => share !== undefined);
-    const share = median(shares);
-    return [
-      MEASURES[key],
-      ...contenders.map((name) => formatCell(median(samples.of(name, key)), name, median(samples.of(YARDSTICK, key)))),
-      share === undefined ? "-" : `±${Math.round(share * 100)} %`,
-    ];
+/** Writes the table of medians, a column for each contender; ratios refer to nginx. */
+export function formatTable(samples: Readonly<Record<string, readonly Sample[]>>): string {
+  const names = Object.keys(samples);
+  const rows = Object.entries(MEASURES).map(([key, label]) => {
+    const values = names.map((name) => samples[name]!.flatMap((sample) => sample[key as keyof Sample] ?? []));
+    const yardstick = median(values[names.indexOf("nginx")]!);
+    const cells = names.map((name, i) => formatCell(median(values[i]!), name === "nginx" ? NaN : yardstick));
+    const share = median(values.map(noise).filter(Number.isFinite));
+    return [label, ...cells, Number.isNaN(share) ? "-" : `±${Math.round(share * 100)} %`];
   });
-  return formatMarkdown(["", ...contenders, "noise"], rows);
+  return formatMarkdown(["", ...names, "noise"], rows);
 }
 
 /** Writes a table in Markdown. */
 export function formatMarkdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map((_, i) => i === 0 ? "---" : "---:"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join(
-    "\n",
-  );
+  const rule = head.map((_, i) => i === 0 ? "---" : "---:");
+  return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-function formatCell(value: number | undefined, name: string, yardstick: number | undefined): string {
-  if (value === undefined) return "-";
-  const times = value / (yardstick ?? 0);
-  if (name === YARDSTICK || !Number.isFinite(times)) return formatNumber(value);
-  return `${formatNumber(value)} x${times.toFixed(times >= 10 ? 0 : 2)}`;
+function formatCell(value: number, yardstick: number): string {
+  const times = value / yardstick;
+  return formatNumber(value) + (Number.isFinite(times) ? ` x${times.toFixed(times >= 10 ? 0 : 2)}` : "");
 }
 
 /** Three digits, and never fewer than stand before the point. */
 export function formatNumber(value: number): string {
-  if (!Number.isFinite(value)) return "never";
-  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
-  return value.toLocaleString("en", { minimumFractionDigits: value === 0 ? 0 : digits, maximumFractionDigits: digits });
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "-" : "never";
+  const whole = Math.trunc(Math.abs(value));
+  const digits = value === 0 ? 0 : Math.max(0, 3 - (whole === 0 ? 0 : `${whole}`.length));
+  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** The middle value, or the mean of the two in the middle; `undefined` of nothing. */
-export function median(values: readonly number[]): number | undefined {
+/** The middle value, or the mean of the two in the middle; NaN of nothing. */
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
-  const below = sorted[(sorted.length - 1) >> 1];
-  const above = sorted[sorted.length >> 1];
-  return below === undefined || above === undefined ? undefined : (below + above) / 2;
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
-/** How far values lie apart: half the way from the least to the greatest, as a share of the median. */
-export function noise(values: readonly number[]): number | undefined {
-  const middle = median(values);
-  if (values.length < 2 || middle === undefined || middle === 0) return undefined;
-  const share = (Math.max(...values) - Math.min(...values)) / 2 / middle;
-  return Number.isFinite(share) ? share : undefined;
+/** How far values lie apart: half the way from the least to the greatest, as a share of the median; NaN if unknown. */
+export function noise(values: readonly number[]): number {
+  return values.length < 2 ? NaN : (Math.max(...values) - Math.min(...values)) / 2 / median(values);
 }

@@ -95,12 +95,29 @@ interface Recipe {
 }
 
 function nginx(folder: string, address: string): Recipe {
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((use) => `${use}_temp_path ${folder}/${use};`).join(" ");
   return {
     argv: ["nginx", "-c"],
     ready: /start worker process|using the "epoll" event method/,
-    text: `
+    text: nginxConfig(folder, {
+      listen: `${address}:80`,
+      server: `
+    #extra
+    location / {
+      rewrite ^/latest/user-data/?$ /userdata/$remote_addr/user-data break;
+      rewrite ^/latest/(?:meta-data/)?([^/]+?)/?$ /metadata/$remote_addr/$1 break;
+    }`,
+    }),
+  };
+}
+
+/** The text of an nginx of one process that has its files in a folder; `http` and `server` are directives of those blocks. */
+export function nginxConfig(
+  folder: string,
+  { listen, server, http = "" }: { readonly listen: string; readonly server: string; readonly http?: string },
+): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((use) => `${use}_temp_path ${folder}/${use};`).join(" ");
+  return `
 daemon off;
 user root;  # whom the temporary folders are given to: the only user there is without root
 master_process off;  # one process needs no right to become another user
@@ -112,19 +129,15 @@ http {
   log_format heard '$remote_addr "$request" $status';
   access_log /dev/stdout heard;
   default_type text/plain;
-  keepalive_requests 100000;
+  keepalive_requests 1000000;
+  ${http}
   server {
-    listen ${address}:80 backlog=1024;
+    listen ${listen} backlog=1024;
     root ${folder};
-    #extra
-    location / {
-      rewrite ^/latest/user-data/?$ /userdata/$remote_addr/user-data break;
-      rewrite ^/latest/(?:meta-data/)?([^/]+?)/?$ /metadata/$remote_addr/$1 break;
-    }
+    ${server}
   }
 }
-`,
-  };
+`;
 }
 
 function apache(folder: string, address: string): Recipe {
