@@ -13,7 +13,7 @@ type Row = typeof OPTIONS[number];
 type NameIn<Slice extends string, Place> = Place extends `${Slice}.${infer Name}` ? Name : never;
 
 /** What the rows with a place in the slice put there. */
-type SliceOf<Slice extends string> =
+export type SliceOf<Slice extends string> =
   & { readonly [R in Row as NameIn<Slice, R["place"]>]: ReturnType<R["parse"]> }
   & { readonly [R in Row as R extends { readonly chosen: infer Place } ? NameIn<Slice, Place> : never]: boolean };
 

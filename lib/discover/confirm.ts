@@ -62,7 +62,8 @@ export function hasDhcp({ address }: Router, { sources }: DiscoveryConfig): bool
   return sources.includes("dhcp") && kindOf(address) === "router";
 }
 
-type AskOptions = Pick<ConfirmOptions, "host" | "clock" | "signal">;
+/** What it takes to ask. */
+export type AskOptions = Pick<ConfirmOptions, "host" | "clock" | "signal">;
 
 async function askServer(router: Router, config: DiscoveryConfig, options: AskOptions): Promise<string | undefined> {
   const answered = new AbortController();

@@ -33,7 +33,7 @@ export const READ_EARLY = {
 export const RUNTIME_VARIABLES: readonly string[] = [...READ_LATE, ...Object.keys(READ_EARLY)];
 
 /** The environment, as far as it matters here. */
-type Environment = Pick<Deno.Env, "get" | "delete">;
+export type Environment = Pick<Deno.Env, "get" | "delete">;
 
 /** Takes away what has not been read yet. To be called before the first server starts. */
 export function dropLateVariables(environment: Environment = Deno.env): void {

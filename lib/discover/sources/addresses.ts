@@ -15,7 +15,7 @@ export type Nic = ClientInterface;
 export const NO_MAC = "00:00:00:00:00:00";
 
 /** An address of a device, with the label that it has where it is an alias. */
-type DeviceAddress = InterfaceAddress & { readonly label: string };
+export type DeviceAddress = InterfaceAddress & { readonly label: string };
 
 /** The IPv4 addresses of all devices but `lo`; an alias such as `eth0:1` is an address of `eth0`. */
 export function readAddresses(interfaces: readonly InterfaceAddress[]): DeviceAddress[] {

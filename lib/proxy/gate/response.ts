@@ -71,7 +71,7 @@ export function encodeResponse(
  * @param head.lines the field lines, each with its end
  * @param head.behind what is sent with it
  */
-export function encodeResponseHead(
+function encodeResponseHead(
   { status, lines, behind }: {
     readonly status: number;
     readonly lines: string;

@@ -143,7 +143,7 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([
  *
  * @throws {UpstreamError} If the body is cut short or malformed while it is taken in.
  */
-export function takeResponse(
+function takeResponse(
   { status, headers, body }: UpstreamResponse,
   { address, askedAt, method, deadlines }: {
     readonly address: string;
