@@ -42,13 +42,14 @@ const ON_LOOPBACK = "--on-loopback";
 /** Makes the program that many of the tests run. Those that do not need it run even if that fails. */
 async function makeProgram(made: AsyncDisposableStack): Promise<void> {
   if (isOnLoopback) Deno.env.set("MDPROXY4CS_BUNDLE", await ensureBundle());
-  if (Deno.env.has("MDPROXY4CS_BINARY")) return;
+  const given = Deno.env.get("MDPROXY4CS_BINARY");
+  const isWrapper = asReleased && given === undefined;
   try {
-    if (!asReleased) await compile();
-    const path = asReleased ? await ensureWrapper() : BINARY;
+    if (given === undefined && !isWrapper) await compile();
+    const path = await Deno.realPath(given ?? (isWrapper ? await ensureWrapper() : BINARY));
     // Only root can become nobody.
-    const isEnough = Deno.uid() !== 0 || await isOpen(path) && (!asReleased || await isOpen(Deno.execPath()));
-    const opened = isEnough ? undefined : made.use(await (asReleased ? openWrapper() : openProgram(path)));
+    const isEnough = Deno.uid() !== 0 || await isOpen(path) && (!isWrapper || await isOpen(Deno.execPath()));
+    const opened = isEnough ? undefined : made.use(await (isWrapper ? openWrapper() : openProgram(path)));
     Deno.env.set("MDPROXY4CS_BINARY", opened?.path ?? path);
   } catch (error) {
     console.log(`Tests of the compiled program will fail: ${(error as Error).message}`);
