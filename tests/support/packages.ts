@@ -48,11 +48,11 @@ export type Program = keyof typeof PACKAGES | keyof typeof SPECIAL;
 
 const FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/lib/systemd"];
 
-/** Tells whether a program is installed where Debian puts it. */
-function isInstalled(program: string): boolean {
-  return FOLDERS.some((folder) => {
+/** The path of a program that is installed where Debian puts it. */
+function findProgram(program: string): string | undefined {
+  return FOLDERS.map((folder) => `${folder}/${program}`).find((path) => {
     try {
-      return Deno.statSync(`${folder}/${program}`).isFile;
+      return Deno.statSync(path).isFile;
     } catch {
       return false;
     }
@@ -60,11 +60,25 @@ function isInstalled(program: string): boolean {
 }
 
 /**
+ * Copies a program that is installed into a folder, and returns the copy's path. AppArmor, which Debian and Ubuntu have
+ * on, knows programs by their paths, and keeps those with a profile (ISC's and Kea's) from files that a test writes.
+ *
+ * @throws {Error} If it is not installed.
+ */
+export async function copyProgram(program: Program, folder: string): Promise<string> {
+  const path = findProgram(program);
+  if (path === undefined) throw new Error(`${program} is not installed`);
+  const copy = `${await Deno.makeTempDir({ dir: folder })}/${program}`;
+  await Deno.copyFile(path, copy);
+  return copy;
+}
+
+/**
  * The Debian packages that these programs would still need, in alphabetical order; none if all are there. One that has
  * other names elsewhere is listed as `NAME|OTHER`.
  */
 export function missingPackages(programs: readonly Program[] = Object.keys(PACKAGES) as Program[]): string[] {
-  const missing = programs.filter((program) => !isInstalled(program)).map((program) =>
+  const missing = programs.filter((program) => findProgram(program) === undefined).map((program) =>
     ({ ...PACKAGES, ...SPECIAL })[program]
   );
   return [...new Set<string>(missing)].sort();

@@ -8,6 +8,8 @@
 
 import type { Host, Network } from "../net/network.ts";
 import type { Process } from "../net/process.ts";
+import { copyProgram } from "../packages.ts";
+import type { Program } from "../packages.ts";
 import { startScriptedRouter } from "./scripted_router.ts";
 
 /** The DHCP servers a guest can meet. */
@@ -40,9 +42,10 @@ export async function startDhcpServer(network: Network, host: Host, options: Dhc
   }
   const folder = `${network.folder}/${host.name}-dhcp`;
   await Deno.mkdir(folder, { recursive: true });
-  const { argv, ready, env, files } = RECIPES[options.server](folder, options);
+  const { argv, copied, ready, env, files } = RECIPES[options.server](folder, options);
   for (const [path, text] of Object.entries(files)) await Deno.writeTextFile(`${folder}/${path}`, text);
-  const process = host.start(argv, { env });
+  const program = copied === undefined ? [] : [await copyProgram(copied, folder)];
+  const process = host.start([...program, ...argv], { env });
   await process.waitForLine(ready);
   return process;
 }
@@ -58,6 +61,8 @@ export function countPackets(dnsmasq: Process): Readonly<Record<string, number>>
 }
 
 interface Recipe {
+  /** The program, if a copy of it is to be run with `argv` as its arguments. */
+  readonly copied?: Program;
   readonly argv: readonly string[];
   readonly ready: RegExp;
   readonly env?: Readonly<Record<string, string>>;
@@ -98,7 +103,8 @@ ${dataServer === undefined ? "" : `address=/data-server/${dataServer}`}
   }),
 
   dhcpd: (folder, { address, guests, gateway }) => ({
-    argv: ["dhcpd", "-4", "-f", "-d", "-cf", `${folder}/dhcpd.conf`, "-lf", `${folder}/leases`, "--no-pid", "eth0"],
+    copied: "dhcpd",
+    argv: ["-4", "-f", "-d", "-cf", `${folder}/dhcpd.conf`, "-lf", `${folder}/leases`, "--no-pid", "eth0"],
     ready: /Server starting service/,
     files: {
       leases: "",
@@ -113,7 +119,8 @@ ${guests.map((at) => `host ${at.name} { hardware ethernet ${at.mac}; fixed-addre
   }),
 
   kea: (folder, { address, guests, gateway }) => ({
-    argv: ["kea-dhcp4", "-c", `${folder}/kea.json`],
+    copied: "kea-dhcp4",
+    argv: ["-c", `${folder}/kea.json`],
     ready: /DHCP4_STARTED/,
     env: { KEA_PIDFILE_DIR: folder, KEA_LOCKFILE_DIR: folder },
     files: {

@@ -8,6 +8,8 @@
 import type { Host, Network } from "../net/network.ts";
 import type { Needs } from "../net/network_test.ts";
 import type { Process } from "../net/process.ts";
+import { copyProgram } from "../packages.ts";
+import type { Program } from "../packages.ts";
 
 /** The clients a guest can be configured by. */
 export type DhcpClient = "dhclient" | "udhcpc" | "dhcpcd" | "networkd";
@@ -22,15 +24,18 @@ export async function startDhcpClient(
   { client, iface = "eth0" }: { readonly client: DhcpClient; readonly iface?: string },
 ): Promise<Process> {
   const script = `${network.folder}/${client}-script`;
-  const { argv, ready, files = {} } = RECIPES[client](iface, script);
+  const { argv, copied, ready, files = {} } = RECIPES[client](iface, script);
   await Deno.writeTextFile(script, SET_ADDRESS, { mode: 0o755 });
   for (const [path, text] of Object.entries(files)) await guest.write(path, text);
-  const process = guest.start(argv);
+  const program = copied === undefined ? [] : [await copyProgram(copied, network.folder)];
+  const process = guest.start([...program, ...argv]);
   await process.waitForLine(ready);
   return process;
 }
 
 interface Recipe {
+  /** The program, if a copy of it is to be run with `argv` as its arguments. */
+  readonly copied?: Program;
   readonly argv: readonly string[];
   readonly ready: RegExp;
   readonly files?: Readonly<Record<string, string>>;
@@ -38,8 +43,9 @@ interface Recipe {
 
 const RECIPES: Readonly<Record<DhcpClient, (iface: string, script: string) => Recipe>> = {
   dhclient: (iface, script) => ({
+    copied: "dhclient",
     argv: [
-      ...["dhclient", "-4", "-d", "-v", "-sf", script, "-pf", `/run/dhclient.${iface}.pid`],
+      ...["-4", "-d", "-v", "-sf", script, "-pf", `/run/dhclient.${iface}.pid`],
       ...["-lf", `/var/lib/dhcp/dhclient.${iface}.leases`, iface],
     ],
     ready: /bound to/,
