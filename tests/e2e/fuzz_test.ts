@@ -117,13 +117,15 @@ networkTest(
         const answer = latin1(bytes);
         const status = /^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1];
         assert(status !== undefined, `no answer to ${own} of seed ${SEED}`);
-        // Behind a whole answer comes the right one to the decent request; behind one that was cut, nothing.
-        const isCut = !answer.includes(LAST_BODY);
-        assert(isCut ? !isWhole(answer) : answer.endsWith(LAST_BODY), `${own} of seed ${SEED}: ${answer.slice(-300)}`);
-        statuses[isCut ? "cut" : status] = (statuses[isCut ? "cut" : status] ?? 0) + 1;
+        // Behind a whole answer comes the right one to the decent request, or on a busy machine, where the router may be
+        // late, word of that; behind one that was cut, nothing.
+        const outcome = answer.endsWith(LAST_BODY) ? status : LATE.test(answer) ? "late" : "cut";
+        assert(outcome !== "cut" || !isWhole(answer), `${own} of seed ${SEED}: ${answer.slice(-300)}`);
+        statuses[outcome] = (statuses[outcome] ?? 0) + 1;
       }
     }));
     console.log(`${ANSWERS} answers of seed ${SEED}: ${JSON.stringify(statuses)}`);
+    assert((statuses.late ?? 0) <= ANSWERS / 100, `${statuses.late} decent requests found the router late`);
 
     const { status, body } = await scene.getUntilGood("/latest/vm-id");
     assertEquals([status, body], [200, `vm-${GUEST.address}`], program.lines.slice(-5).join("\n"));
@@ -137,6 +139,9 @@ networkTest(
 
 /** What the decent request gets: nothing that a broken answer has. */
 const LAST_BODY = `\r\n\r\nvm-${GUEST.address}`;
+
+/** What the decent request gets in its place when the router has not answered that in time. */
+const LATE = /.\s*HTTP\/1\.1 504 Gateway Timeout\r\ncontent-length: 0\r\ndate: .*\r\nconnection: close\r\n\r\n$/;
 
 /** Whether an answer says that the connection goes on behind it, and has ended as it says. */
 function isWhole(answer: string): boolean {
