@@ -56,19 +56,20 @@ networkTest(
     // Not by a request: its place might be free a moment later than its answer comes.
     await program.waitForLine(/\bfound the router\b/);
     await setMode(router, "hang");
-    const left = await Promise.all(Array.from({ length: 4 }, async (_, number) => {
-      const exchange = await scene.open();
-      await exchange.send(`GET /latest/vm-id?${number} HTTP/1.1\r\n${HOST}\r\n\r\n`);
-      exchange[Symbol.dispose]();
-    }));
-    assertEquals(left.length, 4);
-    const answer = scene.getUntilGood("/latest/local-hostname");
+    for (let number = 0; number < 4; number++) {
+      using leaving = await scene.open();
+      await leaving.send(`GET /latest/vm-id?${number} HTTP/1.1\r\n${HOST}\r\n\r\n`);
+    }
+    for (let number = 0; number < 4; number++) await router.waitForLine(new RegExp(`^hangs .*vm-id\\?${number}$`));
+    const [{ status }, cut] = await Promise.all([
+      scene.getUntilGood("/latest/local-hostname"),
+      program.waitForLine(/\ban answer was cut\b/).finally(() => setMode(router, "serve")),
+    ]);
     assertMatch(
-      await program.waitForLine(/\ban answer was cut\b/),
+      cut,
       /reason="The client had left or was slow, and its place was needed for another" path=\/latest\/vm-id/,
     );
-    await setMode(router, "serve");
-    assertEquals((await answer).status, 200);
+    assertEquals(status, 200);
   },
 );
 

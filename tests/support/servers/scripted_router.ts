@@ -92,7 +92,11 @@ async function runRouter(options: ScriptedRouterOptions): Promise<(mode: Mode) =
     await fault(heard, asked.get(pathname)!);
     return "close";
   };
-  const SCRIPTS: Partial<Record<Mode, Script>> = { serve, hang: ({ closed }) => closed };
+  const hang: Script = ({ path, closed }) => {
+    report(`hangs ${path}`);
+    return closed;
+  };
+  const SCRIPTS: Partial<Record<Mode, Script>> = { serve, hang };
   const onRest = records ? { onRest: (rest: string) => report(JSON.stringify({ rest })) } : {};
   let web: ScriptedServer | undefined;
   const set = async (mode: Mode) => {
