@@ -171,7 +171,9 @@ networkTest("a guest's own server on an address of lo is never the router, whoev
   const program = await scene.startProgram(["--discovery-timeout", "1s", "--request-timeout", "2s"]);
   assertEquals((await scene.get(VM_ID)).status, 503);
   await program.waitForLine(/10\.1\.1\.200 is this machine's own address/);
-  assert(!own.lines.some((line) => line.includes("GET")), "the own server was asked");
+  assertEquals((await scene.get("http://10.1.1.200/latest/vm-id")).status, 200);
+  await own.waitForLine(/"GET/);
+  assertEquals(own.lines.filter((line) => line.includes('"GET')), ['10.1.1.200 "GET /latest/vm-id HTTP/1.1" 200']);
 });
 
 networkTest(

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { permissionFlags } from "../../lib/system/permissions.ts";
 import { binary } from "../support/binary.ts";
 import { networkTest } from "../support/net/network_test.ts";
@@ -14,11 +14,10 @@ const SERVERS = { programs: ["dnsmasq", "nginx", "busybox"] } as const;
 
 networkTest("the program's permissions allow what it needs and refuse everything else", SERVERS, async () => {
   await using scene = await createScene({ router: { extra: "listen 8080; listen 443;" }, args: "none" });
-  const { network, guest, router } = scene;
+  const { network, guest } = scene;
   // Where a try is not refused it must succeed, or nothing was shown.
   for (const port of [80, 8080]) guest.start(["busybox", "httpd", "-f", "-p", String(port), "-h", network.folder]);
   assertEquals((await scene.get("http://10.1.1.1:8080/latest/vm-id")).status, 200);
-  assert(router.web.lines.length > 0);
 
   const probe = filePath("permissions_probe.ts", import.meta.url);
   const flags = permissionFlags(Deno.version.deno);

@@ -16,7 +16,7 @@ networkTest(
     await using scene = await createScene({ prepare: ({ guest }) => guest.must(["sh", "-c", BEHIND_A_LINK]) });
     assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
     const status = await scene.guest.must([binary(), "status"]);
-    assertMatch(status, /10\.1\.1\.1/);
+    assertMatch(status, /^state: +ready: serving the metadata of 10\.1\.1\.1, found by dhcp$/m);
     const names = (await scene.guest.must(["ls", "/run/private/mdproxy4cs"])).trim().split("\n");
     assert(names.includes("control.sock") && names.includes("router.json"), names.join());
     assert(!scene.program.lines.some((line) => / (warn|error) /.test(line)), scene.program.lines.join("\n"));
@@ -41,7 +41,7 @@ networkTest(
     await manager.waitForLine(/WATCHDOG=1/, { from: heard });
     assertEquals((await program.stop()).code, 0);
     await manager.waitForLine(/STOPPING=1/);
-    assert(!program.lines.some((line) => line.includes("cannot")), program.lines.join("\n"));
+    assert(!program.lines.some((line) => / (warn|error) /.test(line)), program.lines.join("\n"));
   },
 );
 
