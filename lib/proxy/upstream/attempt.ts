@@ -48,7 +48,7 @@ export class Attempt<R extends Router> {
   readonly #controller = new AbortController();
   #connection: { readonly reused: boolean } | undefined;
   #body: ResponseBody | undefined;
-  #silence: Timer | undefined;
+  #hedgeTimer: Timer | undefined;
   #isSilent = false;
 
   constructor(router: R, head: RequestHead, options: AttemptOptions<R>) {
@@ -95,7 +95,7 @@ export class Attempt<R extends Router> {
       // Where a connection was kept, the request is on its way already.
       if (this.#connection === undefined) this.#expectWithin(CONNECT_SILENCE_MS);
       const response = await asked;
-      this.#silence?.cancel();
+      this.#hedgeTimer?.cancel();
       this.#body = response.body;
       // It may have come in the very moment.
       if (this.#controller.signal.aborted) response.body.cancel();
@@ -103,15 +103,15 @@ export class Attempt<R extends Router> {
       onHead(this, { target: head.target, status: response.status, headers: response.headers });
       return await takeResponse(response, { address, askedAt, method: head.method, deadlines });
     } finally {
-      this.#silence?.cancel();
+      this.#hedgeTimer?.cancel();
     }
   }
 
   /** Calls the router silent once, when it keeps the attempt waiting for so long. */
   #expectWithin(ms: number): void {
-    this.#silence?.cancel();
+    this.#hedgeTimer?.cancel();
     if (this.#isSilent) return;
-    this.#silence = this.#options.deadlines.set(ms, () => {
+    this.#hedgeTimer = this.#options.deadlines.set(ms, () => {
       this.#isSilent = true;
       this.#options.onSilent(this);
     });
