@@ -1,10 +1,11 @@
 /**
  * Asks DHCP servers and listens for their replies, over ordinary UDP sockets, until told to stop (RFC 2131 section 4.1).
  *
- * Knows sockets and when to ask again; leaves the messages and whom to believe to `transaction.ts`, and when it is enough
- * to the caller's signal. Each interface has one socket bound to its own address: the kernel then sends broadcasts out of
- * that interface, and some servers (dnsmasq) answer an INFORM to where it came from. All others answer to port 68, which
- * one more socket shares with whatever DHCP client the machine runs; without it only the INFORM is of use.
+ * Knows sockets and when to ask again; leaves what is asked of whom to `round.ts`, the messages and whom to believe to
+ * `transaction.ts`, and when it is enough to the caller's signal. Each interface has one socket bound to its own address:
+ * the kernel then sends broadcasts out of that interface, and some servers (dnsmasq) answer an INFORM to where it came
+ * from. All others answer to port 68, which one more socket shares with whatever DHCP client the machine runs; without it
+ * only the INFORM is of use.
  *
  * @module
  */
@@ -12,11 +13,10 @@
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Clock } from "../time/clock.ts";
 import { jitter } from "../time/backoff.ts";
-import { decodeMessage } from "./message.ts";
-import type { Message } from "./message.ts";
-import { MessageError } from "./message_error.ts";
-import { encodeRequest, judgeReply } from "./transaction.ts";
-import type { ClientInterface, Disbelief, MessageType, Transaction, Verdict } from "./transaction.ts";
+import { isForLikely, planRound } from "./round.ts";
+import type { LikelyServer, Round, RoundOptions } from "./round.ts";
+import { encodeRequest, judgeDatagram } from "./transaction.ts";
+import type { ClientInterface, Disbelief, Transaction } from "./transaction.ts";
 
 /** A UDP socket, as far as it is used. */
 export interface DatagramSocket {
@@ -35,20 +35,9 @@ export interface Endpoint {
 /** Opens a UDP socket that may send broadcasts, as `Deno.listenDatagram` does. */
 export type Listen = (at: Endpoint & { readonly reuseAddress?: boolean }) => DatagramSocket;
 
-/** A server that may be worth a message of its own. */
-export interface LikelyServer {
-  readonly address: string;
-  /** The interface it is reached by; any if not given. */
-  readonly iface?: string | undefined;
-}
-
 /** What one exchange asks. */
-export interface ExchangeOptions {
+export interface ExchangeOptions extends Pick<RoundOptions, "broadcast" | "servers"> {
   readonly clients: readonly ClientInterface[];
-  /** Whether to ask every server on the interfaces' networks (default: yes). */
-  readonly broadcast?: boolean;
-  /** Servers to ask by address, wherever they are. */
-  readonly servers?: readonly string[];
   /**
    * Servers to ask by address as well if nobody answers at first: a firewall that drops replies to a broadcast lets those
    * to a unicast message pass.
@@ -97,15 +86,12 @@ export type Exchange = (options: ExchangeOptions) => Promise<void>;
 
 const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
-const BROADCAST = "255.255.255.255";
 /** A lost packet costs this much, or half the longest pause; RFC 2131's 4 seconds would be a long part of a boot. */
 const FIRST_RETRY_MS = 400;
 /** The largest datagram there is: a server may send more than it was told that is welcome. */
 const MAX_DATAGRAM = 65_535;
 /** How long a reply to an earlier exchange counts. */
 const LATE_MS = 30_000;
-/** Which rounds ask likely servers by address: the second, and some later ones. */
-const LIKELY_ROUNDS = { first: 1, every: 3 } as const;
 
 /** Creates the exchange, and declares what it counts. */
 export function createExchange(
@@ -131,7 +117,7 @@ export function createExchange(
     const past = earlier;
 
     const hear = (bytes: Uint8Array, from: unknown) => {
-      const judged = judge(bytes, { transactions, past });
+      const judged = judgeDatagram(bytes, { transactions, past });
       const { verdict, client } = judged;
       const isLate = verdict.outcome === "accepted" && judged.isLate;
       received.increment({ outcome: isLate ? "late" : verdict.outcome });
@@ -154,7 +140,7 @@ export function createExchange(
       if (signal.aborted) return;
       const results = await Promise.allSettled(
         transactions.flatMap((transaction) =>
-          plan(round, { ...options, likely, iface: transaction.client.name }).map(async ({ type, to }) => {
+          planRound(round, { ...options, likely, iface: transaction.client.name }).map(async ({ type, to }) => {
             await transaction.socket.send(encodeRequest(type, { ...transaction, secs }), endpoint(to, SERVER_PORT));
             sent.increment({ type });
           })
@@ -187,48 +173,6 @@ export function createExchange(
   };
 }
 
-/** What to send on one interface. */
-interface Packet {
-  readonly type: MessageType;
-  readonly to: string;
-}
-
-/** One time of asking. */
-interface Round {
-  /** 0 is the first. */
-  readonly count: number;
-  readonly hasClientPort: boolean;
-}
-
-/**
- * What to send in a round: both messages to everyone at first, then one after the other, which costs the network half as
- * much, and most servers answer either.
- */
-function plan(
-  { count, hasClientPort }: Round,
-  { broadcast = true, servers = [], likely, iface }: Pick<ExchangeOptions, "broadcast" | "servers"> & {
-    readonly likely: readonly LikelyServer[];
-    readonly iface: string;
-  },
-): Packet[] {
-  const toServers = servers.map((to) => ({ type: "inform", to } as const));
-  if (!broadcast) return toServers;
-  // An offer only ever comes to port 68.
-  const types: readonly MessageType[] = hasClientPort ? ["inform", "discover"] : ["inform"];
-  const toEveryone = types.map((type) => ({ type, to: BROADCAST }));
-  // A server hears the broadcasts too, as a rule.
-  if (count === 0) return [...toEveryone, ...toServers];
-  const toLikely = likely.filter((server) => !servers.includes(server.address) && (server.iface ?? iface) === iface);
-  return [
-    toEveryone[count % types.length]!,
-    ...toLikely.map(({ address }) => ({ type: "inform", to: address } as const)),
-  ];
-}
-
-function isForLikely({ count }: Round): boolean {
-  return count % LIKELY_ROUNDS.every === LIKELY_ROUNDS.first;
-}
-
 /** A transaction and the socket of its interface. */
 interface OpenTransaction extends Transaction {
   readonly socket: DatagramSocket;
@@ -236,35 +180,6 @@ interface OpenTransaction extends Transaction {
 
 interface PastTransaction extends Transaction {
   readonly endedAt: number;
-}
-
-/** What a datagram means, and to which interface. */
-interface Judged {
-  readonly verdict: Verdict | { readonly outcome: "not_dhcp"; readonly detail: string };
-  readonly client: ClientInterface | undefined;
-  /** Whether it answers an earlier exchange. */
-  readonly isLate?: boolean;
-}
-
-function judge(
-  bytes: Uint8Array,
-  { transactions, past }: { readonly transactions: readonly Transaction[]; readonly past: readonly Transaction[] },
-): Judged {
-  let message: Message;
-  try {
-    message = decodeMessage(bytes);
-  } catch (error) {
-    if (!(error instanceof MessageError)) throw error;
-    return { verdict: { outcome: "not_dhcp", detail: error.message }, client: undefined };
-  }
-  for (const transaction of [...transactions, ...past]) {
-    const verdict = judgeReply(message, transaction);
-    if (verdict.outcome === "ignored") continue;
-    // The interface may have another address by now.
-    const current = transactions.find(({ client }) => client.name === transaction.client.name);
-    return { verdict, client: (current ?? transaction).client, isLate: past.includes(transaction) };
-  }
-  return { verdict: { outcome: "ignored" }, client: undefined };
 }
 
 function senderOf(from: unknown): string | undefined {

@@ -9,8 +9,9 @@
  */
 
 import { isUsableRouter } from "../ipv4/ipv4.ts";
+import { decodeMessage, encodeMessage } from "./message.ts";
 import type { Message } from "./message.ts";
-import { encodeMessage } from "./message.ts";
+import { MessageError } from "./message_error.ts";
 import { OPTION, readAddress, readByte } from "./options.ts";
 
 /** The types of a message that are sent. */
@@ -124,4 +125,34 @@ export function judgeReply(message: Message, { client, xid }: Transaction): Verd
   if (!isUsableRouter(serverIdentifier)) return { outcome: "unusable_identifier", detail: serverIdentifier };
   const isOffer = type === MESSAGE_TYPE.offer && yiaddr !== UNSPECIFIED;
   return { outcome: "accepted", serverIdentifier, offered: isOffer ? yiaddr : undefined };
+}
+
+/** What a datagram means, and to which interface. */
+export interface Judged {
+  readonly verdict: Verdict | { readonly outcome: "not_dhcp"; readonly detail: string };
+  readonly client: ClientInterface | undefined;
+  /** Whether it answers an earlier exchange. */
+  readonly isLate?: boolean;
+}
+
+/** Judges a datagram: by the first transaction that it is for, of this exchange or of one that ended a short while ago. */
+export function judgeDatagram(
+  bytes: Uint8Array,
+  { transactions, past }: { readonly transactions: readonly Transaction[]; readonly past: readonly Transaction[] },
+): Judged {
+  let message: Message;
+  try {
+    message = decodeMessage(bytes);
+  } catch (error) {
+    if (!(error instanceof MessageError)) throw error;
+    return { verdict: { outcome: "not_dhcp", detail: error.message }, client: undefined };
+  }
+  for (const transaction of [...transactions, ...past]) {
+    const verdict = judgeReply(message, transaction);
+    if (verdict.outcome === "ignored") continue;
+    // The interface may have another address by now.
+    const current = transactions.find(({ client }) => client.name === transaction.client.name);
+    return { verdict, client: (current ?? transaction).client, isLate: past.includes(transaction) };
+  }
+  return { verdict: { outcome: "ignored" }, client: undefined };
 }

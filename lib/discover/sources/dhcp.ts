@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { DisbelievedReply, LikelyServer } from "../../dhcp/exchange.ts";
+import type { DisbelievedReply } from "../../dhcp/exchange.ts";
+import type { LikelyServer } from "../../dhcp/round.ts";
 import type { ClientInterface } from "../../dhcp/transaction.ts";
 import { isExhausted } from "../../http1/error.ts";
 import { SourceError } from "./source_error.ts";

@@ -8,7 +8,7 @@
  */
 
 import { contains, formatIPv4 } from "../../ipv4/ipv4.ts";
-import type { LikelyServer } from "../../dhcp/exchange.ts";
+import type { LikelyServer } from "../../dhcp/round.ts";
 import { NO_MAC, pickNics, preferLabel, rangeOf, readAddresses } from "./addresses.ts";
 import type { Nic } from "./addresses.ts";
 import type { Neighbour } from "./links.ts";

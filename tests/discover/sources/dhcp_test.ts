@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import type { ExchangeOptions, LikelyServer } from "../../../lib/dhcp/exchange.ts";
+import type { ExchangeOptions } from "../../../lib/dhcp/exchange.ts";
+import type { LikelyServer } from "../../../lib/dhcp/round.ts";
 import { SourceError } from "../../../lib/discover/sources/source_error.ts";
 import { createNetwork } from "../../../lib/discover/sources/network.ts";
 import type { Ask } from "../../../lib/discover/sources/source.ts";
