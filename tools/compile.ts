@@ -6,6 +6,7 @@
  * @module
  */
 
+import { refuseUnknown } from "./arguments.ts";
 import { bundle, makeBuildFolder, run } from "./bundle.ts";
 import { whyNotDeno } from "./deno_version.ts";
 import { checkPlatform, PLATFORMS, TARGETS } from "./elf.ts";
@@ -99,6 +100,7 @@ function exists(path: string): Promise<boolean> {
 }
 
 if (import.meta.main) {
+  refuseUnknown(Deno.args);
   try {
     await compile();
   } catch (error) {

@@ -11,6 +11,7 @@ import { createGuest, get, getUntilGood, PROXY, startProgram } from "../tests/su
 import { sampleMetadata } from "../tests/support/servers/metadata.ts";
 import { GUEST } from "../tests/support/servers/router.ts";
 import { startScriptedRouter } from "../tests/support/servers/scripted_router.ts";
+import { refuseUnknown } from "./arguments.ts";
 import { ensureBundle } from "./bundle.ts";
 import { compile } from "./compile.ts";
 import { ensurePackages, takeInstall } from "./packages.ts";
@@ -123,7 +124,8 @@ function done(line: string): void {
   say(`  ${green("✓")} ${line} ${faint(`· ${elapsed}`)}`);
 }
 
-const { install } = takeInstall(Deno.args);
+const { args, install } = takeInstall(Deno.args);
+refuseUnknown(args);
 if (!await ensurePackages({ what: "./dev demo", programs: ["ip", "nsenter", "unshare", "setpriv", "curl"], install })) {
   Deno.exit(1);
 }

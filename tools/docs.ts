@@ -9,6 +9,7 @@
  * @module
  */
 
+import { refuseUnknown } from "./arguments.ts";
 import { completeBash, completeFish, completeZsh } from "./docs/completions.ts";
 import { drawDemo, TRANSCRIPT, withoutTimes } from "./docs/demo_picture.ts";
 import { formatEnvFile } from "./docs/env_file.ts";
@@ -48,6 +49,7 @@ export async function runDemo(): Promise<string> {
 }
 
 if (import.meta.main) {
+  refuseUnknown(Deno.args, ["--demo"]);
   if (Deno.args.includes("--demo")) await Deno.writeTextFile(TRANSCRIPT, await runDemo());
   for (const [name, format] of Object.entries(DOCUMENTS)) await Deno.writeTextFile(`${TOP}/assets/${name}`, format());
   for (const [name, draw] of Object.entries(PICTURES)) await Deno.writeTextFile(`${TOP}/tools/docs/${name}`, draw());

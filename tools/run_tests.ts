@@ -15,6 +15,9 @@ const JOBS = Deno.env.get("DENO_JOBS") ?? String(navigator.hardwareConcurrency +
 /** A run that takes longer than this hangs. */
 const TIME_LIMIT_MS = 30 * 60_000;
 
+/** The name of a test that cannot run here. */
+const REASON = /^(.*) \(skipped: (.*)\)$/s;
+
 interface Count {
   readonly passed: number;
   readonly failed: number;
@@ -72,7 +75,7 @@ function unescape(text: string): string {
 function explainSkipped(names: readonly string[]): string[] {
   const byReason = new Map<string, string[]>();
   for (const name of names) {
-    const [, test = name, reason = "no reason given"] = /^(.*) \(skipped: (.*)\)$/s.exec(name) ?? [];
+    const [, test = name, reason = "no reason given"] = REASON.exec(name) ?? [];
     byReason.set(reason, [...byReason.get(reason) ?? [], test]);
   }
   return [...byReason].map(([reason, tests]) =>
@@ -82,10 +85,16 @@ function explainSkipped(names: readonly string[]): string[] {
 
 /** Runs tests with these arguments of `deno test`, prints what they counted, and gives the exit code. */
 export async function runTests(args: readonly string[]): Promise<number> {
-  const { passed, failed, skipped } = await countTests(args);
+  const counted = await countTests(args);
+  const { passed, failed } = counted;
+  // The report calls skipped, too, what a filter left out.
+  const isFiltered = args.some((arg) => arg.startsWith("--filter"));
+  const skipped = counted.skipped.filter((name) => !isFiltered || REASON.test(name));
   for (const line of explainSkipped(skipped)) console.log(line);
+  const isEmpty = isFiltered && passed + failed + skipped.length === 0;
+  if (isEmpty) console.log("No test has such a name.");
   const isIncomplete = Deno.env.get("CI") === "true" && skipped.length > 0;
   if (isIncomplete) console.log("In CI nothing may be skipped.");
   console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
-  return failed > 0 || isIncomplete ? 1 : 0;
+  return failed > 0 || isIncomplete || isEmpty ? 1 : 0;
 }

@@ -18,6 +18,7 @@
  */
 
 import { whyNoNamespaces } from "../tests/support/net/namespace.ts";
+import { refuse } from "./arguments.ts";
 import { ensureBundle, ensureWrapper } from "./bundle.ts";
 import { compile } from "./compile.ts";
 import { isOpen, openProgram, openWrapper } from "./opened.ts";
@@ -56,8 +57,14 @@ async function makeProgram(made: AsyncDisposableStack): Promise<void> {
   }
 }
 
+function exists(path: string): Promise<boolean> {
+  return Deno.stat(path).then(() => true, () => false);
+}
+
 const { args, install } = takeInstall(Deno.args);
-const [set = "all", ...more] = args.filter((arg) => arg !== AS_RELEASED && arg !== ON_LOOPBACK);
+const words = args.filter((arg) => arg !== AS_RELEASED && arg !== ON_LOOPBACK);
+const set = words[0] === undefined || words[0].startsWith("-") ? "all" : words.shift()!;
+if (!Object.hasOwn(SETS, set) && !await exists(set)) refuse(`there is no test '${set}'`);
 const asReleased = args.includes(AS_RELEASED);
 const isOnLoopback = args.includes(ON_LOOPBACK) || whyNoNamespaces() !== undefined;
 if (args.includes(ON_LOOPBACK)) Deno.env.set("MDPROXY4CS_TEST_NETWORK", "loopback");
@@ -66,6 +73,6 @@ if (set !== "quick") {
   await ensurePackages({ what: "./dev test", install, isOptional: true });
   await makeProgram(made);
 }
-const code = await runTests([...SETS[set] ?? [set], ...more]);
+const code = await runTests([...SETS[set] ?? [set], ...words]);
 await made.disposeAsync();
 Deno.exit(code);

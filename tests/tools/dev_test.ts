@@ -54,6 +54,32 @@ test("./dev lists every task, and refuses what is none", async () => {
   assertStringIncludes(stderr, "there is no command 'no-such-command'");
 });
 
+test("./dev COMMAND --help shows the help, and does nothing else; the program's own is that of `run`", async () => {
+  const { stdout: help } = await runDev("help");
+  for (const args of [["release", "--help"], ["docs", "-h"], ["test", "quick", "--help"]]) {
+    const { code, stdout, stderr } = await runDev(...args);
+    assertEquals([code, stdout, stderr], [0, help, ""]);
+  }
+  assertStringIncludes((await runDev("run", "get", "--help")).stdout, "usage: mdproxy4cs");
+});
+
+test("./dev refuses arguments that are none before it does anything", async () => {
+  for (
+    const [args, why] of [
+      [["compile", "--nosuch"], "there is no argument '--nosuch' here"],
+      [["demo", "--nosuch"], "there is no argument '--nosuch' here"],
+      [["docs", "demo"], "there is no argument 'demo' here"],
+      [["release", "--install", "all"], "there is no argument 'all' here"],
+      [["bench", "--nosuch"], "there is no argument '--nosuch' here"],
+      [["bench", "--reference", "/dev"], "there is no program '/dev'"],
+      [["test", "nosuch"], "there is no test 'nosuch'"],
+    ] as const
+  ) {
+    const { code, stdout, stderr } = await runDev(...args);
+    assertEquals([code, stdout, stderr.trim().split("\n").at(-1)], [2, "", `${why}: ./dev help has the arguments`]);
+  }
+});
+
 test("./dev has temporary files go where programs can be run, and says so", async () => {
   const deno = Deno.execPath();
   const PATH = `${deno.slice(0, deno.lastIndexOf("/"))}:/usr/bin:/bin`;

@@ -7,6 +7,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { whyNoNamespaces } from "../../tests/support/net/namespace.ts";
+import { refuse } from "../arguments.ts";
 import { compile } from "../compile.ts";
 import { ensurePackages, takeInstall } from "../packages.ts";
 import { drawGrowth, formatGrowth, measureGrowth } from "./growth.ts";
@@ -23,8 +24,11 @@ async function bench(given: readonly string[]): Promise<void> {
     boolean: ["quick", "loss"],
     collect: ["reference"],
     string: ["growth", "reference"],
-    unknown: (argument) => fail(`There is no argument "${argument}"`),
+    unknown: (argument) => refuse(`there is no argument '${argument}' here`),
   });
+  const references = Object.fromEntries(
+    (paths as string[]).map((path, i) => [i === 0 ? "reference" : `reference ${i + 1}`, realFile(path)]),
+  );
   if (!await ensurePackages({ what: "./dev bench", programs: PROGRAMS, install })) Deno.exit(1);
   const why = Deno.uid() === 0 ? whyNoNamespaces() : "nginx changes to a user of its own, which takes root";
   if (why !== undefined) fail(`The benchmark needs root, and a network of its own: ${why}`);
@@ -32,9 +36,6 @@ async function bench(given: readonly string[]): Promise<void> {
   await compile();
   const plan = quick ? QUICK : FULL;
   console.log(await describeCircumstances(args));
-  const references = Object.fromEntries(
-    (paths as string[]).map((path, i) => [i === 0 ? "reference" : `reference ${i + 1}`, Deno.realPathSync(path)]),
-  );
   if (loss) return console.log(await measureLoss(plan.lossTurns, references));
   await using scene = await createLab();
   const contenders = await prepareContenders(scene.network.folder, references);
@@ -46,6 +47,17 @@ async function bench(given: readonly string[]): Promise<void> {
   console.log(`${formatTable(await measure(scene, contenders, plan))}
 
 Medians of interleaved rounds; x is how many times nginx's. Noise is half the spread between rounds of one measurement.`);
+}
+
+/** The path of a program that is to be measured, without links. */
+function realFile(path: string): string {
+  try {
+    const real = Deno.realPathSync(path);
+    if (Deno.statSync(real).isFile) return real;
+  } catch {
+    // Said below.
+  }
+  refuse(`there is no program '${path}'`);
 }
 
 async function describeCircumstances(args: readonly string[]): Promise<string> {

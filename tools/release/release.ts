@@ -10,6 +10,7 @@
 
 import manifest from "../../deno.json" with { type: "json" };
 import { latin1 } from "../../tests/support/latin1.ts";
+import { refuseUnknown } from "../arguments.ts";
 import { removeIfStopped } from "../cleanup.ts";
 import { compile, findCompiler } from "../compile.ts";
 import { checkPlatform, PLATFORMS, TARGETS } from "../elf.ts";
@@ -227,8 +228,10 @@ async function run([command = "", ...args]: readonly string[], cwd: string): Pro
 }
 
 if (import.meta.main) {
+  const { args, install } = takeInstall(Deno.args);
+  refuseUnknown(args);
   try {
-    await release(RELEASE, takeInstall(Deno.args));
+    await release(RELEASE, { install });
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     Deno.exit(1);
