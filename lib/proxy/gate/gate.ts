@@ -68,6 +68,11 @@ export interface Gate {
 const SWEEP_MS = 100;
 /** Long enough for what has come to be read. */
 const TURN_MS = 1;
+/**
+ * The part of the places that is given away in a turn, when all are taken: small, for who got one has many turns to be read before
+ * it goes to the next; but with a single one, a crowd that comes again and again had everybody else wait behind it for seconds.
+ */
+const PART_PER_TURN = 1 / 128;
 /** Out of descriptors or memory: how many connections make room, and how long to wait before the next try. */
 const ROOM = 8;
 const RETRY_MS = 20;
@@ -156,6 +161,8 @@ class AcceptLoop implements Gate {
   async #accept(): Promise<void> {
     const { log, clock, limits } = this.#with;
     const { signal } = this.#stop;
+    const perTurn = Math.ceil(limits.maxConnections * PART_PER_TURN);
+    let sinceTurn = 0;
     while (!signal.aborted) {
       try {
         const conn = await this.#listener.accept();
@@ -167,7 +174,10 @@ class AcceptLoop implements Gate {
           throw error;
         }
         // Where many come at once, those who have come are read before more are accepted.
-        if (this.#connections.size >= limits.maxConnections) await clock.sleep(TURN_MS, signal);
+        if (this.#connections.size >= limits.maxConnections && ++sinceTurn >= perTurn) {
+          sinceTurn = 0;
+          await clock.sleep(TURN_MS, signal);
+        }
         if (this.#failedAt === undefined || clock.now() - this.#failedAt < CALM_MS) continue;
         log.info("accepting connections again", { listen: formatAddress(this.address) });
         this.#failedAt = undefined;

@@ -184,6 +184,21 @@ test("openGate lets a client in where all others have just been accepted, and sa
   for (const exchange of silent) exchange[Symbol.dispose]();
 });
 
+test("openGate gives away a small part of its places in a turn, when all are taken", async () => {
+  let turns = 0;
+  await using scene = open({
+    limits: { maxConnections: 256 },
+    clock: { ...SYSTEM_CLOCK, sleep: (ms, signal) => (turns++, SYSTEM_CLOCK.sleep(ms, signal)) },
+  });
+  const silent = [];
+  for (let count = 0; count < 264; count++) silent.push(await scene.connect());
+  using asking = await scene.connect();
+  await asking.send(get("/asked"));
+  assertEquals(latin1((await asking.receive()).body), "/asked");
+  assertEquals(turns, 5);
+  for (const exchange of silent) exchange[Symbol.dispose]();
+});
+
 /** A listener whose `accept` does something else with a connection first. */
 function wrapAccept(before: (conn: Deno.TcpConn) => void): NonNullable<Options["wrap"]> {
   return (listener) =>
