@@ -18,7 +18,7 @@ export interface Memory {
 const GROWTH_BYTES = 4 * 1024 * 1024;
 
 /**
- * Creates what frees garbage if there is much of it, to be called when nobody asks for anything. V8 would keep what its
+ * Creates what frees garbage if there is much of it, to be called when hardly anybody asks for anything. V8 would keep what its
  * heap once took: twice of what is in use, for as long as it is at rest, which in a VM may be months. It drops compiled
  * code too, so that the first thousand requests of the next burst take longer.
  *
@@ -34,7 +34,8 @@ export function createMemoryRelease(memory: Memory = OWN_MEMORY): () => boolean 
       return false;
     }
     memory.collect();
-    usual = memory.size();
+    // Step by step: V8 and malloc give some of it back a moment later, and what is there by then is not usual.
+    usual = Math.min(memory.size(), usual + GROWTH_BYTES);
     return true;
   };
 }

@@ -49,7 +49,7 @@ export interface GateOptions {
   readonly clock: Clock;
   /** Ends what is waited for inside, because the program stops: the clients get the answers to that. */
   readonly abort?: () => void;
-  /** Called from time to time while nobody asks for anything. */
+  /** Called from time to time while hardly anybody asks for anything. */
   readonly onRest?: (() => void) | undefined;
 }
 
@@ -73,6 +73,8 @@ const TURN_MS = 1;
  * it goes to the next; but with a single one, a crowd that comes again and again had everybody else wait behind it for seconds.
  */
 const PART_PER_TURN = 1 / 128;
+/** Of a client that asks now and then, such as an agent that polls, the program rests in between. */
+const AT_REST_PER_S = 1;
 /** Out of descriptors or memory: how many connections make room, and how long to wait before the next try. */
 const ROOM = 8;
 const RETRY_MS = 20;
@@ -239,8 +241,9 @@ class AcceptLoop implements Gate {
   #awaitRest(): void {
     const { limits, clock, onRest } = this.#with;
     if (onRest === undefined) return;
-    this.#rest = clock.schedule(Math.max(limits.idleTimeoutMs, SWEEP_MS), () => {
-      if (this.#requests === 0 && this.#holdsNothing()) {
+    const intervalMs = Math.max(limits.idleTimeoutMs, SWEEP_MS);
+    this.#rest = clock.schedule(intervalMs, () => {
+      if (this.#requests <= AT_REST_PER_S * intervalMs / 1_000 && this.#holdsNothing()) {
         this.#inner?.rest();
         onRest();
       }
