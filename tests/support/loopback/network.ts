@@ -12,7 +12,8 @@ import { READABLE, WRITABLE } from "../../../lib/system/permissions.ts";
 import { ensureBundle } from "../../../tools/bundle.ts";
 import { filePath } from "../../../tools/file_path.ts";
 import { programFlags } from "../../../tools/program.ts";
-import { outputOf, runCommand, startProcess } from "../net/process.ts";
+import { createCommands } from "../net/commands.ts";
+import { outputOf, startProcess } from "../net/process.ts";
 import type { CommandOptions, Process } from "../net/process.ts";
 import type { Host, Network, Port } from "../net/network.ts";
 import { LISTEN_ADDRESS, toLoopback, toLoopbackPort, toOwnPath } from "./preload.ts";
@@ -53,6 +54,7 @@ export async function createLoopbackNetwork(): Promise<Network> {
   stack.defer(() => keeper.stop("SIGKILL").then());
   const number = claimNumber(stack);
   const members: Member[] = [];
+  const commands = createCommands();
   const resources = stack.move();
 
   const createHost = async (name: string): Promise<Host> => {
@@ -95,7 +97,7 @@ export async function createLoopbackNetwork(): Promise<Network> {
     const host: Host = {
       name,
       pid: Deno.pid,
-      run: (argv, given) => runCommand(enter(argv), options(given)),
+      run: (argv, given) => commands.run(enter(argv), options(given)),
       must: async (argv, given) => outputOf(await host.run(argv, given), argv, name),
       start: (argv, given) => resources.use(startProcess(enter(argv), options(given))),
       ip(words) {
@@ -128,7 +130,10 @@ export async function createLoopbackNetwork(): Promise<Network> {
           return Promise.resolve();
         },
       }),
-    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      await commands.abandon();
+      await resources.disposeAsync();
+    },
   };
 }
 

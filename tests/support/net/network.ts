@@ -15,7 +15,9 @@
 import { createLoopbackNetwork } from "../loopback/network.ts";
 import { createGround, createNamespace, whyNoNamespaces } from "./namespace.ts";
 import type { Namespace } from "./namespace.ts";
-import { outputOf, runCommand, startProcess } from "./process.ts";
+import { createCommands } from "./commands.ts";
+import type { Commands } from "./commands.ts";
+import { outputOf, startProcess } from "./process.ts";
 import type { CommandOptions, Output, Process } from "./process.ts";
 
 /** A machine of the network. */
@@ -72,7 +74,8 @@ export async function createNetwork(): Promise<Network> {
   // Servers that give up root, as Apache does, must still reach their files.
   await Deno.chmod(folder, 0o755);
   const ground = stack.use(await createGround(folder));
-  const switches = createHost("switch", ground, stack);
+  const commands = createCommands();
+  const switches = createHost("switch", { namespace: ground, commands, resources: stack });
   let bridges = 0;
   let ports = 0;
   const resources = stack.move();
@@ -81,7 +84,8 @@ export async function createNetwork(): Promise<Network> {
     kind: "namespaces",
     folder,
     own: (resource) => void resources.use(resource),
-    createHost: async (name) => createHost(name, resources.use(await createNamespace(ground)), resources),
+    createHost: async (name) =>
+      createHost(name, { namespace: resources.use(await createNamespace(ground)), commands, resources }),
 
     async createSegment() {
       const bridge = `lan${++bridges}`;
@@ -99,15 +103,25 @@ export async function createNetwork(): Promise<Network> {
       };
     },
 
-    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      await commands.abandon();
+      await resources.disposeAsync();
+    },
   };
 }
 
-function createHost(name: string, namespace: Namespace, resources: AsyncDisposableStack): Host {
+/** What a host is made of. */
+interface HostParts {
+  readonly namespace: Namespace;
+  readonly commands: Commands;
+  readonly resources: AsyncDisposableStack;
+}
+
+function createHost(name: string, { namespace, commands, resources }: HostParts): Host {
   const host: Host = {
     name,
     pid: namespace.pid,
-    run: (argv, options) => runCommand(namespace.enter(argv), options),
+    run: (argv, options) => commands.run(namespace.enter(argv), options),
 
     must: async (argv, options) => outputOf(await host.run(argv, options), argv, name),
 

@@ -29,9 +29,11 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** What the command reads; a process started by `startProcess` keeps its standard input open instead. */
   readonly input?: string;
+  /** Kills the command. */
+  readonly signal?: AbortSignal;
 }
 
-/** A process that runs until it is stopped. */
+/** A process that runs until it is stopped. Who still waits for a line of one that is disposed of waits for ever. */
 export interface Process extends AsyncDisposable {
   readonly pid: number;
   /** Every line of standard output and standard error so far, in the order they arrived. */
@@ -65,15 +67,18 @@ export async function runCommand(argv: readonly string[], options: CommandOption
   const pipes = new AbortController();
   const reading = Promise.all([collect(child.stdout, pipes.signal), collect(child.stderr, pipes.signal)]);
   let timedOut = false;
+  const kill = () => signalChild(child, "SIGKILL");
   const timer = setTimeout(() => {
     timedOut = true;
-    child.kill("SIGKILL");
+    kill();
   }, 2 * PATIENCE_MS);
+  options.signal?.addEventListener("abort", kill);
   const writer = child.stdin.getWriter();
   // A command that does not read its input closes it early: its exit code says whether that is a failure.
   await writer.write(new TextEncoder().encode(options.input ?? "")).then(() => writer.close()).catch(() => {});
   const { code } = await child.status;
   clearTimeout(timer);
+  options.signal?.removeEventListener("abort", kill);
   const [stdout, stderr] = await endWithin(PIPES_MS, { reading, pipes });
   const decoder = new TextDecoder();
   if (timedOut) {
@@ -94,6 +99,7 @@ export function startProcess(argv: readonly string[], options: CommandOptions = 
   const stdin = child.stdin.getWriter();
   const lines: string[] = [];
   const wakers = new Set<() => void>();
+  const abandoned = new AbortController();
   const pipes = new AbortController();
   const read = async (stream: ReadableStream<Uint8Array>) => {
     let rest = "";
@@ -115,14 +121,7 @@ export function startProcess(argv: readonly string[], options: CommandOptions = 
     await stdin.close().catch(() => {});
     return status;
   });
-  const kill = (signal: Deno.Signal) => {
-    try {
-      child.kill(signal);
-    } catch (error) {
-      // It ended by itself a moment ago.
-      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
-    }
-  };
+  const kill = (signal: Deno.Signal) => signalChild(child, signal);
 
   const self: Process = {
     pid: child.pid,
@@ -132,11 +131,13 @@ export function startProcess(argv: readonly string[], options: CommandOptions = 
     waitForLine(pattern, { from = 0, timeoutMs = PATIENCE_MS } = {}) {
       return new Promise((resolve, reject) => {
         let next = from;
-        const finish = (settle: () => void) => {
+        const finish = (settle = () => {}) => {
           clearTimeout(timer);
           wakers.delete(look);
+          abandoned.signal.removeEventListener("abort", leave);
           settle();
         };
+        const leave = () => finish();
         const fail = (why: string) =>
           finish(() => reject(new Error(`${why} ${pattern} from ${argv.join(" ")}; it wrote:\n${lines.join("\n")}`)));
         const look = () => {
@@ -148,6 +149,7 @@ export function startProcess(argv: readonly string[], options: CommandOptions = 
         };
         const timer = setTimeout(() => fail(`No line matched within ${timeoutMs} ms:`), timeoutMs);
         wakers.add(look);
+        abandoned.signal.addEventListener("abort", leave);
         look();
       });
     },
@@ -167,10 +169,20 @@ export function startProcess(argv: readonly string[], options: CommandOptions = 
     },
 
     async [Symbol.asyncDispose]() {
+      abandoned.abort();
       await self.stop();
     },
   };
   return self;
+}
+
+function signalChild(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    // It ended by itself a moment ago.
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /** Reads a stream to its end, or until the signal says that nobody waits for that any more. */
