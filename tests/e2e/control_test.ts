@@ -111,7 +111,8 @@ networkTest(
 networkTest("mdproxy4cs wait shows on a terminal what it waits for", { programs: [...SERVERS.programs!] }, async () => {
   await using scene = await createScene({ router: "none", args: "none" });
   // script(1) gives it a terminal.
-  const waiting = scene.guest.start(["script", "-qefc", `${binary()} wait --timeout 60s`, "/dev/null"]);
+  const line = '"$PROGRAM" wait --timeout 60s';
+  const waiting = scene.guest.start(["env", `PROGRAM=${binary()}`, "script", "-qefc", line, "/dev/null"]);
   await waiting.waitForLine(/waiting: No service answers/);
   await scene.startProgram();
   await waiting.waitForLine(/waiting: not ready: searching for the virtual router/);

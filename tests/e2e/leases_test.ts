@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { filePath } from "../../tools/file_path.ts";
 import { binary } from "../support/binary.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import type { Needs } from "../support/net/network_test.ts";
@@ -9,7 +10,7 @@ import { NETWORKD_LEASES, startDhcpClient } from "../support/servers/dhcp_client
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.7 eth0 router (dnsmasq that fell silent, nginx), not the first address
 
 const ID = "/latest/meta-data/instance-id";
-const PRE_START = new URL("../../assets/pre-start.sh", import.meta.url).pathname;
+const PRE_START = filePath("../../assets/pre-start.sh", import.meta.url);
 const LEASES = "/var/lib/NetworkManager";
 
 /** Starts the program as the unit does: as nobody, behind the root step, with the one right that it has there. */

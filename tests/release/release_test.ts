@@ -65,7 +65,7 @@ networkTest("a release's checksums.txt is what sha256sum accepts for every other
     line.split("  ")[1]!
   );
   assertEquals([...listed, "checksums.txt"].sort(), await namesIn(folder));
-  const { code, stderr } = await runCommand(["sh", "-c", `cd ${folder} && sha256sum --check checksums.txt`]);
+  const { code, stderr } = await runCommand(["sh", "-c", 'cd "$1" && sha256sum --check checksums.txt', "sh", folder]);
   assertEquals([code, stderr], [0, ""]);
 });
 
