@@ -20,3 +20,17 @@ for (const name of ["plain", "with space", "ümläut", "a#b", "100%", "what?", "
     }
   });
 }
+
+test("nothing takes a file's URL for its path", async () => {
+  const found: string[] = [];
+  const walk = async (folder: string) => {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      const path = `${folder}/${name}`;
+      if (isDirectory && name !== "node_modules") await walk(path);
+      if (!name.endsWith(".ts")) continue;
+      if (/import\.meta\.url\)\.pathname/.test(await Deno.readTextFile(path))) found.push(path);
+    }
+  };
+  for (const folder of ["lib", "tests", "tools"]) await walk(filePath(`../../${folder}`, import.meta.url));
+  assertEquals(found, []);
+});
