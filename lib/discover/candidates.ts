@@ -17,7 +17,7 @@ import { createAdmission } from "./admission.ts";
 import type { Candidate, Proposal } from "./candidate.ts";
 import { ValidationError } from "./errors.ts";
 import type { Network } from "./sources/network.ts";
-import { compareCandidates, isRemembered } from "./rank.ts";
+import { canBeOutranked, compareCandidates, isRemembered } from "./rank.ts";
 import type { Validate } from "./validate.ts";
 
 /** The candidates of one search. */
@@ -39,6 +39,8 @@ export interface Candidates {
   answered(address: string): void;
   /** The only one that is still being asked, and has been for so long: most likely a slow router. */
   prospect(sinceMs: number): Candidate | undefined;
+  /** Whether anybody can still prove to be better than this one. */
+  canBeOutranked(leader: Candidate): boolean;
   /** Whether somebody better than this one has not been decided on. */
   hasBetterPending(leader: Candidate): boolean;
   /** Whether it is on an interface that is not the best one: somebody better may not have been named yet. */
@@ -47,7 +49,7 @@ export interface Candidates {
 
 /** What candidates are judged by. */
 export interface CandidatesOptions {
-  readonly config: Pick<DiscoveryConfig, "sources" | "allowServer">;
+  readonly config: Pick<DiscoveryConfig, "sources" | "server" | "allowServer">;
   readonly network: Pick<Network, "isOnLink" | "isOwn" | "interfaceRank">;
   /** The default gateways, as far as they are known. */
   readonly gateways: () => ReadonlySet<string>;
@@ -226,6 +228,8 @@ export function createCandidates(options: CandidatesOptions): Candidates {
       const isSlow = pending.length === 1 && only!.isConnected && clock.now() - only!.askedAt >= sinceMs;
       return isSlow && bestOf("valid") === undefined ? only : undefined;
     },
+    canBeOutranked: (leader) =>
+      canBeOutranked(leader, { ...config, gateways: options.gateways(), interfaceRank: network.interfaceRank }),
     hasBetterPending: (leader) =>
       [...field.values()].some((other) => other.state === "undecided" && compare(other, leader) < 0),
     isSecondary: (leader) => network.interfaceRank(leader.proposals[0]!.iface) > 0,

@@ -14,6 +14,7 @@
  * @module
  */
 
+import type { SourceName } from "../config/options.ts";
 import { kindOf } from "../config_drive/address.ts";
 import { parseIPv4 } from "../ipv4/ipv4.ts";
 import type { Candidate, Proposal } from "./candidate.ts";
@@ -25,6 +26,13 @@ export interface RankContext {
   /** The place of an interface; lower is better. */
   readonly interfaceRank: (iface: string | undefined) => number;
   readonly gateways: ReadonlySet<string>;
+}
+
+/** By what is known whether anybody better can still come. */
+export interface OutrankContext extends Pick<RankContext, "interfaceRank" | "gateways"> {
+  /** The address of `--server`. */
+  readonly server: string | undefined;
+  readonly sources: readonly SourceName[];
 }
 
 /** What is compared of a candidate. */
@@ -45,6 +53,20 @@ export function compareCandidates(a: Ranked, b: Ranked, context: RankContext): n
     prefer((candidate) => !isRemembered(candidate)) ||
     bySource() ||
     lower(({ address }) => parseIPv4(address) ?? 0);
+}
+
+/**
+ * Whether somebody who is yet to be named, or to prove itself, can be better: by the table above nobody is better than the
+ * operator's, and where there is no such one than the only default gateway, on-link and on the best interface.
+ */
+export function canBeOutranked(
+  { address, isOnLink, proposals }: Ranked,
+  { server, sources, interfaceRank, gateways }: OutrankContext,
+): boolean {
+  if (server !== undefined && sources.includes("server")) return address !== server;
+  const { source, iface } = proposals[0]!;
+  const isBeforeDrives = !sources.slice(0, sources.indexOf(source)).includes("config_drive");
+  return !(isBeforeDrives && interfaceRank(iface) === 0 && isOnLink && gateways.size === 1 && gateways.has(address));
 }
 
 /** Whether only an earlier search named it. */

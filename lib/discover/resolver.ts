@@ -144,6 +144,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       known: router ?? remembered,
       isRefresh: isTrusted,
       identity: wanted && { ...wanted, mayChange: wanted.mayChange && isAwaited },
+      onCertain: accept,
       onTrouble: events.trouble,
       onSubstitute: (using, reason) => events.substitute(config.iname, { using, reason }),
     }, tools);
@@ -155,6 +156,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     if (wasEnded) lastSearchBegan = before;
     else wantsRefresh = false;
     events.searched(report);
+    // What was certain before the end is in force, or has become suspect since.
+    if (report.router !== undefined && report.router === router) return;
     if (report.router !== undefined) accept(report.router);
     else if (!wasEnded) await fail(report);
   }

@@ -57,6 +57,8 @@ export interface SearchOptions {
   readonly identity?: WantedIdentity | undefined;
   /** Ask every source at once and hear them all out, for people who want to see what each has to say. */
   readonly isThorough?: boolean;
+  /** Called as soon as a router has proven itself that nobody can outrank; the search goes on to hear who else there is. */
+  readonly onCertain?: (router: Router) => void;
   /** Called when a source breaks, or has to do without something. */
   readonly onTrouble?: (source: SourceName, error: unknown) => void;
   /** Called when another interface than the one of the configuration is used, with the reason. */
@@ -81,7 +83,10 @@ const EARLY: readonly SourceName[] = ["server", "dhcp", "config_drive"];
 const STAGGER_MS = 300;
 /** How long a candidate that proved itself may be held up by others, from its proof on: see `decideAt`. */
 const HOLD_MS = { thorough: 1_000, drive: 1_000, routes: 1_000, unnamed: STAGGER_MS, pending: 100 };
-/** How long from when somebody was first named, where nobody is known: others may be named, or prove themselves, too. */
+/**
+ * How long from when somebody was first named, where nobody is known: others may be named, or prove themselves, too. While the
+ * router is certain nobody waits for that.
+ */
 const COLD_MS = { unnamed: 75, pending: 175 };
 /** When an answer that has not come is called slow. */
 const PROSPECT_MS = 1_000;
@@ -91,7 +96,9 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
   const { clock, host, validate } = deps;
   const { known, identity, timeoutMs, patienceMs = timeoutMs, retryMs, isRefresh = false, isThorough = false } =
     options;
-  const { onTrouble = () => {}, onSubstitute = () => {} } = options;
+  const { onCertain = () => {}, onTrouble = () => {}, onSubstitute = () => {} } = options;
+  /** Where nobody is known, the best is to be found; not everybody there is. */
+  const isCold = known === undefined && !isThorough;
   const startedAt = clock.now();
   const over = new AbortController();
   const { signal } = over;
@@ -102,7 +109,9 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
   let namedAt: number | undefined;
   /** When somebody first proved to be a router. */
   let provenAt: number | undefined;
-  /** The default gateways; `undefined` until somebody needs to know. */
+  /** The router that nobody can outrank. */
+  let certain: Router | undefined;
+  /** The default gateways; `undefined` until they are known. */
   let gateways: ReadonlySet<string> | undefined;
   const candidates = createCandidates({
     config,
@@ -121,9 +130,13 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
   /** Ends the race when there is a winner and nobody is worth waiting for. */
   function decide(): void {
     namedAt ??= clock.now();
+    if (isCold) learnGateways();
     const leader = candidates.best();
     if (signal.aborted || leader === undefined) return;
     provenAt ??= clock.now();
+    if (isCold && certain === undefined && !candidates.canBeOutranked(leader)) {
+      onCertain(certain = toRouter(leader, clock.now() - startedAt));
+    }
     const restMs = decideAt(leader, { namedAt, provenAt }) - clock.now();
     if (restMs > 0) tasks.push(clock.sleep(restMs, signal).then(decide));
     else over.abort();
@@ -139,9 +152,8 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     if (known !== undefined) return isPending ? at.provenAt + HOLD_MS.pending : at.provenAt;
     // Of two routers at a start not the faster one is to win, but the same one every time.
     const areMany = candidates.list().filter(({ state }) => state === "valid").length > 1;
-    if (areMany) learnGateways();
     if (areMany && gateways === undefined) return at.provenAt + HOLD_MS.routes;
-    return at.namedAt + (isPending ? COLD_MS.pending : COLD_MS.unnamed);
+    return at.namedAt + (isPending || certain !== undefined ? COLD_MS.pending : COLD_MS.unnamed);
   }
 
   function hasSourceBefore({ proposals: [proposal] }: Candidate): boolean {
@@ -210,7 +222,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     const rows = reportCandidates(candidates.list(), chosen);
     const elapsedMs = clock.now() - startedAt;
     return {
-      router: chosen && toRouter(chosen, elapsedMs),
+      router: chosen?.address === certain?.address ? certain : chosen && toRouter(chosen, elapsedMs),
       elapsedMs,
       sources: reportSources(asked, rows),
       candidates: rows,

@@ -43,7 +43,7 @@ async function play(
   const tasks: Promise<void>[] = [];
   let changes = 0;
   const candidates = createCandidates({
-    config: { sources: SOURCES, allowServer: [] },
+    config: { sources: SOURCES, server: undefined, allowServer: [] },
     network: {
       isOnLink: (address) => address.startsWith("10."),
       isOwn: (address) => address === "10.1.1.50",
@@ -306,7 +306,13 @@ test("createCandidates refuses who can or may be no router, but never a config d
       });
     assertEquals(kinds, [undefined, undefined, "not_allowed", "own_address", "unusable", "unusable", undefined]);
     assertEquals(begun.map(({ address }) => address), ["10.1.1.0", "10.1.1.255", "config-drive"]);
-  }, { config: { sources: SOURCES, allowServer: [parseCidr("192.0.2.0/24")!, parseCidr("10.1.1.0/24")!] } }));
+  }, {
+    config: {
+      sources: SOURCES,
+      server: undefined,
+      allowServer: [parseCidr("192.0.2.0/24")!, parseCidr("10.1.1.0/24")!],
+    },
+  }));
 
 test("createCandidates finds a config drive on the machine, and others where the network says so", () =>
   play(({ propose, of }) => {

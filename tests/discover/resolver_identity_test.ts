@@ -142,3 +142,34 @@ test("createResolver takes another identity after a restart, when all of a searc
       identity: "i-2-50-VM",
     }),
   }));
+
+const GATEWAY = { guest: { routes: [{ gateway: "10.1.1.1", dev: "eth0" }] } };
+
+test("createResolver gives a router that nobody can outrank at once, and names a slower one of another identity", () =>
+  play(async (scene) => {
+    scene.lan.add({ address: "10.1.1.1", web: OWN });
+    scene.lan.add({ address: "10.1.1.0", web: FOREIGN, delayMs: 40 });
+    scene.resolver.start();
+    assertEquals((await timeRouter(scene)).ms, 4, "one DHCP exchange and one proof");
+    assertEquals(scene.log.filter((line) => line.includes("another identity")), []);
+    await scene.clock.run(1_000);
+    assertEquals(scene.log.map((line) => /^\w+ +(.+?) \w+=/.exec(line)?.[1]), [
+      "found the router",
+      "another router serves another identity",
+    ]);
+    assertEquals([scene.resolver.status().state, scene.written.length], ["ready", 1]);
+  }, GATEWAY));
+
+test("createResolver does not take back what became suspect while the others were still being heard", () =>
+  play(async (scene) => {
+    const router = scene.lan.add({ address: "10.1.1.1", web: OWN });
+    scene.resolver.start();
+    const { router: found } = await timeRouter(scene);
+    router.web = "refuses";
+    scene.resolver.report(found, new Error("refused"));
+    await scene.clock.run(100);
+    assertEquals(scene.resolver.status().state, "suspect");
+    router.web = OWN;
+    assertEquals((await timeRouter(scene)).router.address, "10.1.1.1");
+    assertEquals(scene.resolver.status().state, "ready");
+  }, GATEWAY));

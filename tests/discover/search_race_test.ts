@@ -133,16 +133,43 @@ test("startSearch gives a router a second to come before a drive serves, unless 
   }
 });
 
-test("startSearch keeps a start open for 75 ms, and asks for gateways once and only to tell routers apart", async () => {
-  const routes = [{ gateway: "10.1.1.1", dev: "eth0" }];
+test("startSearch keeps a start open for 75 ms where another may be better, and asks for gateways once", async () => {
   for (const others of [0, 2]) {
-    const scene = createScene({ routes });
+    const scene = createScene();
+    const certain: string[] = [];
     scene.lan.add({ address: "10.1.1.1", delayMs: 20 });
     for (let host = 0; host < others; host++) scene.lan.add({ address: `10.1.1.7${host}`, delayMs: 20 });
-    const report = await search(scene);
+    const report = await search(scene, {}, { onCertain: ({ address }) => certain.push(address) });
     assertEquals([report.router?.address, report.elapsedMs], ["10.1.1.1", 95]);
-    assertEquals(scene.commands.length, others === 0 ? 0 : 1);
+    assertEquals([scene.commands.length, certain], [1, []]);
   }
+});
+
+test("startSearch tells of one that nobody can outrank as soon as it is proven, and hears the others out", async () => {
+  for (
+    const [certain, ms, config] of [
+      ["10.1.1.9", 40, {}],
+      ["192.0.2.1", 1, { server: "192.0.2.1" }],
+    ] as const
+  ) {
+    const scene = createScene({ routes: [{ gateway: "10.1.1.9", dev: "eth0" }] });
+    scene.lan.add({ address: "192.0.2.1", dhcp: false, delayMs: 1 });
+    scene.lan.add({ address: "10.1.1.9", delayMs: 20 });
+    scene.lan.add({ address: "10.1.1.1", delayMs: 60 });
+    const told: Router[] = [];
+    const report = await search(scene, config, { onCertain: (router) => told.push(router) });
+    assertEquals(told.map(({ address, elapsedMs }) => [address, elapsedMs]), [[certain, ms]]);
+    assert(report.router === told[0], "it is the one that was told of");
+    assertEquals(verdicts(report)["dhcp 10.1.1.1"], "outranked");
+  }
+});
+
+test("startSearch is certain of nobody while the gateways cannot be learned", async () => {
+  const scene = createScene({ routes: [{ gateway: "10.1.1.1", dev: "eth0" }] });
+  Object.assign(scene.guest.host, { runIp: () => Promise.reject(new Error("there is no ip")) });
+  scene.lan.add({ address: "10.1.1.1", delayMs: 20 });
+  const report = await search(scene, {}, { onCertain: () => assert(false, "nobody is certain") });
+  assertEquals([report.router?.address, report.elapsedMs], ["10.1.1.1", 95]);
 });
 
 test("startSearch asks the other sources as soon as those have answered that go first, or after 300 ms", async () => {

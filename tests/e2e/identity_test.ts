@@ -26,9 +26,9 @@ function metadataOf(id: string): Metadata {
   return { ...sampleMetadata(GUEST.address), "instance-id": id, "vm-id": `vm-of-${id}` };
 }
 
-async function startRogue(scene: Scene, address = "10.1.1.66"): Promise<Process> {
+async function startRogue(scene: Scene, { address = "10.1.1.66", delayMs = 0 } = {}): Promise<Process> {
   const host = await scene.addHost("rogue", address);
-  return await startScriptedRouter(host, { address, guests: [{ ...GUEST, metadata: metadataOf(FOREIGN) }] });
+  return await startScriptedRouter(host, { address, delayMs, guests: [{ ...GUEST, metadata: metadataOf(FOREIGN) }] });
 }
 
 const OPTIONS = { metadata: { [GUEST.address]: metadataOf(OWN) } };
@@ -96,7 +96,7 @@ networkTest(
     await using scene = await createScene({ router: OPTIONS, args: [...UNCACHED, "--discovery-timeout", "2s"] });
     const { router } = scene;
     assertEquals((await scene.get(VM_ID)).body, `vm-of-${OWN}`);
-    await startRogue(scene, "10.1.1.2");
+    await startRogue(scene, { address: "10.1.1.2" });
     await scene.program.stop();
 
     await scene.startProgram([...UNCACHED, "--discovery-timeout", "2s"]);
@@ -125,7 +125,7 @@ networkTest(
   async () => {
     await using scene = await createScene({ router: OPTIONS, args: "none" });
     // Before the router's in every other order: its address, and the speed of its answers.
-    await startRogue(scene, "10.1.1.0");
+    await startRogue(scene, { address: "10.1.1.0" });
     await scene.guest.ip("route add default via 10.1.1.1");
     for (let start = 0; start < 6; start++) {
       await scene.guest.must(["rm", "-f", "/run/mdproxy4cs/router.json"]);
@@ -138,6 +138,24 @@ networkTest(
       );
       await program.stop();
     }
+  },
+);
+
+networkTest(
+  "the gateway's answer is served while a second, slower router is still being heard, and both are named",
+  ROUTER,
+  async () => {
+    await using scene = await createScene({ router: OPTIONS, args: "none" });
+    await startRogue(scene, { address: "10.1.1.0", delayMs: 40 });
+    await scene.guest.ip("route add default via 10.1.1.1");
+    const program = await scene.startProgram(UNCACHED);
+    assertEquals((await scene.get(VM_ID)).body, `vm-of-${OWN}`);
+    await program.waitForLine(/another router serves another identity.*address=10\.1\.1\.0\b.*router=10\.1\.1\.1\b/);
+    const said = program.lines.map((line) => /found the router|another router serves another identity/.exec(line)?.[0]);
+    assertEquals(said.filter((what) => what !== undefined), [
+      "found the router",
+      "another router serves another identity",
+    ]);
   },
 );
 

@@ -5,6 +5,8 @@
  *   guest eth0 10.1.1.50 ---- lan ---- eth0 10.1.1.1 router (or 10.1.1.2, once it moved)
  * ```
  *
+ * The router is the guest's default gateway, as in CloudStack's isolated networks.
+ *
  * nginx rather than Apache, CloudStack's own, because it takes less of the processors that are measured: what is in
  * front of it shows the more. It keeps no access log.
  *
@@ -39,8 +41,11 @@ export function createLab(): Promise<Scene> {
     // With tcp_nopush head and body leave in one piece.
     router: { metadata: { [GUEST.address]: metadata }, extra: "access_log off; sendfile on; tcp_nopush on;" },
     args: "none",
-    // As the unit's pre-start.sh does.
-    prepare: ({ guest }) => guest.ip(`address add ${LISTEN.hostname}/32 dev lo`),
+    async prepare({ guest }) {
+      // As the unit's pre-start.sh does.
+      await guest.ip(`address add ${LISTEN.hostname}/32 dev lo`);
+      await guest.ip(`route add default via ${ROUTER}`);
+    },
   });
 }
 
