@@ -87,14 +87,6 @@ export async function runDaemon(config: Config): Promise<number> {
   if (await ensureAddress(hostname, host) === "added") {
     log.info("added the listen address", { address: hostname, interface: "lo" });
   }
-  const keeper = keepAddress(hostname, {
-    interfaces: host.interfaces,
-    runIp,
-    monitorIp,
-    clock: SYSTEM_CLOCK,
-    log,
-  });
-  parts.defer(() => keeper.close());
   const releaseMemory = createMemoryRelease();
   const proxy = await serveProxy(config.proxy, {
     upstream: resolver,
@@ -110,6 +102,15 @@ export async function runDaemon(config: Config): Promise<number> {
   });
   parts.defer(() => proxy.shutdown(STOP_GRACE_MS));
   isAccepting = proxy.isAccepting;
+  // It starts a process, which holds up everything else for a moment.
+  const keeper = keepAddress(hostname, {
+    interfaces: host.interfaces,
+    runIp,
+    monitorIp,
+    clock: SYSTEM_CLOCK,
+    log,
+  });
+  parts.defer(() => keeper.close());
   const listen = formatAddress(proxy.address);
 
   const listeners = {
