@@ -5,6 +5,7 @@ import { decodeMessage, encodeMessage } from "../../lib/dhcp/message.ts";
 import type { Message } from "../../lib/dhcp/message.ts";
 import { encodeAddress, OPTION, readByte } from "../../lib/dhcp/options.ts";
 import { createRegistry } from "../../lib/telemetry/metrics.ts";
+import { createSocket } from "../support/fakes/datagram_socket.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
 
@@ -31,39 +32,24 @@ function createBench() {
     const name = `${hostname}:${port}${reuseAddress ? " shared" : ""}`;
     const failure = failures.get(`listen ${name}`);
     if (failure !== undefined) throw failure;
-    const queue: Uint8Array[] = [];
-    let waiting: PromiseWithResolvers<readonly [Uint8Array, unknown]> | undefined;
-    sockets.set(name, {
-      receive(bytes) {
-        if (waiting === undefined) queue.push(bytes);
-        else waiting.resolve([bytes, { transport: "udp", hostname: "10.1.1.9", port: 67 }]);
-        waiting = undefined;
-      },
-    });
-    return {
-      send(bytes, to) {
+    const socket = createSocket({
+      onSend(bytes, to) {
         const failure = failures.get(`send ${name}`) ?? failures.get(`send to ${to.hostname}`);
-        if (failure !== undefined) return Promise.reject(failure);
+        if (failure !== undefined) throw failure;
         sent.push({
           at: clock.now() - startedAt,
           from: name,
           to: `${to.hostname}:${to.port}`,
           message: decodeMessage(bytes),
         });
-        return Promise.resolve(bytes.length);
       },
-      receive(buffer) {
-        buffers.push(buffer);
-        const bytes = queue.shift();
-        if (bytes !== undefined) return Promise.resolve([bytes, undefined]);
-        waiting = Promise.withResolvers();
-        return waiting.promise;
-      },
-      close() {
-        sockets.delete(name);
-        waiting?.reject(new Error("closed"));
-      },
-    };
+      onReceive: (buffer) => void buffers.push(buffer),
+      onClose: () => sockets.delete(name),
+    });
+    sockets.set(name, {
+      receive: (bytes) => socket.deliver(bytes, { transport: "udp", hostname: "10.1.1.9", port: 67 }),
+    });
+    return socket;
   };
   const exchange = createExchange({ listen, clock, metrics });
   const stop = new AbortController();

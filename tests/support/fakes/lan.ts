@@ -7,7 +7,7 @@
 
 import type { Clock } from "../../../lib/time/clock.ts";
 import { createExchange } from "../../../lib/dhcp/exchange.ts";
-import type { DatagramSocket, Listen } from "../../../lib/dhcp/exchange.ts";
+import type { Listen } from "../../../lib/dhcp/exchange.ts";
 import { decodeMessage, encodeMessage } from "../../../lib/dhcp/message.ts";
 import { encodeAddress, OPTION, readByte } from "../../../lib/dhcp/options.ts";
 import { MESSAGE_TYPE } from "../../../lib/dhcp/transaction.ts";
@@ -15,6 +15,8 @@ import type { DriveState, Host, InterfaceAddress } from "../../../lib/system/hos
 import type { Client } from "../../../lib/http1/client.ts";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import { createRegistry } from "../../../lib/telemetry/metrics.ts";
+import { createSocket } from "./datagram_socket.ts";
+import type { FakeSocket } from "./datagram_socket.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
 /** A machine on the network that may be a router. Change its fields to make it behave otherwise. */
@@ -72,8 +74,8 @@ export interface GuestOptions {
 /** A guest and the machine that discovery sees. */
 export interface Guest extends GuestOptions {
   readonly host: Host;
-  /** Sockets that are open. */
-  readonly sockets: Set<unknown>;
+  /** Sockets that are open, and their ports. */
+  readonly sockets: ReadonlyMap<unknown, number>;
 }
 
 /** The address of an interface, as `Deno.networkInterfaces` tells it. */
@@ -162,7 +164,7 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
     },
 
     createGuest(options = {}) {
-      const sockets = new Set<FakeSocket>();
+      const sockets = new Map<FakeSocket, number>();
       const guest: GuestOptions = {
         interfaces: [interfaceAt("10.1.1.50")],
         links: [linkAt(2, "eth0")],
@@ -178,62 +180,19 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
       const listen: Listen = ({ port }) => {
         if (port === 68 && guest.port68 !== undefined) throw guest.port68;
         const socket = createSocket({
-          send(bytes, to) {
+          onSend(bytes, to) {
             if (guest.sendError !== undefined) throw guest.sendError;
             broadcast(bytes, to.hostname, (answer, toPort68) => {
-              for (const other of sockets) if (toPort68 ? other.port === 68 : other === socket) other.deliver(answer);
+              for (const [other, at] of sockets) if (toPort68 ? at === 68 : other === socket) other.deliver(answer);
             });
           },
           onClose: () => sockets.delete(socket),
-          port,
         });
-        sockets.add(socket);
+        sockets.set(socket, port);
         return socket;
       };
       const host = createFakeMachine(guest, { listen, clock });
       return Object.assign(guest, { host, sockets });
-    },
-  };
-}
-
-interface FakeSocket extends DatagramSocket {
-  readonly port: number;
-  deliver(bytes: Uint8Array): void;
-}
-
-function createSocket(
-  { send, onClose, port }: {
-    readonly send: (bytes: Uint8Array, to: { readonly hostname: string }) => void;
-    readonly onClose: () => void;
-    readonly port: number;
-  },
-): FakeSocket {
-  const queue: Uint8Array[] = [];
-  let waiting: PromiseWithResolvers<readonly [Uint8Array, unknown]> | undefined;
-  return {
-    port,
-    send(bytes, to) {
-      try {
-        send(bytes, to);
-        return Promise.resolve(bytes.length);
-      } catch (error) {
-        return Promise.reject(error);
-      }
-    },
-    receive() {
-      const bytes = queue.shift();
-      if (bytes !== undefined) return Promise.resolve([bytes, undefined]);
-      waiting = Promise.withResolvers();
-      return waiting.promise;
-    },
-    deliver(bytes) {
-      if (waiting === undefined) return void queue.push(bytes);
-      waiting.resolve([bytes, undefined]);
-      waiting = undefined;
-    },
-    close() {
-      onClose();
-      waiting?.reject(new Error("closed"));
     },
   };
 }
