@@ -7,10 +7,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createClient, UpstreamError } from "../../lib/http1/client.ts";
 import type { Client, ClientLimits, Connect } from "../../lib/http1/client.ts";
-import type { RequestHead, ResponseBody } from "../../lib/http1/message.ts";
+import type { RequestHead } from "../../lib/http1/message.ts";
 import { countDeadlines } from "../support/fakes/count_deadlines.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
-import { fromLatin1, latin1 } from "../support/latin1.ts";
+import { fromLatin1 } from "../support/latin1.ts";
+import { readAll } from "../support/fakes/upstream_fakes.ts";
 import { startScriptedServer } from "../support/servers/scripted_server.ts";
 import type { Script, ScriptedServer } from "../support/servers/scripted_server.ts";
 
@@ -48,13 +49,6 @@ export async function withClient(
 
 /** A request without fields. */
 export const get = (target: string): RequestHead => ({ method: "GET", target, headers: [] });
-
-/** Reads a body to its end. */
-export async function readAll(body: ResponseBody): Promise<string> {
-  let text = "";
-  for (let piece; (piece = await body.read()) !== undefined;) text += latin1(piece);
-  return text;
-}
 
 /** Sends a request, and tells also whether its answer came over a connection that was kept. */
 export async function send(

@@ -3,6 +3,7 @@ import { createClient } from "../../lib/http1/client.ts";
 import { createCountedSignal } from "../support/fakes/counted_signal.ts";
 import { settle } from "../support/fakes/virtual_clock.ts";
 import { ok, startScriptedServer } from "../support/servers/scripted_server.ts";
+import { readAll } from "../support/fakes/upstream_fakes.ts";
 import { test } from "../support/test.ts";
 import {
   ADDRESS,
@@ -14,7 +15,6 @@ import {
   get,
   LIMITS,
   NEVER,
-  readAll,
   send,
   withClient,
 } from "./client_case.ts";

@@ -1,8 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { latin1 } from "../support/latin1.ts";
 import { ok } from "../support/servers/scripted_server.ts";
+import { readAll } from "../support/fakes/upstream_fakes.ts";
 import { test } from "../support/test.ts";
-import { ADDRESS, ask, assertFails, get, NEVER, readAll, send, withClient } from "./client_case.ts";
+import { ADDRESS, ask, assertFails, get, NEVER, send, withClient } from "./client_case.ts";
 
 test("createClient sends requests one after the other on one connection", async () => {
   await withClient(({ path, write }) => write(ok(path)), async (client, server) => {

@@ -4,15 +4,9 @@ import type { ResponseBody } from "../../../lib/http1/message.ts";
 import { bufferBody } from "../../../lib/proxy/upstream/attempt.ts";
 import { fromLatin1, latin1 } from "../../support/latin1.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
-import { bodyOf, createFedBody } from "../../support/fakes/upstream_fakes.ts";
+import { bodyOf, createFedBody, readAll } from "../../support/fakes/upstream_fakes.ts";
 import { test } from "../../support/test.ts";
 import { pause } from "../../support/pause.ts";
-
-async function readAll(body: ResponseBody): Promise<string> {
-  let text = "";
-  for (let piece; (piece = await body.read()) !== undefined;) text += latin1(piece);
-  return text;
-}
 
 test("bufferBody takes a body that is there", async () => {
   assertEquals(latin1(await bufferBody(bodyOf("hello"), createVirtualClock().deadlines) as Uint8Array), "hello");

@@ -9,7 +9,7 @@ import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { UpstreamErrorKind } from "../../../lib/http1/error.ts";
 import type { Header, RequestHead, ResponseBody, UpstreamResponse } from "../../../lib/http1/message.ts";
 import type { Router, Upstream } from "../../../lib/proxy/upstream/upstream.ts";
-import { fromLatin1 } from "../latin1.ts";
+import { fromLatin1, latin1 } from "../latin1.ts";
 
 /** A finder of routers that finds what the test says. */
 export interface FakeUpstream extends Upstream {
@@ -200,4 +200,11 @@ export function createFedBody(length?: number): FedBody {
     feed: (piece) => give(Promise.resolve(piece === undefined ? undefined : fromLatin1(piece))),
     fail: (kind) => give(Promise.reject(new UpstreamError(kind, `The test says ${kind}`))),
   };
+}
+
+/** Reads a body to its end. */
+export async function readAll(body: ResponseBody): Promise<string> {
+  let text = "";
+  for (let piece; (piece = await body.read()) !== undefined;) text += latin1(piece);
+  return text;
 }

@@ -37,6 +37,14 @@ export interface Exchange {
 
 /** Creates an exchange on a connection, which is closed if it stands still for longer than the test's patience. */
 export function createExchange(connection: Deno.Conn): Exchange {
+  return {
+    send: (text) => writeAll(connection, typeof text === "string" ? new TextEncoder().encode(text) : text),
+    ...createReader(connection),
+  };
+}
+
+/** Creates what reads, and sends nothing. */
+export function createReader(connection: Pick<Deno.Conn, "read" | "close">): Omit<Exchange, "send"> {
   let buffered = new Uint8Array();
 
   const more = async (): Promise<boolean> => {
@@ -89,7 +97,6 @@ export function createExchange(connection: Deno.Conn): Exchange {
   };
 
   return {
-    send: (text) => writeAll(connection, typeof text === "string" ? new TextEncoder().encode(text) : text),
     rest: takeRest,
 
     async peek() {
