@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Host } from "../support/net/network.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import type { Process } from "../support/net/process.ts";
-import { createScene, ROUTER } from "../support/scene.ts";
+import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import type { Metadata } from "../support/servers/metadata.ts";
@@ -14,7 +14,6 @@ import { startScriptedRouter } from "../support/servers/scripted_router.ts";
 //                         ------- 10.1.1.66 rogue (DHCP, metadata): knows it as i-6-66-VM
 
 /** For the DHCP server that names whom it is told to. */
-const PYTHON = { programs: ["dnsmasq", "nginx", "python3"] } as const;
 const VM_ID = "/latest/meta-data/vm-id";
 const OWN = "i-2-50-VM";
 const FOREIGN = "i-6-66-VM";
@@ -179,13 +178,12 @@ networkTest(
   },
 );
 
-networkTest("a guest's own server on an address of lo is never the router, whoever names it", PYTHON, async () => {
+networkTest("a guest's own server on an address of lo is never the router, whoever names it", SERVERS, async () => {
   await using scene = await createScene({ router: "none", args: "none" });
   const { guest, network } = scene;
   await guest.ip("address add 10.1.1.200/32 dev lo");
   const own = await startWeb(network, guest);
-  const host = await scene.addHost("rogue", "10.1.1.66");
-  await startRogueDhcp(host, ["10.1.1.200"]);
+  await startRogueDhcp(scene, ["10.1.1.200"]);
   const program = await scene.startProgram(["--discovery-timeout", "1s", "--request-timeout", "2s"]);
   assertEquals((await scene.get(VM_ID)).status, 503);
   await program.waitForLine(/10\.1\.1\.200 is this machine's own address/);
@@ -196,13 +194,12 @@ networkTest("a guest's own server on an address of lo is never the router, whoev
 
 networkTest(
   "a rogue that names and offers a thousand addresses crowds out nobody, and does not fill the log",
-  PYTHON,
+  SERVERS,
   async () => {
     await using scene = await createScene({ router: "none", args: "none" });
-    const host = await scene.addHost("rogue", "10.1.1.66");
     // Nobody is at these: each connection to one of them hangs.
     const names = Array.from({ length: 1_000 }, (_, index) => `10.1.${2 + (index >> 8)}.${index & 255}`);
-    const rogue = await startRogueDhcp(host, names);
+    const rogue = await startRogueDhcp(scene, names);
     await scene.startRouter(OPTIONS);
     for (const args of [[], ["--allow-server", "10.1.1.0/24"]]) {
       await scene.guest.must(["rm", "-f", "/run/mdproxy4cs/router.json"]);
@@ -210,7 +207,7 @@ networkTest(
       const program = await scene.startProgram([...UNCACHED, "--request-timeout", "4s", ...args]);
       const { status, body } = await scene.get(VM_ID);
       assertEquals([status, body], [200, `vm-of-${OWN}`], program.lines.join("\n"));
-      await rogue.waitForLine(/answered/, { from });
+      await rogue.waitForLine(/said DHCP/, { from });
       const troubles = program.lines.filter((line) => line.includes(" offers "));
       assert(troubles.length <= 8, `${troubles.length} lines of offers`);
       await program.stop();
@@ -227,38 +224,7 @@ async function startWeb(network: Scene["network"], host: Host): Promise<Process>
 }
 
 /** A DHCP server that answers every question with each of the identifiers, and offers each of them as an address. */
-async function startRogueDhcp(host: Host, servers: readonly string[]): Promise<Process> {
-  const process = host.start(["python3", "-u", "-c", ROGUE_DHCP, servers.join(",")]);
-  await process.waitForLine(/^ready$/);
-  return process;
+async function startRogueDhcp(scene: Scene, names: readonly string[]): Promise<Process> {
+  const host = await scene.addHost("rogue", "10.1.1.66");
+  return await startScriptedRouter(host, { address: "10.1.1.66", guests: [GUEST], names, modes: [] });
 }
-
-const ROGUE_DHCP = `
-import socket, sys
-servers = sys.argv[1].split(",")
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0\\0")
-s.bind(("0.0.0.0", 67))
-print("ready")
-while True:
-    question, client = s.recvfrom(2000)
-    at, kind = 240, None
-    while at < len(question) and question[at] != 255:
-        if question[at] == 0:
-            at += 1
-            continue
-        if question[at] == 53:
-            kind = question[at + 2]
-        at += 2 + question[at + 1]
-    for server in servers:
-        answer = bytearray(question[:240])
-        answer[0] = 2
-        answer += bytes([53, 1, 5 if kind == 8 else 2, 54, 4]) + socket.inet_aton(server) + b"\\xff"
-        answer += b"\\0" * max(0, 300 - len(answer))
-        if kind != 8:
-            answer[16:20] = socket.inet_aton(server)
-        s.sendto(bytes(answer), client if kind == 8 else ("255.255.255.255", 68))
-    print("answered")
-`;

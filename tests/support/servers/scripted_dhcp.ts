@@ -25,12 +25,13 @@ const LEASE_TIME = 51;
 const INFINITE = Uint8Array.of(255, 255, 255, 255);
 const NOWHERE = "0.0.0.0";
 
-/** Creates a DHCP server on the interface that has `address`. */
+/** Creates a DHCP server on the interface that has `address`; one with `names` gives an answer by each, and offers each. */
 export function createDhcpResponder(
-  { address, gateway, guests }: {
+  { address, gateway, guests, names }: {
     readonly address: string;
     readonly gateway: string;
     readonly guests: readonly Guest[];
+    readonly names?: readonly string[] | undefined;
   },
   report: (line: string) => void,
 ): DhcpResponder {
@@ -56,17 +57,24 @@ export function createDhcpResponder(
     const to = isInform
       ? from
       : { ...from, hostname: question.ciaddr === NOWHERE ? "255.255.255.255" : question.ciaddr };
-    await mouth.send(encodeMessage(compose(question, reply, isInform ? NOWHERE : guest.address)), to);
+    for (const name of names ?? [undefined]) {
+      const offered = isInform ? NOWHERE : name ?? guest.address;
+      await mouth.send(encodeMessage(compose(question, reply, { yiaddr: offered, server: name ?? address })), to);
+    }
     report(`said ${nameOf(reply)} to ${guest.mac}`);
   };
-  const compose = (question: Message, type: number, yiaddr: string): Message => ({
+  const compose = (
+    question: Message,
+    type: number,
+    { yiaddr, server }: { yiaddr: string; server: string },
+  ): Message => ({
     ...question,
     op: 2,
     yiaddr,
     siaddr: address,
     options: new Map([
       [OPTION.messageType, Uint8Array.of(type)],
-      [OPTION.serverIdentifier, encodeAddress(address)],
+      [OPTION.serverIdentifier, encodeAddress(server)],
       ...(yiaddr === NOWHERE ? [] : [[LEASE_TIME, INFINITE] as const]),
       [OPTION.subnetMask, encodeAddress("255.255.255.0")],
       [OPTION.routers, encodeAddress(gateway)],

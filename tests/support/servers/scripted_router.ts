@@ -30,6 +30,8 @@ export interface ScriptedRouterOptions {
   /** The default route it hands out (default: its own address). */
   readonly gateway?: string;
   readonly guests: readonly (Guest & { readonly metadata?: Metadata })[];
+  /** What its DHCP server calls itself and offers, an answer for each (default: its address, and the guest's). */
+  readonly names?: readonly string[];
   /** Where the metadata of its guests are, as files, if they are not among `guests`. */
   readonly documents?: string;
   /** How it behaves at first (default: `serve` and `speak`). */
@@ -65,10 +67,10 @@ export async function setMode(router: Process, mode: Mode): Promise<void> {
 
 /** Creates a router in this process, which then is one. Returns what makes it behave otherwise. */
 async function runRouter(options: ScriptedRouterOptions): Promise<(mode: Mode) => Promise<void>> {
-  const { address, gateway = address, guests, documents, modes = ["serve"], dhcp = true, rate } = options;
+  const { address, gateway = address, guests, names, documents, modes = ["serve"], dhcp = true, rate } = options;
   const { delayMs = 0, records = false } = options;
   const report = (line: string) => console.log(line);
-  const responder = dhcp ? createDhcpResponder({ address, gateway, guests }, report) : undefined;
+  const responder = dhcp ? createDhcpResponder({ address, gateway, guests, names }, report) : undefined;
   const metadata = serveMetadata({
     metadataOf: (remote) =>
       documents === undefined
