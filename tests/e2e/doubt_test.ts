@@ -136,6 +136,6 @@ networkTest("a remembered router outside of --allow-server is not asked", ROUTER
   await scene.program.stop();
   await scene.startProgram([...UNCACHED, "--allow-server", "10.9.0.0/16", "--discovery-timeout", "1s"]);
   await scene.program.waitForLine(/no router found/);
-  const asked = scene.router.web.lines.filter((line) => line.includes(INSTANCE_ID));
+  const asked = await scene.asked(INSTANCE_ID);
   assertEquals(asked.length, 1, "before the restart only");
 });

@@ -48,7 +48,7 @@ networkTest(
     const { DHCPDISCOVER = 0, DHCPINFORM = 0, DHCPREQUEST = 0 } = searched;
     assert(DHCPDISCOVER + DHCPINFORM > 0, "dnsmasq heard nothing at all");
     assertEquals(DHCPREQUEST, 0, "the program took up an offer");
-    const heard = router.web.lines.filter((line) => line.includes("/latest/meta-data/vm-id?"));
+    const heard = await scene.asked("/latest/meta-data/vm-id?");
     assertEquals(heard.length, 100, "the web server was asked another number of times");
   },
 );

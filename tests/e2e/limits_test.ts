@@ -85,8 +85,7 @@ networkTest("half a request is cut in its own time, whatever else is going on", 
   }));
   assertEquals(halves.length, 30);
   // At its rate the download would take minutes: it is still under way.
-  const inFlight = scene.router.web.lines.filter((line) => line.includes('"GET /latest/large'));
-  assertEquals(inFlight, []);
+  assertEquals(await scene.asked('"GET /latest/large'), []);
 });
 
 networkTest(

@@ -46,7 +46,7 @@ networkTest(
       `${GUEST.address} send_my_password saved_password`,
     ]);
     assertEquals(scene.program.lines.filter((line) => line.includes(PASSWORD) || /domu/i.test(line)), []);
-    assertEquals(scene.router.web.lines.filter((line) => /"\w+ \/[ ?]/.test(line)), [], "port 80 was asked");
+    assertEquals((await scene.asked()).filter((line) => /"\w+ \/[ ?]/.test(line)), [], "port 80 was asked");
   },
 );
 

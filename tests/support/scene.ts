@@ -69,6 +69,8 @@ export interface Scene extends AsyncDisposable {
   get(path: string, curlArgs?: readonly string[]): Promise<Answer>;
   /** Asks again and again until the answer is 200, as an agent does. */
   getUntilGood(path: string): ReturnType<typeof getUntilGood>;
+  /** What the first router has logged that holds the text, once it has logged all that it had answered by now. */
+  asked(text?: string): Promise<string[]>;
   /** Opens a connection from the guest, to the program unless told otherwise, to speak byte by byte. */
   open(to?: { readonly hostname: string; readonly port: number }): Promise<Exchange & Disposable>;
   /** Dials from inside the guest. */
@@ -88,6 +90,7 @@ export async function createScene(options: SceneOptions = {}): Promise<Scene> {
   let router: Router | undefined;
   let program: Process | undefined;
   let relay: Promise<Dial> | undefined;
+  let marks = 0;
   const scene: Scene = {
     network,
     lan,
@@ -113,6 +116,14 @@ export async function createScene(options: SceneOptions = {}): Promise<Scene> {
     },
     get: (path, curlArgs) => get(guest, path, curlArgs),
     getUntilGood: (path) => getUntilGood(guest, path),
+    async asked(text = "") {
+      const { address, web } = scene.router;
+      // A web server logs a request when it is over, which its client may know before.
+      const mark = `/mark-${++marks}`;
+      await get(guest, `http://${address}${mark}`);
+      await web.waitForLine(new RegExp(`"GET ${mark}[ "]`));
+      return web.lines.filter((line) => line.includes(text));
+    },
     dial: async (address, port) => await (await (relay ??= startRelay(network, guest)))(address, port),
     async open({ hostname, port } = LISTEN) {
       const connection = await scene.dial(hostname, port);
