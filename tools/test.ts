@@ -42,10 +42,10 @@ const ON_LOOPBACK = "--on-loopback";
 
 /** Makes the program that many of the tests run. Those that do not need it run even if that fails. */
 async function makeProgram(made: AsyncDisposableStack): Promise<void> {
-  if (isOnLoopback) Deno.env.set("MDPROXY4CS_BUNDLE", await ensureBundle());
   const given = Deno.env.get("MDPROXY4CS_BINARY");
   const isWrapper = asReleased && given === undefined;
   try {
+    if (isOnLoopback) Deno.env.set("MDPROXY4CS_BUNDLE", await ensureBundle());
     if (given === undefined && !isWrapper) await compile();
     const path = await Deno.realPath(given ?? (isWrapper ? await ensureWrapper() : BINARY));
     // Only root can become nobody.
@@ -53,7 +53,7 @@ async function makeProgram(made: AsyncDisposableStack): Promise<void> {
     const opened = isEnough ? undefined : made.use(await (isWrapper ? openWrapper() : openProgram(path)));
     Deno.env.set("MDPROXY4CS_BINARY", opened?.path ?? path);
   } catch (error) {
-    console.log(`Tests of the compiled program will fail: ${(error as Error).message}`);
+    console.log(`Tests that run the program will fail: ${(error as Error).message}`);
   }
 }
 
