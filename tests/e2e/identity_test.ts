@@ -145,7 +145,7 @@ networkTest(
   ROUTER,
   async () => {
     await using scene = await createScene({ router: OPTIONS, args: "none" });
-    await startRogue(scene, { address: "10.1.1.0", delayMs: 40 });
+    await startRogue(scene, { address: "10.1.1.0", delayMs: 20 });
     await scene.guest.ip("route add default via 10.1.1.1");
     const program = await scene.startProgram(UNCACHED);
     assertEquals((await scene.get(VM_ID)).body, `vm-of-${OWN}`);
