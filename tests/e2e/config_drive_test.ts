@@ -154,11 +154,10 @@ networkTest("a damaged drive is a clear line, in the log and in discover", ROUTE
       await scene.guest.must(["rm", `${COPY}/metadata/instance-id.txt`]);
     },
   });
-  const lines = scene.program.lines.filter((line) => line.includes("the config drive cannot be used"));
-  assert(
-    lines.length >= 1 && lines.every((line) => line.includes("names no instance-id")),
-    scene.program.lines.join("\n"),
-  );
+  const unused = /the config drive cannot be used/;
+  await scene.program.waitForLine(unused);
+  const lines = scene.program.lines.filter((line) => unused.test(line));
+  assert(lines.every((line) => line.includes("names no instance-id")), scene.program.lines.join("\n"));
   assertEquals((await scene.get("/latest/user-data")).status, 503);
   const { code, stdout } = await scene.guest.run([binary(), "discover", "--discovery-timeout", "1s"]);
   assertEquals(code, 1);

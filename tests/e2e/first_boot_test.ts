@@ -66,6 +66,7 @@ networkTest(
     assertEquals((await scene.get("/latest/meta-data/instance-id")).status, 200);
     const { DHCPINFORM = 0, DHCPDISCOVER = 0 } = countPackets(router.dhcp);
     assertEquals([DHCPINFORM > 0, DHCPDISCOVER], [true, 0]);
+    await program.waitForLine(/port 68/);
     const said = program.lines.filter((line) => line.includes("port 68"));
     assertEquals(said.length, 1, program.lines.join("\n"));
     assertMatch(said[0]!, /CAP_NET_BIND_SERVICE/);

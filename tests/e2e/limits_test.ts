@@ -150,8 +150,10 @@ networkTest("a want of descriptors is not taken for a failure of the router", SE
   assertEquals(await ask(), [503, false, "1"]);
   await limit(1_024);
   assertEquals(await ask(), served);
-  const failed = program.lines.filter((line) => line.includes("request failed"));
-  assertMatch(failed.join("\n"), /status=503 error="10\.1\.1\.1 could not be asked: .*Too many open files[^\n]*$/);
+  assertMatch(
+    await program.waitForLine(/request failed/),
+    /status=503 error="10\.1\.1\.1 could not be asked: .*Too many open files[^\n]*$/,
+  );
   assertEquals(program.lines.filter((line) => line.includes("suspect")), []);
   const { stdout } = await guest.run([binary(), "status", "--json"]);
   assertEquals(Object.keys(JSON.parse(stdout).requests.upstreamErrors), ["exhausted"]);

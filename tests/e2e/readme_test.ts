@@ -210,7 +210,9 @@ async function othersGet403(scene: Scene, hostOf: (scene: Scene) => Promise<Host
     assertEquals([status, body], [403, ""]);
   }
   assertEquals((await scene.get(VM_ID)).status, 200);
-  const said = scene.program.lines.filter((line) => line.includes("the client is not this machine"));
+  const refused = /the client is not this machine/;
+  await scene.program.waitForLine(refused);
+  const said = scene.program.lines.filter((line) => refused.test(line));
   assertEquals(said.length, 1, scene.program.lines.join("\n"));
 }
 
