@@ -75,15 +75,6 @@ class SocketExchange implements InnerExchange {
   }
 
   async ask(head: ClientHead, maxHeadBytes: number): Promise<ResponseHead> {
-    try {
-      return await this.#askOnAny(head, maxHeadBytes);
-    } finally {
-      this.#sentAt = undefined;
-      this.#leave?.();
-    }
-  }
-
-  async #askOnAny(head: ClientHead, maxHeadBytes: number): Promise<ResponseHead> {
     const request = encodedOnce(head);
     const limits = { method: head.method === "HEAD" ? "HEAD" : "GET", maxHeadBytes } as const;
     const kept = this.#pool.idle.pop();
@@ -110,19 +101,24 @@ class SocketExchange implements InnerExchange {
     if (this.#isReleased) close(transport);
     else transport.write(request);
     this.#sentAt = this.#pool.clock.now();
-    for (;;) {
-      if (!await transport.read()) throw new Error("The server behind the gate closed the connection");
-      const { bytes } = transport;
-      const end = findHeadEnd(bytes);
-      if (end === undefined) {
-        if (bytes.length <= maxHeadBytes) continue;
-        throw new Error("The answer of the server behind has no end of head");
+    try {
+      for (;;) {
+        if (!await transport.read()) throw new Error("The server behind the gate closed the connection");
+        const { bytes } = transport;
+        const end = findHeadEnd(bytes);
+        if (end === undefined) {
+          if (bytes.length <= maxHeadBytes) continue;
+          throw new Error("The answer of the server behind has no end of head");
+        }
+        const head = withLength(decodeResponseHead(bytes.subarray(0, end), method));
+        transport.take(end);
+        this.#decoder = createBodyDecoder(head.framing);
+        this.#isPersistent = head.persistent;
+        return head;
       }
-      const head = withLength(decodeResponseHead(bytes.subarray(0, end), method));
-      transport.take(end);
-      this.#decoder = createBodyDecoder(head.framing);
-      this.#isPersistent = head.persistent;
-      return head;
+    } finally {
+      this.#sentAt = undefined;
+      this.#leave?.();
     }
   }
 
