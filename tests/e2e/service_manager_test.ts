@@ -69,8 +69,8 @@ networkTest(
     await scene.guest.must(["install", "-d", "-o", "nobody", "-m", "700", "/run/mdproxy4cs"]);
     const program = await scene.startProgram();
     assertEquals((await scene.getUntilGood("/latest/meta-data/vm-id")).status, 200);
-    const [line] = program.lines.filter((line) => line.includes("doing without a runtime folder"));
-    assertMatch(line ?? "", /folder=\/run\/mdproxy4cs error="it belongs to the user with the number \d+"/);
+    const line = await program.waitForLine(/doing without a runtime folder/);
+    assertMatch(line, /folder=\/run\/mdproxy4cs error="it belongs to the user with the number \d+"/);
   },
 );
 
