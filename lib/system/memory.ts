@@ -15,7 +15,7 @@ export interface Memory {
 }
 
 /** Less growth is not worth a collection. */
-const GROWTH_BYTES = 4 * 1024 * 1024;
+const GROWTH_BYTES = 2 * 1024 * 1024;
 
 /**
  * Creates what frees garbage if there is much of it, to be called when hardly anybody asks for anything. V8 would keep what its

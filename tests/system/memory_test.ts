@@ -25,23 +25,23 @@ test("createMemoryRelease frees what was added, each time it was", () => {
   }
 });
 
-test("createMemoryRelease frees just 4 MiB", () => {
+test("createMemoryRelease frees just 2 MiB", () => {
   const { memory, release } = setUp();
-  memory.now = 54 * MIB;
+  memory.now = 52 * MIB;
   assertEquals([release(), memory.collections], [true, 1]);
 });
 
 test("createMemoryRelease collects nothing where less was added", () => {
   const { memory, release } = setUp();
-  memory.now = 54 * MIB - 1;
+  memory.now = 52 * MIB - 1;
   assertEquals([release(), memory.collections], [false, 0]);
 });
 
 test("createMemoryRelease takes what it cannot free for usual", () => {
   const { memory, release } = setUp();
-  memory.now = memory.atRest = 60 * MIB;
+  memory.now = memory.atRest = 54 * MIB;
   assertEquals([release(), release(), release(), memory.collections], [true, true, false, 2]);
-  memory.now = 61 * MIB;
+  memory.now = 55 * MIB;
   assertEquals([release(), memory.collections], [false, 2]);
 });
 
