@@ -77,8 +77,10 @@ export function formatAddress({ hostname, port }: ListenAddress): string {
 
 async function isListenedOn(address: ListenAddress): Promise<boolean> {
   try {
-    (await Deno.connect({ ...address })).close();
-    return true;
+    const connection = await Deno.connect({ ...address });
+    connection.close();
+    // Where nobody listens, a client that happens to get this very port connects to itself (RFC 9293 section 3.5).
+    return connection.localAddr.port !== address.port;
   } catch {
     return false;
   }
