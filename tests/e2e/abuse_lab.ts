@@ -5,7 +5,6 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { memoryOf } from "../../tools/bench/measure.ts";
 import { addContainers } from "../support/net/containers.ts";
 import { createMemoryGroup } from "../support/net/memory_group.ts";
 import type { MemoryGroup } from "../support/net/memory_group.ts";
@@ -15,6 +14,7 @@ import type { Process } from "../support/net/process.ts";
 import { programLine } from "../support/net/program.ts";
 import { startScript } from "../support/net/script.ts";
 import { UNIT_ENVIRONMENT, UNIT_FILES, UNIT_MEMORY_MIB } from "../support/net/unit.ts";
+import { memoryOf } from "../support/net/usage.ts";
 import { LISTEN } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import type { Act } from "./abuse_acts.ts";

@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import { memoryOf } from "../../tools/bench/measure.ts";
 import type { Host } from "../support/net/network.ts";
 import { startNobodysScript } from "../support/net/nobody.ts";
 import { PATIENCE_MS } from "../support/net/process.ts";
@@ -7,6 +6,7 @@ import type { Process } from "../support/net/process.ts";
 import { PROXY } from "../support/net/program.ts";
 import { startScript } from "../support/net/script.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { memoryOf } from "../support/net/usage.ts";
 import { createScene, SERVERS } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";

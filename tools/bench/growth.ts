@@ -5,10 +5,11 @@
  * @module
  */
 
-import type { Contender, Running } from "./lab.ts";
-import { start } from "./lab.ts";
+import { memoryOf } from "../../tests/support/net/usage.ts";
 import type { Scene } from "../../tests/support/scene.ts";
-import { load, memoryOf, peakOfBodies } from "./measure.ts";
+import { start } from "./lab.ts";
+import type { Contender, Running } from "./lab.ts";
+import { load, peakOfBodies } from "./measure.ts";
 import { formatMarkdown, formatNumber } from "./table.ts";
 
 /** What comes of how much work, a curve for each contender; NaN where it was not measured. */
