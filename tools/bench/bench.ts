@@ -31,7 +31,10 @@ async function bench(given: readonly string[]): Promise<void> {
   );
   if (!await ensurePackages({ what: "./dev bench", programs: PROGRAMS, install })) Deno.exit(1);
   const why = Deno.uid() === 0 ? whyNoNamespaces() : "nginx changes to a user of its own, which takes root";
-  if (why !== undefined) fail(`The benchmark needs root, and a network of its own: ${why}`);
+  if (why !== undefined) {
+    console.error(`bench: The benchmark needs root, and a network of its own: ${why}`);
+    Deno.exit(1);
+  }
 
   await compile();
   const plan = quick ? QUICK : FULL;
@@ -65,11 +68,6 @@ async function describeCircumstances(args: readonly string[]): Promise<string> {
   const [memory, load] = [(Deno.systemMemoryInfo().total / 2 ** 30).toFixed(), Deno.loadavg()[0]!.toFixed(1)];
   return `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC, ${["./dev bench", ...args].join(" ")}  
 ${navigator.hardwareConcurrency} x ${model}, ${memory} GiB, Linux ${Deno.osRelease()}, load before the run ${load}\n`;
-}
-
-function fail(message: string): never {
-  console.error(`bench: ${message}`);
-  Deno.exit(1);
 }
 
 if (import.meta.main) await bench(Deno.args);

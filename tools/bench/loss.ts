@@ -61,21 +61,9 @@ async function startAndAsk(guest: Host, path: string): Promise<number> {
 /** As an agent asks: again after a second, whatever the error. */
 async function ask(guest: Host, origin: string): Promise<number> {
   const startedAt = performance.now();
-  await using client = guest.start([
-    ...[
-      "curl",
-      "--silent",
-      "--fail",
-      "--output",
-      "/dev/null",
-      "--connect-timeout",
-      "30",
-      "--max-time",
-      `${PATIENCE_SEC}`,
-    ],
-    ...["--retry", "1000", "--retry-delay", "1", "--retry-all-errors", "--retry-max-time", `${PATIENCE_SEC}`],
-    origin + USER_DATA_PATH,
-  ]);
+  const curl = ["curl", "-sf", "-o", "/dev/null", "--connect-timeout", "30", "--max-time", `${PATIENCE_SEC}`];
+  const again = ["--retry", "1000", "--retry-delay", "1", "--retry-all-errors", "--retry-max-time", `${PATIENCE_SEC}`];
+  await using client = guest.start([...curl, ...again, origin + USER_DATA_PATH]);
   const { code } = await client.ended;
   return code === 0 ? (performance.now() - startedAt) / 1_000 : Infinity;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { memoryOf, readField, workOf } from "../../tests/support/net/usage.ts";
+import { memoryOf, peakDuring, workDuring } from "../../tests/support/net/usage.ts";
 import { pause } from "../../tests/support/pause.ts";
 import type { Scene } from "../../tests/support/scene.ts";
 import { BODY_BYTES, BODY_PATH, moveRouter, poll, start, USER_DATA_PATH } from "./lab.ts";
@@ -71,12 +71,8 @@ async function measureLife(scene: Scene, contender: Contender): Promise<Sample> 
 }
 
 async function measureIdle({ process }: Running, seconds: number): Promise<Sample> {
-  const before = await workOf(process?.pid);
-  await pause(seconds * 1e3);
-  const after = await workOf(process?.pid);
-  // A thread that ended meanwhile takes its past along.
-  const perMinute = (what: keyof typeof after) => Math.max(0, after[what] - before[what]) * 60 / seconds;
-  return { cpu: perMinute("cpuSec"), wakeups: perMinute("wakeups") };
+  const { cpuSec, wakeups } = await workDuring(process?.pid, () => pause(seconds * 1e3));
+  return { cpu: cpuSec * 60 / seconds, wakeups: wakeups * 60 / seconds };
 }
 
 async function measureLoad(scene: Scene, at: Running): Promise<Sample> {
@@ -112,16 +108,12 @@ export async function load(
 ) {
   const inTurn = `n = 0 function request() n = (n + 1) % ${queries} return wrk.format("GET", wrk.path .. "?" .. n) end`;
   await Deno.writeTextFile(`${folder}/wrk.lua`, DONE + (queries === undefined ? "" : inTurn));
-  const before = await workOf(process?.pid);
-  const output = await guest.must([
-    ...["wrk", "--threads=1", `--connections=${connections}`, "--duration=1s", `--script=${folder}/wrk.lua`],
-    ...close ? ["--header=Connection: close"] : [],
-    origin + USER_DATA_PATH,
-  ]);
-  const after = await workOf(process?.pid);
-  const [p50, p99, perSec, requests, errors] = JSON.parse(output.trim().split("\n").at(-1)!);
+  const wrk = ["wrk", "--threads=1", `--connections=${connections}`, "--duration=1s", `--script=${folder}/wrk.lua`];
+  if (close) wrk.push("--header=Connection: close");
+  const { cpuSec, result } = await workDuring(process?.pid, () => guest.must([...wrk, origin + USER_DATA_PATH]));
+  const [p50, p99, perSec, requests, errors] = JSON.parse(result.trim().split("\n").at(-1)!);
   if (errors > 0) console.error(`bench: ${name}: ${errors} requests failed`);
-  return { p50, p99, perSec, cpuMicros: (after.cpuSec - before.cpuSec) * 1e6 / requests };
+  return { p50, p99, perSec, cpuMicros: cpuSec * 1e6 / requests };
 }
 
 /** Makes wrk end with one line of JSON. Its clock counts microseconds. */
@@ -135,11 +127,8 @@ end
 
 /** The most resident memory while bodies pass side by side, in MiB; `Infinity` if they did not come whole. */
 export async function peakOfBodies({ guest }: Scene, { origin, process }: Running, count: number): Promise<number> {
-  await Deno.writeTextFile(`/proc/${process!.pid}/clear_refs`, "5"); // proc(5): resets VmHWM
-  const { stdout } = await guest.run([
-    ...["curl", "-s", "--parallel", "--parallel-immediate", `--parallel-max`, `${count}`, "-o", "/dev/null"],
-    ...["-w", "%{size_download}\n", `${origin}${BODY_PATH}#[1-${count}]`],
-  ]);
-  const areWhole = stdout === `${BODY_BYTES}\n`.repeat(count);
-  return areWhole ? await readField(`/proc/${process!.pid}/status`, "VmHWM") / 1_024 : Infinity;
+  const curl = ["curl", "-s", "--parallel", "--parallel-immediate", `--parallel-max`, `${count}`, "-o", "/dev/null"];
+  const bodies = ["-w", "%{size_download}\n", `${origin}${BODY_PATH}#[1-${count}]`];
+  const { peakMib, result } = await peakDuring(process!.pid, () => guest.run([...curl, ...bodies]));
+  return result.stdout === `${BODY_BYTES}\n`.repeat(count) ? peakMib : Infinity;
 }
