@@ -22,6 +22,8 @@ export interface ListenOptions {
   readonly signal: AbortSignal;
   /** How long to wait while another program listens there; `Infinity` is for ever. */
   readonly patienceMs?: number;
+  /** Connects, to see whether anybody listens. */
+  readonly connect?: (address: ListenAddress) => Promise<Deno.TcpConn>;
 }
 
 /** What another program serves stays served; it may be this program's last run that still stops. */
@@ -43,7 +45,7 @@ const RETRY_MS = 250;
  */
 export async function listen(
   { hostname, port }: ListenAddress,
-  { log, clock, signal, patienceMs = PATIENCE_MS }: ListenOptions,
+  { log, clock, signal, patienceMs = PATIENCE_MS, connect = Deno.connect }: ListenOptions,
 ): Promise<Deno.TcpListener> {
   const address = formatAddress({ hostname, port });
   const startedAt = clock.now();
@@ -57,7 +59,7 @@ export async function listen(
       }
       if (!(cause instanceof Deno.errors.AddrInUse)) throw new ListenError(`Cannot listen on ${address}`, { cause });
       const waitedMs = clock.now() - startedAt;
-      const isServed = waitedMs >= patienceMs && await isListenedOn({ hostname, port });
+      const isServed = waitedMs >= patienceMs && await isListenedOn({ hostname, port }, connect);
       if (isServed || waitedMs >= Math.max(patienceMs, UNSERVED_PATIENCE_MS)) {
         throw new ListenError(
           `Cannot listen on ${address}: another program has this port; stop it, or choose another one`,
@@ -75,9 +77,12 @@ export function formatAddress({ hostname, port }: ListenAddress): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-async function isListenedOn(address: ListenAddress): Promise<boolean> {
+async function isListenedOn(
+  address: ListenAddress,
+  connect: NonNullable<ListenOptions["connect"]>,
+): Promise<boolean> {
   try {
-    const connection = await Deno.connect({ ...address });
+    const connection = await connect(address);
     connection.close();
     // Where nobody listens, a client that happens to get this very port connects to itself (RFC 9293 section 3.5).
     return connection.localAddr.port !== address.port;

@@ -81,6 +81,24 @@ test("listen waits for 90 s where a port is held by nobody who listens", async (
   server.close();
 });
 
+test("listen takes no connection of the program to itself for another program that listens", async () => {
+  const other = occupy();
+  const { port } = other.addr;
+  let open = 0;
+  // The kernel gives a client any free port, once in thousands of tries the one it connects to.
+  const connect = (): Promise<Deno.TcpConn> => {
+    open++;
+    const localAddr = { transport: "tcp", hostname: HOST, port };
+    return Promise.resolve({ localAddr, remoteAddr: localAddr, close: () => open-- } as unknown as Deno.TcpConn);
+  };
+  const { clock, listening, isOver } = start(port, { connect });
+  await clock.run(89_999);
+  assertEquals([isOver(), open], [false, 0]);
+  other.close();
+  await clock.run(250);
+  (await listening).close();
+});
+
 test("listen fails at once where waiting is no use", async () => {
   const foreign = start(39724, { hostname: "192.0.2.1" });
   const message = "Cannot listen on 192.0.2.1:39724: no interface has this address";
