@@ -1,15 +1,14 @@
 /**
  * The addresses that sources named in one search, and which of them prove to be a router.
  *
- * Knows who may be a router and how often to ask; leaves the proof to `validate.ts`, who is better than whom to `rank.ts`,
- * how many there may be to `admission.ts`, and the end of the race to `search.ts`.
+ * Knows how often to ask; leaves who may be asked to `refusal.ts`, the proof to `validate.ts`, who is better than whom to
+ * `rank.ts`, how many there may be to `admission.ts`, and the end of the race to `search.ts`.
  *
  * @module
  */
 
 import type { DiscoveryConfig } from "../config/config.ts";
 import { kindOf } from "../config_drive/address.ts";
-import { contains, isUsableRouter } from "../ipv4/ipv4.ts";
 import { jitter } from "../time/backoff.ts";
 import type { Clock } from "../time/clock.ts";
 import { withTimeout } from "../time/with_timeout.ts";
@@ -18,6 +17,7 @@ import type { Candidate, Proposal } from "./candidate.ts";
 import { ValidationError } from "./errors.ts";
 import type { Network } from "./sources/network.ts";
 import { canBeOutranked, compareCandidates, isRemembered } from "./rank.ts";
+import { whyRefused } from "./refusal.ts";
 import type { Validate } from "./validate.ts";
 
 /** The candidates of one search. */
@@ -108,14 +108,6 @@ export function createCandidates(options: CandidatesOptions): Candidates {
   const bestOf = (state: Candidate["state"]) =>
     [...field.values()].filter((entry) => entry.state === state).sort(compare)[0];
 
-  const whyRefused = (address: string): ValidationError | undefined => {
-    if (kindOf(address) === "drive") return undefined;
-    if (!isUsableRouter(address)) return new ValidationError("unusable", "is no address that a router can have");
-    if (network.isOwn(address)) return new ValidationError("own_address", "is this machine's own address");
-    const isAllowed = config.allowServer.length === 0 || config.allowServer.some((range) => contains(range, address));
-    return isAllowed ? undefined : new ValidationError("not_allowed", "is outside of --allow-server");
-  };
-
   async function attempt(entry: Entry): Promise<void> {
     entry.triedAt = clock.now();
     const { signal } = entry.stop;
@@ -167,7 +159,7 @@ export function createCandidates(options: CandidatesOptions): Candidates {
   }
 
   function createEntry(address: string, proposal: Proposal): Entry {
-    const failure = whyRefused(address);
+    const failure = whyRefused(address, { ...config, network });
     const now = clock.now();
     return {
       address,
