@@ -9,6 +9,7 @@ import { kindOf } from "../config_drive/address.ts";
 import { withTimeout } from "../time/with_timeout.ts";
 import { ValidationError } from "./errors.ts";
 import { createNetwork } from "./sources/network.ts";
+import { whyRefused } from "./refusal.ts";
 import type { Router } from "./router.ts";
 import type { SearchDeps } from "./search.ts";
 
@@ -17,7 +18,9 @@ const DHCP_MS = 1_000;
 /** How long its web server may take: nobody waits for it, and a slow one is not a dead one. */
 const HTTP_MS = 15_000;
 /** How long a router that is there takes to say so. */
-const PROBE_MS = 300;
+const PROBE_MS = 600;
+/** How many others are asked for their proof meanwhile. */
+const MAX_OTHERS = 4;
 const EVERYONE = "255.255.255.255";
 
 /** What the router answered. */
@@ -63,7 +66,7 @@ export function hasDhcp({ address }: Router, { sources }: DiscoveryConfig): bool
 }
 
 /** What it takes to ask. */
-export type AskOptions = Pick<ConfirmOptions, "host" | "clock" | "signal">;
+type AskOptions = Pick<ConfirmOptions, "host" | "clock" | "signal">;
 
 async function askServer(router: Router, config: DiscoveryConfig, options: AskOptions): Promise<string | undefined> {
   const answered = new AbortController();
@@ -71,6 +74,7 @@ async function askServer(router: Router, config: DiscoveryConfig, options: AskOp
   await exchange(router, config, {
     ...options,
     limitMs: DHCP_MS,
+    retryMs: DHCP_MS,
     servers: [router.address],
     ended: answered.signal,
     onServer(server) {
@@ -81,35 +85,63 @@ async function askServer(router: Router, config: DiscoveryConfig, options: AskOp
   return first;
 }
 
-/** What is said while a router is probed. */
-export interface ProbeOptions extends AskOptions {
+/** How a router is probed. */
+export interface ProbeOptions extends SearchDeps {
+  readonly signal: AbortSignal;
   /** The router's DHCP server answered. May be called more than once. */
   readonly onAlive: () => void;
-  /** So did another. */
-  readonly onOther: (server: string) => void;
 }
 
 /**
- * Asks a router that keeps a request waiting whether it is there at all, and everybody else who else is: two packets.
- * Resolves when the time for answers is over. Never rejects.
+ * Asks a router that keeps a request waiting whether it is there at all, and everybody else who else is: two packets. Others
+ * are asked for their proof for as long as the router says nothing. Resolves with whether others answered, when the time for
+ * answers is over or one of them has proven to be the router's successor. Never rejects.
  */
-export async function probeRouter(router: Router, config: DiscoveryConfig, options: ProbeOptions): Promise<void> {
+export async function probeRouter(
+  router: Router,
+  config: DiscoveryConfig,
+  { validate, onAlive, ...options }: ProbeOptions,
+): Promise<{ readonly hasOthers: boolean }> {
+  const ended = new AbortController();
+  const network = createNetwork({ ...config, ...options });
+  const isAllowed = (address: string) => whyRefused(address, { ...config, network }) === undefined;
+  const others = new Map<string, Promise<void>>();
+  let isAlive = false;
+  const prove = async (address: string) => {
+    if (isAlive) return;
+    const identity = await validate(address, ended.signal).catch(() => undefined);
+    if (identity === router.identity) ended.abort();
+  };
   await exchange(router, config, {
     ...options,
     limitMs: PROBE_MS,
     servers: [router.address, EVERYONE],
-    onServer: (server) => server === router.address ? options.onAlive() : options.onOther(server),
+    // Asked once.
+    retryMs: 4 * PROBE_MS,
+    ended: ended.signal,
+    onServer(server) {
+      if (server === router.address) {
+        isAlive = true;
+        onAlive();
+      } else if (others.size < MAX_OTHERS && !others.has(server) && isAllowed(server)) {
+        others.set(server, prove(server));
+      }
+    },
   });
+  ended.abort();
+  await Promise.all(others.values());
+  return { hasOthers: others.size > 0 };
 }
 
 /** Asks servers on the router's interface, until the time is up or somebody has heard enough. */
 async function exchange(
   router: Router,
   config: DiscoveryConfig,
-  { host, clock, signal, limitMs, servers, ended, onServer }: AskOptions & {
+  { host, clock, signal, limitMs, retryMs, servers, ended, onServer }: AskOptions & {
     readonly limitMs: number;
+    readonly retryMs: number;
     readonly servers: readonly string[];
-    readonly ended?: AbortSignal;
+    readonly ended: AbortSignal;
     readonly onServer: (server: string) => void;
   },
 ): Promise<void> {
@@ -120,8 +152,8 @@ async function exchange(
       clients: nearest.length > 0 ? nearest : nics,
       broadcast: false,
       servers,
-      retryMs: limitMs,
-      signal: ended === undefined ? signal : AbortSignal.any([signal, ended]),
+      retryMs,
+      signal: AbortSignal.any([signal, ended]),
       onReply: ({ server }) => onServer(server),
     });
   }).catch(() => {}); // Silence and a broken network alike: whoever asked heard nothing.

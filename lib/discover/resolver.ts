@@ -240,19 +240,13 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   /** Asks a router that keeps a request waiting whether it is there at all. */
   async function probe(kept: Router): Promise<void> {
     const { signal } = interrupt;
-    const others = new Set<string>();
-    if (hasDhcp(kept, config)) {
-      await probeRouter(kept, config, {
-        ...tools,
-        signal,
-        onAlive: () => seeAlive(kept),
-        onOther: (server) => others.add(server),
-      });
-    }
+    const { hasOthers } = hasDhcp(kept, config)
+      ? await probeRouter(kept, config, { ...tools, signal, onAlive: () => seeAlive(kept) })
+      : { hasOthers: false };
     if (stop.signal.aborted) return;
     if (isProbing()) suspect(kept, suspicion?.error);
     // It lives and is slow, and another answers too: that may be its successor.
-    else if (others.size > 0) wantsSearch = true;
+    else if (hasOthers) wantsSearch = true;
   }
 
   /** A router that was silent has answered: it is slow, and in force. */

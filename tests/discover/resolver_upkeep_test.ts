@@ -162,19 +162,6 @@ test("createResolver.report asks a router that keeps a request waiting whether i
     assertEquals(log.slice(1), ["info  the router is slow to answer address=10.1.1.1"]);
   }));
 
-test("createResolver.report searches for a router that keeps a request waiting and is not there", () =>
-  play(async (scene) => {
-    const { lan, resolver } = scene;
-    lan.add({ address: "10.1.1.1" });
-    const router = await settle(scene);
-    lan.routers.length = 0;
-    lan.add({ address: "10.1.1.2" });
-    resolver.report(router, SILENT_YET, { isPending: true });
-    const { ms, router: found } = await timeRouter(scene);
-    assertEquals(found.address, "10.1.1.2");
-    assert(ms < 1_000, `${ms} ms`);
-  }));
-
 const INTERRUPTIONS: readonly (readonly [what: string, interrupt: (scene: Scene) => void])[] = [
   ["a reload", ({ resolver }) => resolver.refresh()],
   ["an answer with 502", ({ resolver }) => resolver.observe(resolver.status().router!, { target: "/", status: 502 })],

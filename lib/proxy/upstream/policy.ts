@@ -100,7 +100,7 @@ export interface HedgeDelay {
   learn(address: string, elapsedMs: number): void;
 }
 
-const FLOOR_MS = 700;
+const FLOOR_MS = 400;
 /** A router that takes longer than this for everything is asked for all the same. */
 const CAP_MS = 9_000;
 /** How far above the usual an answer must be to be unusual. */

@@ -1,0 +1,74 @@
+import { assert, assertEquals } from "@std/assert";
+import { parseCidr } from "../../lib/ipv4/ipv4.ts";
+import { test } from "../support/test.ts";
+import { FOREIGN, NEVER, play, settle, SILENT_YET, timeRouter } from "./resolver_scene.ts";
+
+test("createResolver.report searches for a router that keeps a request waiting and does not say that it is there", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    lan.routers.length = 0;
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(599);
+    assertEquals(resolver.status().state, "ready");
+    await clock.run(1);
+    assertEquals(resolver.status().state, "suspect");
+    lan.add({ address: "10.1.1.2" });
+    assertEquals((await timeRouter(scene)).router.address, "10.1.1.2");
+  }));
+
+test("createResolver.report does not wait for a router's word when another proves to be its successor", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    await clock.run(1_000);
+    lan.routers.length = 0;
+    lan.add({ address: "10.1.1.2" });
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(100);
+    assertEquals([resolver.status().state, resolver.status().router?.address], ["ready", "10.1.1.2"]);
+  }));
+
+test("createResolver.report gives the router its time where another proves to have another identity", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const own = lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    own.delayMs = 500;
+    lan.add({ address: "10.1.1.2", web: FOREIGN });
+    const before = lan.seen.request;
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(499);
+    assertEquals([resolver.status().router, lan.seen.request - before], [router, 1]);
+    await clock.run(1);
+    assert(resolver.router(NEVER) === router, "it said that it is there");
+  }));
+
+test("createResolver.report asks nobody for a proof once the router said that it is there", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    lan.add({ address: "10.1.1.2", delayMs: 3 });
+    const before = lan.seen.request;
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(599);
+    assertEquals([resolver.router(NEVER), lan.seen.request - before], [router, 0]);
+  }));
+
+test("createResolver.report asks no other for its proof that is refused, and few", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const old = lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    await clock.run(1_000);
+    old.dhcp = false;
+    for (const serverId of ["10.1.1.50", "10.2.2.2"]) lan.add({ address: "10.1.1.3", serverId });
+    for (let last = 100; last < 120; last++) lan.add({ address: `10.1.1.${last}`, web: "hangs" });
+    const before = lan.seen.request;
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(500);
+    assertEquals([resolver.status().state, lan.seen.request - before], ["ready", 4]);
+  }, { config: { confirmIntervalMs: 0, allowServer: [parseCidr("10.1.1.0/24")!] } }));
