@@ -16,17 +16,16 @@
 
 import type { ListenAddress } from "../../config/value.ts";
 import type { Log } from "../../telemetry/log.ts";
-import { UnorderedList } from "../../time/clock.ts";
-import type { Clock, Slot, Timer } from "../../time/clock.ts";
+import type { Clock, Timer } from "../../time/clock.ts";
 import { ClientConnection } from "./client_connection.ts";
 import type { ConnectionLimits, ConnectionOptions } from "./client_connection.ts";
+import { createConnections, SWEEP_MS } from "./connections.ts";
+import type { Connections } from "./connections.ts";
 import type { Handler } from "./handler.ts";
 import type { Inner } from "./inner.ts";
-import { ClientTimeoutError, StoppingError } from "./errors.ts";
 import { createKnownHeads } from "./head_reader.ts";
 import { formatAddress } from "./listen.ts";
 import type { Ends } from "./peers.ts";
-import { whoGivesWay } from "./patience.ts";
 import { createAcceptProbe } from "./probe.ts";
 import { createDateText } from "./response.ts";
 
@@ -64,8 +63,6 @@ export interface Gate {
   shutdown(graceMs: number): Promise<void>;
 }
 
-/** How often connections are looked at that may be overdue. */
-const SWEEP_MS = 100;
 /** Long enough for what has come to be read. */
 const TURN_MS = 1;
 /**
@@ -82,7 +79,6 @@ const RETRY_MS = 20;
 const CALM_MS = 10_000;
 /** How long the last bytes of what was ended may take to leave. */
 const FLUSH_MS = 50;
-const POLL_MS = 10;
 
 /** Serves whoever connects. */
 export function openGate(listener: Deno.TcpListener, options: GateOptions): Gate {
@@ -95,11 +91,10 @@ class AcceptLoop implements Gate {
   readonly #with: GateOptions;
   readonly #shared: Omit<ConnectionOptions, "onClosed">;
   readonly #inner: Inner | undefined;
-  readonly #connections = new UnorderedList<ClientConnection>();
+  readonly #connections: Connections;
   readonly #accepting: Promise<void>;
   readonly #probe = createAcceptProbe();
   readonly #stop = new AbortController();
-  #sweep: Timer | undefined;
   #rest: Timer | undefined;
   #requests = 0;
   /** When accepting failed last, while that is not over. */
@@ -108,6 +103,7 @@ class AcceptLoop implements Gate {
   constructor(listener: Deno.TcpListener, options: GateOptions) {
     const { limits, handler, inner, clock } = options;
     this.#inner = inner;
+    this.#connections = createConnections(clock);
     this.#listener = listener;
     this.#with = options;
     const { hostname, port } = listener.addr;
@@ -117,7 +113,7 @@ class AcceptLoop implements Gate {
       handler,
       known: createKnownHeads(),
       inner: this.#inner,
-      mayAsk: () => this.#inner!.used < limits.maxRequests || this.#makeRoom(({ isInside }) => isInside),
+      mayAsk: () => this.#inner!.used < limits.maxRequests || this.#connections.makeRoom(({ isInside }) => isInside),
       dateText: createDateText(clock.date),
       now: clock.now,
       isStopping: () => this.#stop.signal.aborted,
@@ -128,9 +124,7 @@ class AcceptLoop implements Gate {
   }
 
   get inFlight(): number {
-    const isInFlight = ({ member }: Slot<ClientConnection>) =>
-      member!.state === "answering" || member!.state === "sending";
-    return this.#connections.slots().filter(isInFlight).length;
+    return this.#connections.inFlight;
   }
 
   isAccepting(): Promise<boolean> {
@@ -138,26 +132,17 @@ class AcceptLoop implements Gate {
   }
 
   async shutdown(graceMs: number): Promise<void> {
-    const { clock } = this.#with;
+    const connections = this.#connections;
     this.#stop.abort();
     this.#rest?.cancel();
     this.#listener.close();
     await this.#accepting;
-    // Who waits for nothing has nothing to lose.
-    for (const { member } of this.#connections.slots()) {
-      if (member!.state === "waiting" && !member!.isHalfHeaded) member!.cut(new StoppingError("The program stops"));
-    }
-    await this.#untilEmpty(graceMs, clock);
+    connections.stop("waiting");
+    await connections.untilNone(graceMs);
     this.#with.abort?.();
-    await this.#untilEmpty(FLUSH_MS, clock);
-    for (const { member } of this.#connections.slots()) member!.cut(new StoppingError("The program stops"));
-    this.#sweep?.cancel();
+    await connections.untilNone(FLUSH_MS);
+    connections.stop("all");
     this.#inner?.close();
-  }
-
-  async #untilEmpty(ms: number, { now, sleep }: Clock): Promise<void> {
-    const deadline = now() + ms;
-    while (this.#connections.size > 0 && now() < deadline) await sleep(POLL_MS, new AbortController().signal);
   }
 
   async #accept(): Promise<void> {
@@ -189,14 +174,14 @@ class AcceptLoop implements Gate {
         // Too many files, no buffers, no memory: all of it passes.
         if (this.#failedAt === undefined) log.warn("cannot accept a connection, making room", { error });
         this.#failedAt = clock.now();
-        for (let count = 0; count < ROOM && this.#makeRoom(); count++);
+        for (let count = 0; count < ROOM && this.#connections.makeRoom(); count++);
         await clock.sleep(RETRY_MS, signal);
       }
     }
   }
 
   #admit(conn: Deno.TcpConn): void {
-    const { limits, isAllowed, clock } = this.#with;
+    const { limits, isAllowed } = this.#with;
     const { hostname: peer, port } = conn.remoteAddr;
     this.#probe.onAccepted(port);
     const mayAsk = isAllowed({ peer, local: conn.localAddr.hostname });
@@ -205,37 +190,12 @@ class AcceptLoop implements Gate {
     const isFull = this.#connections.size >= limits.maxConnections;
     // Whoever may not ask takes nobody's place, and is not even told why when there is none.
     if (isFull && !mayAsk) return conn.close();
-    const isTooMany = isFull && !this.#makeRoom();
+    const isTooMany = isFull && !this.#connections.makeRoom();
     const connection = new ClientConnection(conn, peer, { ...this.#shared, onClosed: () => slot.cancel() });
     const slot = this.#connections.add(connection);
     if (!mayAsk) connection.turnAway("peer");
     else if (isTooMany) connection.turnAway("full");
     else connection.serve();
-    this.#sweep ??= clock.schedule(SWEEP_MS, () => this.#expire());
-  }
-
-  /** Cuts the connection whose client has been owing something for longest; whether there was one. */
-  #makeRoom(among: (connection: ClientConnection) => boolean = () => true): boolean {
-    const members = this.#connections.slots().map(({ member }) => member!);
-    const longest = whoGivesWay(members.filter(among), this.#with.clock.now());
-    longest?.cut(
-      new ClientTimeoutError("The client had left or was slow, and its place was needed for another"),
-    );
-    return longest !== undefined;
-  }
-
-  #expire(): void {
-    const { clock } = this.#with;
-    const now = clock.now();
-    for (const { member } of this.#connections.slots()) member?.expire(now);
-    this.#sweep = this.#connections.size === 0 ? undefined : clock.schedule(SWEEP_MS, () => this.#expire());
-  }
-
-  /** Whether nothing is kept for a client: no part of a head, no answer. */
-  #holdsNothing(): boolean {
-    return this.#connections.slots().every(({ member }) =>
-      member === undefined || (member.state === "waiting" && !member.isHalfHeaded)
-    );
   }
 
   #awaitRest(): void {
@@ -243,7 +203,7 @@ class AcceptLoop implements Gate {
     if (onRest === undefined) return;
     const intervalMs = Math.max(limits.idleTimeoutMs, SWEEP_MS);
     this.#rest = clock.schedule(intervalMs, () => {
-      if (this.#requests <= AT_REST_PER_S * intervalMs / 1_000 && this.#holdsNothing()) {
+      if (this.#requests <= AT_REST_PER_S * intervalMs / 1_000 && this.#connections.holdNothing) {
         this.#inner?.rest();
         onRest();
       }
