@@ -52,5 +52,8 @@ export const REFUSALS: Readonly<Record<RefusalKind, Refusal>> = {
   body: REQUEST_REFUSALS.body,
   bad_target: REQUEST_REFUSALS.bad_target,
   long_url: REQUEST_REFUSALS.long_url,
-  long_header: REQUEST_REFUSALS.long_header,
+  long_header: {
+    status: STATUS_CODE.RequestHeaderFieldsTooLarge,
+    reason: "its header is larger than --max-header",
+  },
 };

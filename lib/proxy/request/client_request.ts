@@ -45,7 +45,6 @@ export interface RequestBy<M extends string> {
 export interface RequestRules {
   readonly isOwnHost: (authority: string) => boolean;
   readonly maxUrlBytes: number;
-  readonly maxHeaderBytes: number;
 }
 
 /** A request, as far as it is read: the runtime's, or one like it. */
@@ -83,7 +82,6 @@ export function readClientRequest(request: RequestLike, rules: RequestRules): Cl
   const { method } = request;
   if (method !== "GET" && method !== "HEAD" && method !== "PUT") return refuse("method");
 
-  let size = 0;
   let host: string | undefined;
   let token: string | undefined;
   let tokenTtl: string | undefined;
@@ -92,8 +90,6 @@ export function readClientRequest(request: RequestLike, rules: RequestRules): Cl
   const headers: Header[] = [];
   // Not an iterator: that costs more than the rest of reading a request.
   request.headers.forEach((value, name) => {
-    // As on the wire: colon, blank, CR, LF.
-    size += name.length + value.length + 4;
     const field: Header = [name, value];
     headers.push(field);
     if (name === "host") host = value;
@@ -105,7 +101,6 @@ export function readClientRequest(request: RequestLike, rules: RequestRules): Cl
 
   const target = readTarget(request.url, { host, rules });
   if (typeof target !== "string") return target;
-  if (size > rules.maxHeaderBytes) return refuse("long_header");
   if (refusal !== undefined) return refuse(refusal);
   const cacheKey = cacheKeyOf({ target, headers });
   return { method, target, headers: forRouter(headers), host, token, tokenTtl, asksPassword, cacheKey };

@@ -13,7 +13,6 @@ export type RequestRefusalKind =
   | "other_server"
   | "bad_target"
   | "long_url"
-  | "long_header"
   | "through_proxy"
   | "from_web_page"
   | "body";
@@ -33,10 +32,6 @@ export const REQUEST_REFUSALS: Readonly<Record<RequestRefusalKind, Omit<RequestR
   other_server: { status: STATUS_CODE.BadRequest, reason: "its first line names another server than its Host" },
   bad_target: { status: STATUS_CODE.BadRequest, reason: "its target is neither a path nor a URL with http:" },
   long_url: { status: STATUS_CODE.URITooLong, reason: "its URL is longer than --max-url" },
-  long_header: {
-    status: STATUS_CODE.RequestHeaderFieldsTooLarge,
-    reason: "its header is larger than --max-header",
-  },
   through_proxy: {
     status: STATUS_CODE.Forbidden,
     reason: "it says that it came through a proxy (Via, X-Forwarded-For and the like)",
