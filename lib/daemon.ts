@@ -102,7 +102,6 @@ export async function runDaemon(config: Config): Promise<number> {
   });
   parts.defer(() => proxy.shutdown(STOP_GRACE_MS));
   isAccepting = proxy.isAccepting;
-  // It starts a process, which holds up everything else for a moment.
   const keeper = keepAddress(hostname, {
     interfaces: host.interfaces,
     runIp,

@@ -35,6 +35,8 @@ export interface AddressKeeper {
 
 /** How soon after a change to look: changes come in bursts. */
 const SETTLE_MS = 100;
+/** When changes are listened to first: that starts a process, which holds up everything else, and a boot is waiting. */
+const START_MS = 1_000;
 /** How long to wait before changes are listened to again, and how often to look where they cannot be. */
 const RESTART_MS = 5_000;
 
@@ -61,11 +63,12 @@ export function keepAddress(address: string, system: KeeperSystem): AddressKeepe
   }
 
   async function listen(): Promise<void> {
+    await clock.sleep(START_MS, stop.signal);
     while (!stop.signal.aborted) {
-      await monitorIp(["monitor", "address"], { signal: stop.signal, onChange: () => looking ??= look() })
-        .catch((error) => log.debug("cannot listen to changes of addresses", { error }));
       // Whatever changed while nobody listened.
       looking ??= look();
+      await monitorIp(["monitor", "address"], { signal: stop.signal, onChange: () => looking ??= look() })
+        .catch((error) => log.debug("cannot listen to changes of addresses", { error }));
       await clock.sleep(RESTART_MS, stop.signal);
     }
     await looking;

@@ -1,14 +1,19 @@
 import { assertEquals } from "@std/assert";
 import { keepAddress } from "../../lib/address/keep_address.ts";
 import { CommandError } from "../../lib/system/run_ip.ts";
-import { createLog } from "../../lib/telemetry/log.ts";
+import { createLog, SILENT } from "../../lib/telemetry/log.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
 
 const ADDRESS = "169.254.169.254";
+/** When it begins to listen, and has looked once. */
+const START_MS = 1_100;
 
-/** A machine whose address can be taken away, and whose `ip` adds it again unless `failure` says otherwise. */
-function setUp({ address = ADDRESS, failure }: { readonly address?: string; readonly failure?: Error } = {}) {
+/**
+ * A machine whose address can be taken away, and whose `ip` adds it again unless `failure` says otherwise, when the keeper
+ * has begun to listen.
+ */
+async function setUp({ address = ADDRESS, failure }: { readonly address?: string; readonly failure?: Error } = {}) {
   const clock = createVirtualClock();
   const commands: string[] = [];
   const lines: string[] = [];
@@ -34,6 +39,7 @@ function setUp({ address = ADDRESS, failure }: { readonly address?: string; read
   });
   let lost: Error | undefined;
   keeper.lost.then((error) => lost = error);
+  await clock.run(START_MS);
   return {
     clock,
     commands,
@@ -55,7 +61,7 @@ function setUp({ address = ADDRESS, failure }: { readonly address?: string; read
 }
 
 test("keepAddress adds the address again when it is taken away, a moment after the change", async () => {
-  const scene = setUp();
+  const scene = await setUp();
   scene.take();
   assertEquals(scene.keeper.isPresent(), false);
   for (let burst = 0; burst < 5; burst++) scene.monitor.change();
@@ -76,7 +82,7 @@ test("keepAddress adds the address again when it is taken away, a moment after t
 });
 
 test("keepAddress does nothing about changes elsewhere, and wakes up for nothing else", async () => {
-  const scene = setUp();
+  const scene = await setUp();
   scene.monitor.change();
   await scene.clock.run(3_600_000);
   assertEquals([scene.commands, scene.lines], [["monitor address"], []]);
@@ -89,7 +95,7 @@ test("keepAddress gives the address up for lost with the reason when it may not 
     argv: ["ip"],
     stderr: "Operation not permitted",
   });
-  const scene = setUp({ failure });
+  const scene = await setUp({ failure });
   scene.take();
   scene.monitor.change();
   await scene.clock.run(100);
@@ -98,23 +104,53 @@ test("keepAddress gives the address up for lost with the reason when it may not 
   await scene.close();
 });
 
-test("keepAddress listens again when listening ends, and looks at what it missed", async () => {
+test("keepAddress listens again when listening ends, and then looks at what it missed", async () => {
   for (const error of [undefined, new Error("no ip")]) {
-    const scene = setUp();
-    scene.take();
+    const scene = await setUp();
     scene.monitor.end(error);
-    await scene.clock.run(100);
-    assertEquals(scene.commands, ["monitor address", "address add 169.254.169.254/32 dev lo"]);
-    await scene.clock.run(4_899);
-    assertEquals(scene.commands.length, 2);
+    await scene.clock.run(4_999);
+    scene.take();
+    assertEquals(scene.commands, ["monitor address"]);
     await scene.clock.run(1);
-    assertEquals(scene.commands.slice(2), ["monitor address"]);
+    assertEquals(scene.commands.slice(1), ["monitor address"]);
+    await scene.clock.run(100);
+    assertEquals(scene.commands.slice(2), ["address add 169.254.169.254/32 dev lo"]);
     await scene.close();
   }
 });
 
+test("keepAddress leaves a start its first second, and looks at what it missed", async () => {
+  const clock = createVirtualClock();
+  const calls: string[] = [];
+  let there = [{ name: "lo", address: ADDRESS }];
+  const keeper = keepAddress(ADDRESS, {
+    interfaces: () => there,
+    runIp(args) {
+      calls.push(args.join(" "));
+      return Promise.resolve("");
+    },
+    monitorIp: (_, { signal }) =>
+      new Promise((resolve) => {
+        calls.push("monitor");
+        signal.addEventListener("abort", () => resolve());
+      }),
+    clock,
+    log: SILENT,
+  });
+  await clock.run(999);
+  there = [];
+  assertEquals(calls, []);
+  await clock.run(1);
+  assertEquals(calls, ["monitor"]);
+  await clock.run(100);
+  assertEquals(calls, ["monitor", "address add 169.254.169.254/32 dev lo"]);
+  const closed = keeper.close();
+  await clock.run(0);
+  await closed;
+});
+
 test("keepAddress leaves alone what it is told when it was closed", async () => {
-  const scene = setUp();
+  const scene = await setUp();
   scene.take();
   scene.monitor.change();
   await scene.close();
@@ -123,7 +159,7 @@ test("keepAddress leaves alone what it is told when it was closed", async () => 
 });
 
 test("keepAddress takes any address that is not link-local to exist", async () => {
-  const scene = setUp({ address: "127.0.0.1" });
+  const scene = await setUp({ address: "127.0.0.1" });
   scene.take();
   assertEquals([scene.keeper.isPresent(), scene.commands], [true, []]);
   await scene.close();
