@@ -13,6 +13,7 @@ const V8_FLAGS = [
   "--max-old-space-size=32",
   "--single-threaded", // no threads, with memory of their own, for a heap this small
   "--expose-gc", // so that memory can be given back, see lib/system/memory.ts
+  "--no-enable-lazy-source-positions", // else an error has the functions under way parsed again, at start the whole program
   "--no-maglev", // one compiler less: what is hot soon gets to the best one anyway
 ] as const;
 

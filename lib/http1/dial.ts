@@ -48,7 +48,7 @@ const SECOND_AFTER_MS = 250;
 const MAX_CREDIT = 10;
 
 /** One of the two stands. */
-const DECIDED = new Error("Another connection came first");
+const DECIDED = Symbol();
 
 /** Creates the function that connects. */
 export function createDial({ connect, deadlines, timeoutMs }: DialOptions): Dial {

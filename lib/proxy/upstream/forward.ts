@@ -66,7 +66,7 @@ interface RequestDependencies<R extends Router> extends ForwardDependencies<R> {
 }
 
 /** Another attempt has brought the outcome. (Without a reason each abort would make one, with a stack: 6 us for each request.) */
-const DECIDED = new Error("Another attempt was decisive");
+const DECIDED = Symbol();
 
 /** The time of a request is up. */
 const LATE = Symbol();
