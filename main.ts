@@ -12,7 +12,12 @@ import { ConfigError } from "./lib/config/config_error.ts";
 import { createConfigDrive } from "./lib/config_drive/config_drive.ts";
 import { formatHelp } from "./lib/config/help.ts";
 import { readConfig } from "./lib/config/read_config.ts";
+import { runGet } from "./lib/control/command/run_get.ts";
+import { runStatus } from "./lib/control/command/run_status.ts";
+import { runWait } from "./lib/control/command/run_wait.ts";
+import { askService } from "./lib/control/control_client.ts";
 import { runDaemon } from "./lib/daemon.ts";
+import { runDiscover } from "./lib/discover/command/run_discover.ts";
 import type { StatusDocument } from "./lib/control/status.ts";
 import { BUILD } from "./lib/system/build_info.ts";
 import { dropLateVariables, findEarlyVariables } from "./lib/system/runtime_environment.ts";
@@ -51,12 +56,11 @@ async function main(argv: readonly string[]): Promise<number> {
   return await runDaemon(config);
 }
 
-/** Imports late: what only an operator asks for costs nothing at boot. */
+/** Runs what an operator asks for, and gives the exit code. */
 async function runCommand({ command, json, operand, timeoutMs }: Arguments, config: Config): Promise<number> {
   const environment = { socketPath: RUNTIME_FILES.controlSocket, write: print, say: printError };
   switch (command) {
     case "discover": {
-      const { runDiscover } = await import("./lib/discover/command/run_discover.ts");
       const drive = createConfigDrive({ ...config.drive, savedPath: undefined, log: SILENT });
       await drive.load();
       const { listen } = config.proxy;
@@ -71,16 +75,11 @@ async function runCommand({ command, json, operand, timeoutMs }: Arguments, conf
         askService: () => askOnce(RUNTIME_FILES.controlSocket),
       });
     }
-    case "status": {
-      const { runStatus } = await import("./lib/control/command/run_status.ts");
+    case "status":
       return await runStatus({ json }, environment);
-    }
-    case "wait": {
-      const { runWait } = await import("./lib/control/command/run_wait.ts");
+    case "wait":
       return await runWait({ timeoutMs, isShown: Deno.stderr.isTerminal() }, environment);
-    }
     case "get": {
-      const { runGet } = await import("./lib/control/command/run_get.ts");
       const { listen, requestTimeoutMs, idleTimeoutMs, maxHeaderBytes } = config.proxy;
       // The service itself gives up after its own limit, and says why.
       const limits = { responseTimeoutMs: requestTimeoutMs + 5_000, idleTimeoutMs, maxHeaderBytes };
@@ -118,7 +117,6 @@ function readTerminal(): { readonly isColored: boolean; readonly isShown: boolea
 
 /** What the running service believes, if it answers within a moment. */
 async function askOnce(path: string): Promise<StatusDocument | undefined> {
-  const { askService } = await import("./lib/control/control_client.ts");
   const options = { clock: SYSTEM_CLOCK, signal: new AbortController().signal };
   return await withTimeout(SERVICE_MS, options, async (signal) => {
     for await (const status of askService(path, "status", signal)) return status;
