@@ -123,8 +123,8 @@ export async function start(scene: Scene, contender: Contender): Promise<Running
   return { ...contender, process, started };
 }
 
-/** Everyone has a /run of its own: of several mdproxy4cs only the first would have the sockets. First the exec's time is said. */
-const ALONE = 'mount -t tmpfs tmpfs /run; echo "$EPOCHREALTIME"; exec "$@"';
+/** As by a unit of its own: with a /run that no other has, and the journal behind standard output. First the exec's time is said. */
+const ALONE = 'mount -t tmpfs tmpfs /run; echo "$EPOCHREALTIME"; JOURNAL_STREAM=0:0 exec "$@"';
 
 /** Asks until a good answer comes; tells when it was accepted and its first byte came, in seconds since 1970. */
 export function poll({ guest }: Scene, { origin }: Contender) {
