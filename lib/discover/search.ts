@@ -1,8 +1,8 @@
 /**
  * One search: every source is asked, whatever it names is validated, and the first that proves to be a router wins.
  *
- * Knows the race (RFC 8305) and when it is over; leaves the candidates to `candidates.ts`, what they are named by to the
- * sources, and when to search to the resolver.
+ * Knows the race (RFC 8305) and when it is over; leaves the candidates to `candidates.ts`, the asking of sources to
+ * `poll_sources.ts`, and when to search to the resolver.
  *
  * @module
  */
@@ -10,19 +10,16 @@
 import type { DiscoveryConfig } from "../config/config.ts";
 import type { SourceName } from "../config/options.ts";
 import type { Clock } from "../time/clock.ts";
-import { jitter } from "../time/backoff.ts";
 import { kindOf } from "../config_drive/address.ts";
 import { createCandidates } from "./candidates.ts";
 import type { Candidate } from "./candidate.ts";
-import { SourceError } from "./sources/source_error.ts";
+import { pollSources, STAGGER_MS } from "./poll_sources.ts";
 import type { Host } from "../system/host.ts";
 import { createNetwork } from "./sources/network.ts";
 import { isRemembered } from "./rank.ts";
 import { reportCandidates, reportSources } from "./report.ts";
 import type { SearchReport, SourceState } from "./report.ts";
 import type { Router } from "./router.ts";
-import type { NamedBy } from "./sources/source.ts";
-import { SOURCES } from "./sources/sources.ts";
 import type { Validate } from "./validate.ts";
 
 /** What a search works with. */
@@ -77,10 +74,6 @@ export interface Search {
   answered(address: string): void;
 }
 
-/** The sources that start at once: what the operator said, and what answers within milliseconds. */
-const EARLY: readonly SourceName[] = ["server", "dhcp", "config_drive"];
-/** How long those have for themselves. */
-const STAGGER_MS = 300;
 /** How long a candidate that proved itself may be held up by others, from its proof on: see `decideAt`. */
 const HOLD_MS = { thorough: 1_000, drive: 1_000, routes: 1_000, unnamed: STAGGER_MS, pending: 100 };
 /**
@@ -172,50 +165,6 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     );
   }
 
-  /** Asks a source again and again; calls back when it has answered for the first time. */
-  async function poll(source: SourceName, onAnswered = () => {}): Promise<void> {
-    asked.set(source, { state: "asked" });
-    while (!signal.aborted) {
-      asked.set(source, await ask(source));
-      onAnswered();
-      await clock.sleep(jitter(retryMs, clock), signal);
-    }
-  }
-
-  async function ask(source: SourceName): Promise<SourceState> {
-    try {
-      await SOURCES[source]({
-        host,
-        network,
-        server: config.server,
-        known: known?.address,
-        retryMs,
-        signal,
-        propose: (address, by) => candidates.propose(address, { source, ...toNamed(by) }),
-        note: (trouble) => onTrouble(source, trouble),
-      });
-      return { state: "returned" };
-    } catch (failure) {
-      // What breaks because the race was won says nothing; only who waited in vain to its very end does.
-      if (signal.aborted && (candidates.best() !== undefined || !(failure instanceof SourceError))) {
-        return { state: "asked" };
-      }
-      if (!signal.aborted) onTrouble(source, failure);
-      return { state: "failed", failure };
-    }
-  }
-
-  async function pollAll(): Promise<void> {
-    const sources = config.sources.filter((source) => source !== "server" || config.server !== undefined);
-    const early = sources.filter((source) => isThorough || EARLY.includes(source));
-    const answers = early.map((source) => new Promise<void>((resolve) => tasks.push(poll(source, resolve))));
-    await Promise.race([clock.sleep(STAGGER_MS, signal), Promise.all(answers)]);
-    if (signal.aborted) return;
-    for (const source of sources) {
-      if (!early.includes(source)) tasks.push(poll(source));
-    }
-  }
-
   function report({ isComplete = false } = {}): SearchReport {
     // One of another identity only when the right one was looked for all the time there was.
     const chosen = candidates.best() ?? (identity?.mayChange && isComplete ? candidates.bestForeign() : undefined);
@@ -241,7 +190,13 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     if (known !== undefined) {
       candidates.propose(known.address, { source: known.source, iface: known.iface, isRemembered: true });
     }
-    tasks.push(pollAll());
+    tasks.push(pollSources({
+      ...{ ...config, host, network, clock, known: known?.address, retryMs, signal, isThorough },
+      hasWinner: () => candidates.best() !== undefined,
+      onState: (source, state) => asked.set(source, state),
+      onProposal: candidates.propose,
+      onTrouble,
+    }));
     await clock.sleep(timeoutMs, signal);
     if (candidates.prospect(PROSPECT_MS) !== undefined) await clock.sleep(patienceMs - timeoutMs, signal);
     const isComplete = !signal.aborted;
@@ -265,7 +220,3 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
 }
 
 const NO_GATEWAYS: ReadonlySet<string> = new Set();
-
-function toNamed(by: string | NamedBy | undefined): NamedBy & { readonly iface: string | undefined } {
-  return typeof by === "string" ? { iface: by } : { iface: undefined, ...by };
-}
