@@ -5,6 +5,8 @@
  *   guest eth0 10.1.1.50 ---- lan ---- wire ---- far ---- 10.1.1.1 eth0 router
  * ```
  *
+ * The router is the guest's default gateway, as in CloudStack's isolated networks.
+ *
  * @module
  */
 
@@ -36,14 +38,15 @@ export function describeFaults({ lossPercent = 0, delayMs = 0 }: Faults): string
 export async function createFaultyScene({ lossPercent = 0, delayMs = 0 }: Faults): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
   const scene = stack.use(await createScene({ router: "none", args: "none" }));
-  const { network, lan: near } = scene;
+  const { network, lan: near, guest } = scene;
   const far = await network.createSegment();
   const wire = await network.createHost("wire");
   await near.attach(wire, { iface: "near" });
   await far.attach(wire, { iface: "far" });
   const script = filePath("wire.py", import.meta.url);
   await wire.start(["python3", script, "near", "far", `${lossPercent}`, `${delayMs}`]).waitForLine(/^carrying$/);
-  await startRouter(network, far);
+  const { address } = await startRouter(network, far);
+  await guest.ip(`route add default via ${address}`);
   stack.move();
   return scene;
 }
