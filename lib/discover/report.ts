@@ -47,6 +47,11 @@ export interface SearchReport {
   readonly candidates: readonly CandidateReport[];
 }
 
+/** All that a search says of why no router was found. */
+export function causesOf({ sources }: SearchReport): Cause[] {
+  return sources.flatMap(({ cause, trouble }) => [cause ?? [], trouble ?? []].flat());
+}
+
 /** What a source did when it was asked. */
 export interface SourceState {
   readonly state: "asked" | "returned" | "failed";

@@ -1,9 +1,9 @@
 /**
  * Finds the router, remembers it, doubts it, and finds it again.
  *
- * Knows when to search and whom to tell; leaves how to search to `search.ts`, whose metadata is wanted to `identity.ts`, when a
- * router is asked after to `schedule.ts`, what speaks against one to `doubt.ts`, what outlives a restart to `recall.ts`, and what is
- * worth a line in the log to `event_log.ts`. One loop does everything in turn, so that there is never more than one search:
+ * Knows when to search and whom to tell; leaves the searches to `searches.ts`, whose metadata is wanted to `identity.ts`,
+ * when a router is asked after to `schedule.ts`, what speaks against one to `doubt.ts`, what outlives a restart to `recall.ts`,
+ * and what is worth a line in the log to `event_log.ts`. One loop does everything in turn:
  *
  * ```
  *   searching --found--> ready --report(), or a confirmation fails--> suspect --found, or it answers--> ready
@@ -22,7 +22,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
-import { MIN_INTERVAL_MS, restMs, retryMs, searchMs } from "./backoff.ts";
+import { restMs, retryMs, searchMs } from "./backoff.ts";
 import { confirmRouter, hasDhcp, probeRouter } from "./confirm.ts";
 import { doubtOf } from "./doubt.ts";
 import { causeKindOf, DiscoveryError, mergeCauses, toCause, ValidationError } from "./errors.ts";
@@ -31,11 +31,11 @@ import { createEventLog } from "./event_log.ts";
 import { createIdentity } from "./identity.ts";
 import { recall } from "./recall.ts";
 import type { RouterMemory } from "./remembered.ts";
+import { causesOf } from "./report.ts";
 import type { SearchReport } from "./report.ts";
 import type { Resolver, ResolverStatus, Router } from "./router.ts";
 import { createSchedule } from "./schedule.ts";
-import { startSearch } from "./search.ts";
-import type { Search } from "./search.ts";
+import { createSearches } from "./searches.ts";
 import { createValidate } from "./validate.ts";
 import { createWaiters } from "./waiters.ts";
 
@@ -54,13 +54,12 @@ export interface ResolverDeps {
 
 /** For how long a router that was seen to be slow is not asked again whether it is there. */
 const TOLERANCE_MS = 60_000;
-/** Why a search is ended that nobody waits for any more. */
-const UNATTENDED = Symbol();
 
 /** Creates a resolver that does nothing until it is started. */
 export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Resolver {
   const { metrics, memory, clock = SYSTEM_CLOCK, host = openHost({ clock, metrics }) } = deps;
   const tools = { host, clock, validate: createValidate(deps.client) };
+  const searches = createSearches(config, tools);
   const events = createEventLog(deps);
   const waiters = createWaiters();
   const schedule = createSchedule(config.confirmIntervalMs, clock);
@@ -71,9 +70,6 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   const stop = new AbortController();
   /** Ends whatever pause or confirmation is going on, because something happened. */
   let interrupt = new AbortController();
-  /** Ends the search under way. */
-  let seeking: AbortController | undefined;
-  let current: Search | undefined;
   let upkeep: Promise<void> | undefined;
 
   let router: Router | undefined;
@@ -89,14 +85,11 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   let confirmedAt: number | undefined;
   let lastFailure: ResolverStatus["lastFailure"];
   let lastCauses: readonly Cause[] = [];
-  let lastSearchBegan = -Infinity;
   let failures = 0;
   let lostAt = 0;
   let trustedAt = 0;
   /** When an outage began that a router which answers now and then has not ended. */
   let troubledAt = 0;
-  /** When the last of those who waited for a search has left it. */
-  let lastLeftAt = -Infinity;
 
   const status = (): ResolverStatus =>
     Object.freeze({
@@ -129,32 +122,23 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   }
 
   async function seek(): Promise<void> {
-    await clock.sleep(lastSearchBegan + MIN_INTERVAL_MS - clock.now(), stop.signal);
+    await searches.untilAllowed(stop.signal);
     if (stop.signal.aborted || !wantsSearch) return;
-    const before = lastSearchBegan;
-    lastSearchBegan = clock.now();
-    const ended = seeking = new AbortController();
     const wanted = identity.wanted();
     const isAwaited = waiters.size > 0 || failures === 0 || mayTakeAnother();
-    current = startSearch(config, {
+    const { report, wasEnded } = await searches.run({
       timeoutMs: searchMs(config.timeoutMs, { isAwaited }),
       patienceMs: config.timeoutMs,
       retryMs: isTrusted ? retryMs(0) : retryMs(clock.now() - troubledAt),
-      signal: ended.signal,
       known: router ?? remembered,
       isRefresh: isTrusted,
       identity: wanted && { ...wanted, mayChange: wanted.mayChange && isAwaited },
       onCertain: accept,
       onTrouble: events.trouble,
       onSubstitute: (using, reason) => events.substitute(config.iname, { using, reason }),
-    }, tools);
-    const report = await current.done;
-    current = seeking = undefined;
+    });
     if (stop.signal.aborted) return;
-    const wasEnded = ended.signal.aborted && ended.signal.reason !== UNATTENDED;
-    // One that was cut short to begin anew does not count.
-    if (wasEnded) lastSearchBegan = before;
-    else wantsRefresh = false;
+    if (!wasEnded) wantsRefresh = false;
     events.searched(report);
     // What was certain before the end is in force, or has become suspect since.
     if (report.router !== undefined && report.router === router) return;
@@ -189,7 +173,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   }
 
   async function fail(report: SearchReport): Promise<void> {
-    lastCauses = report.sources.flatMap(({ cause, trouble }) => [cause ?? [], trouble ?? []].flat());
+    lastCauses = causesOf(report);
     const error = explain();
     lastFailure = Object.freeze({ at: clock.date(), message: error.message });
     failures += 1;
@@ -258,7 +242,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       schedule.doubt("weak");
     } else {
       events.answered(kept, { outageMs: clock.now() - lostAt });
-      seeking?.abort();
+      searches.end();
     }
     isSlow = true;
     trust(kept);
@@ -277,30 +261,20 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     if (!suspicion.isSilence || lostAt - trustedAt > TOLERANCE_MS) troubledAt = lostAt;
     awaken();
     // A search that was only to refresh the router does not know that it is in doubt.
-    seeking?.abort();
+    searches.end();
     tell();
   }
 
   /** What is known of why there is no router: a caller who gives up gets all of it. */
   const explain = (signal?: AbortSignal) => {
-    const causes = current?.report().sources.flatMap(({ cause, trouble }) => [cause ?? [], trouble ?? []].flat()) ?? [];
-    const searched = mergeCauses(causes, lastCauses);
+    const { current } = searches;
+    const searched = mergeCauses(current === undefined ? [] : causesOf(current.report()), lastCauses);
     const known = suspicion === undefined || searched.some(({ message }) => message.includes(router!.address))
       ? []
       : [suspicion.cause];
     const suspect = suspicion && router && { address: router.address, error: suspicion.error };
     return new DiscoveryError([...known, ...searched], { suspect, ...signal && { cause: signal.reason } });
   };
-
-  /** Ends a long search when nobody has waited for it for a while: whoever gave up may well ask again. */
-  async function endUnattended(): Promise<void> {
-    if (seeking === undefined || failures === 0) return;
-    const ended = seeking;
-    const leftAt = lastLeftAt = clock.now();
-    await clock.sleep(searchMs(config.timeoutMs, { isAwaited: false }), ended.signal);
-    const isIdle = waiters.size === 0 && leftAt === lastLeftAt && current?.prospect() === undefined;
-    if (isIdle) ended.abort(UNATTENDED);
-  }
 
   return {
     start() {
@@ -311,7 +285,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     router(signal) {
       if (isTrusted && !isProbing()) return router!;
       const waiting = waiters.wait(signal, () => {
-        void endUnattended();
+        if (failures > 0) void searches.endUnattended(() => waiters.size > 0);
         return explain(signal);
       });
       if (!isTrusted) awaken();
@@ -320,22 +294,22 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 
     report(reported, error, { isPending = false } = {}) {
       if (reported !== router || !isTrusted) return;
-      if (!isPending || current !== undefined) return suspect(reported, error);
+      if (!isPending || searches.current !== undefined) return suspect(reported, error);
       if (isProbing() || clock.now() < tolerantUntil) return;
       suspicion = suspicionOf(reported, error);
       awaken();
     },
 
     observe(observed, response) {
-      if (observed !== router) return current?.answered(observed.address);
+      if (observed !== router) return searches.current?.answered(observed.address);
       const doubt = doubtOf(response);
       if (doubt === undefined || doubt === "weak") seeAlive(observed);
       if (doubt === undefined || !isTrusted) return;
-      if (schedule.doubt(doubt) && current === undefined) nudge();
+      if (schedule.doubt(doubt) && searches.current === undefined) nudge();
     },
 
     prospect() {
-      const address = isTrusted ? undefined : current?.prospect();
+      const address = isTrusted ? undefined : searches.current?.prospect();
       return address === undefined ? undefined : { address };
     },
 
@@ -350,7 +324,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 
     async close() {
       stop.abort();
-      seeking?.abort();
+      searches.end();
       awaken();
       waiters.dismiss();
       await upkeep;
