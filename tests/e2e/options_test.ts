@@ -66,6 +66,28 @@ networkTest("--max-connections: for one more, the one that rests longest is clos
   for (const exchange of [first, third, fourth]) assertEquals(await ask(exchange), 200);
 });
 
+networkTest(
+  "--max-connections may be as few as 1, 2 or 3: who asks gets in where others hold all, and say nothing",
+  SERVERS,
+  async () => {
+    await using scene = await createScene({ args: "none" });
+    for (const places of [1, 2, 3]) {
+      const program = await scene.startProgram(["--max-connections", `${places}`, "--cache-ttl", "1m"]);
+      using holders = new DisposableStack();
+      for (const said of ["", "GET /latest", `GET ${VM_ID} HTTP/1.1\r\n${OWN}\r\n\r\n`]) {
+        // To be answered from what is stored, to be asked for, and both again.
+        for (
+          const path of [VM_ID, `${VM_ID}?${places}${said.length}`, VM_ID, `${VM_ID}?again${places}${said.length}`]
+        ) {
+          for (let place = 0; place < places; place++) await holders.use(await scene.open()).send(said);
+          assertEquals((await scene.get(path)).status, 200, `${path} beside ${places} of ${JSON.stringify(said)}`);
+        }
+      }
+      await program.stop();
+    }
+  },
+);
+
 networkTest("--transfer-timeout cuts an answer that takes longer", SERVERS, async () => {
   const metadata = { ...sampleMetadata(GUEST.address), large: new Uint8Array(20_000_000) };
   await using scene = await createScene({

@@ -73,14 +73,17 @@ export function overdue(
 }
 
 /**
- * Who gives way to somebody else: the client that has owed something for longest, a request before that it takes its answer.
- * Nobody, if that one has just been accepted; but where more than half of all have been, that is a crowd, and its first one.
+ * Who gives way to somebody else: the client that has owed something for longest, a request before that it takes its answer. Of
+ * those who have just been accepted none does, unless they are more than the others who owe something: a crowd, and its first one.
  */
 export function whoGivesWay<C extends Owing>(connections: readonly C[], now: number): C | undefined {
-  const unread = connections.filter((connection) => isUnread(connection, now));
-  if (2 * unread.length > connections.length) return longestOwing(unread, now);
-  const longest = longestOwing(connections, now);
-  return longest !== undefined && isUnread(longest, now) ? undefined : longest;
+  const unread: C[] = [];
+  const others: C[] = [];
+  for (const connection of connections) {
+    if (isUnread(connection, now)) unread.push(connection);
+    else if (owingSince(connection, now) !== undefined) others.push(connection);
+  }
+  return longestOwing(unread.length > others.length ? unread : others, now);
 }
 
 function longestOwing<C extends Owing>(connections: readonly C[], now: number): C | undefined {

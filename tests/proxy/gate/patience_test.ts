@@ -23,17 +23,17 @@ test("whoGivesWay names the client that has owed something for longest", () => {
     ["nobody for less", [owing("a", 999, { state: "sending" }), owing("b", 1, answered)], undefined],
     ["nobody who waits for an answer", [owing("a", 60_000, answered)], undefined],
     ["who may have gone meanwhile", [owing("a", 60_000, { ...answered, isUnheard: true })], "a"],
+    ["nobody just accepted, beside another", [owing("a", 49, { isNew: true }), owing("b", 1)], "b"],
+    ["one accepted a while ago", [owing("a", 50, { isNew: true }), owing("b", 1)], "a"],
     [
-      "nobody just accepted, beside others",
-      [owing("a", 49, { isNew: true }), owing("b", 1, answered), owing("c", 1, answered)],
-      undefined,
-    ],
-    [
-      "one accepted a while ago",
-      [owing("a", 50, { isNew: true }), owing("b", 1, answered), owing("c", 1, answered)],
+      "one just accepted where nobody else owes anything",
+      [owing("a", 1, { isNew: true }), owing("b", 1, answered), owing("c", 9_000, answered)],
       "a",
     ],
-    ["one of half", [owing("a", 1, { isNew: true }), owing("b", 0, answered)], undefined],
+    ["an answer not taken before one just accepted", [
+      owing("a", 1_000, { state: "sending" }),
+      owing("b", 1, { isNew: true }),
+    ], "a"],
     [
       "the first of a crowd",
       [owing("a", 1, { isNew: true }), owing("b", 2, { isNew: true }), owing("c", 9, answered)],
