@@ -8,7 +8,7 @@
  */
 
 import { UpstreamError } from "../http1/client.ts";
-import type { Client } from "../http1/client.ts";
+import type { Client, RequestOptions } from "../http1/client.ts";
 import type { RequestHead, UpstreamResponse } from "../http1/message.ts";
 import { describeError } from "../telemetry/log.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -89,14 +89,15 @@ export function createConfigDrive({ folder, savedPath, log }: ConfigDriveOptions
 
 /** Makes a client that answers requests to the drive's "address" from the drive, and makes all others itself. */
 export function withConfigDrive(client: Client, drive: Pick<ConfigDrive, "respond">): Client {
+  // deno-lint-ignore require-await
+  const answer = async (head: RequestHead, { signal, onSent }: RequestOptions): Promise<UpstreamResponse> => {
+    signal.throwIfAborted();
+    onSent?.({ reused: false });
+    return drive.respond(head);
+  };
   return {
-    // deno-lint-ignore require-await
-    async request(address, head, options) {
-      if (address !== CONFIG_DRIVE) return client.request(address, head, options);
-      options.signal.throwIfAborted();
-      options.onSent?.({ reused: false });
-      return drive.respond(head);
-    },
+    request: (address, head, options) =>
+      address === CONFIG_DRIVE ? answer(head, options) : client.request(address, head, options),
     close: () => client.close(),
   };
 }

@@ -56,7 +56,8 @@ export class Transport {
   read(): Promise<boolean> {
     if (this.#start === this.#end) this.#start = this.#end = 0;
     if (this.#end === this.#buffer.length) this.#grow();
-    return this.#conn.read(this.#buffer.subarray(this.#end)).then(this.#arrived, this.#failed);
+    const room = this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
+    return this.#conn.read(room).then(this.#arrived, this.#failed);
   }
 
   // Made once: an asynchronous function for each read, and what it remembers, would be a tenth of what a request allocates.

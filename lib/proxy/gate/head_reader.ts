@@ -152,7 +152,7 @@ export class HeadReader {
       this.#start = 0;
       this.#end = held.length;
     }
-    return this.#buffer.subarray(this.#end);
+    return this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
   }
 
   /** Throws away what waits. */

@@ -74,7 +74,8 @@ const LATE = Symbol();
 /** Creates the function that sends requests on their way. */
 export function createForwarder<R extends Router>(dependencies: ForwardDependencies<R>): Forward {
   const experience: Experience = { ...createHedgeDelay(), failed: undefined };
-  return (head, options) => new ForwardedRequest(head, options, { ...dependencies, experience }).run();
+  const tools = { ...dependencies, experience };
+  return (head, options) => new ForwardedRequest(head, options, tools).run();
 }
 
 class ForwardedRequest<R extends Router> {
