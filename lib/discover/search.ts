@@ -188,7 +188,10 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
     options.signal.addEventListener("abort", end);
     if (options.signal.aborted) end();
     if (known !== undefined) {
-      candidates.propose(known.address, { source: known.source, iface: known.iface, isRemembered: true });
+      const { address, source } = known;
+      // The machine may have been given other interfaces meanwhile.
+      const iface = network.devices().find((name) => name === known.iface);
+      candidates.propose(address, { source, iface, isRemembered: true });
     }
     tasks.push(pollSources({
       ...{ ...config, host, network, clock, known: known?.address, retryMs, signal, isThorough },

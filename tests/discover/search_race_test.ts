@@ -43,6 +43,13 @@ test("startSearch validates a router that was good a moment ago before anything 
   assert(report.elapsedMs < 20, `${report.elapsedMs} ms`);
 });
 
+test("startSearch names no interface of a known router that has had another since", async () => {
+  const scene = createScene();
+  scene.lan.add({ address: "10.1.1.1", dhcp: false });
+  const report = await search(scene, {}, { known: { ...ROUTER, iface: "eth0.5" } });
+  assertEquals([report.router?.address, report.router?.iface], ["10.1.1.1", undefined]);
+});
+
 test("startSearch validates a known router again as soon as a source names it", async () => {
   const scene = createScene();
   const router = scene.lan.add({ address: "10.1.1.1", dhcp: false, web: "hangs" });
