@@ -32,7 +32,7 @@ const EXIT_FAILURE = 1;
 /** `EX_CONFIG` of sysexits(3): what no restart mends. The unit does not try again. */
 const EXIT_CONFIG = 78;
 
-/** How long `discover` waits for the service's word. */
+/** How long `discover` waits for the service's answer. */
 const SERVICE_MS = 2_000;
 
 /** Runs what the command line asks for and gives the exit code: 0 is success. */
@@ -90,7 +90,7 @@ async function runCommand({ command, json, operand, timeoutMs }: Arguments, conf
   }
 }
 
-/** A server of secrets does not run with a runtime that was told otherwise behind its back. */
+/** Refuses to serve secrets where the environment has told the runtime what to do: open a debugger's port, for example. */
 function refuseBackDoors(): void {
   dropLateVariables();
   const found = findEarlyVariables();
@@ -106,7 +106,7 @@ function readFile(path: string): string {
   }
 }
 
-/** Whether to show colours, and what is going on: not in a pipe, nor on a terminal that knows no such thing. */
+/** Whether to show colours, and progress: not in a pipe, and not on a terminal that can do neither. */
 function readTerminal(): { readonly isColored: boolean; readonly isShown: boolean } {
   const isDumb = ["", "dumb"].includes(Deno.env.get("TERM") ?? "");
   return {
@@ -115,7 +115,7 @@ function readTerminal(): { readonly isColored: boolean; readonly isShown: boolea
   };
 }
 
-/** What the running service believes, if it answers within a moment. */
+/** The status document of the running service, if it answers within a moment. */
 async function askOnce(path: string): Promise<StatusDocument | undefined> {
   const options = { clock: SYSTEM_CLOCK, signal: new AbortController().signal };
   return await withTimeout(SERVICE_MS, options, async (signal) => {

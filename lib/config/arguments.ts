@@ -119,8 +119,8 @@ function readTimeout(text: string): number {
 const ODD_VALUE = /^$|^-$|^-\d/;
 
 /**
- * Binds to each flag what is its value, where the parser would take that for a word or a flag of its own; a switch takes the
- * next word only if that is one of its own.
+ * Writes a flag and its value as one, `--flag=value`, where the parser would take the value for a word or another flag. A
+ * switch takes the next word only if that is one of its words.
  */
 function bindValues(argv: readonly string[]): string[] {
   const end = argv.indexOf("--");

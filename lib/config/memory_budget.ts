@@ -1,6 +1,6 @@
 /**
- * Whether the limits that an operator chose fit into the unit's memory together, each at its most. A limit that holds alone
- * and not beside the others is none.
+ * Whether the limits that an operator chose fit into the unit's memory together, each at its most. A limit that
+ * does not hold beside the others is no limit.
  *
  * @module
  */

@@ -88,7 +88,7 @@ const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
 /** A lost packet costs this much, or half the longest pause; RFC 2131's 4 seconds would be a long part of a boot. */
 const FIRST_RETRY_MS = 400;
-/** The largest datagram there is: a server may send more than it was told that is welcome. */
+/** The largest datagram there is: a server may send more than the size that it was asked to keep to. */
 const MAX_DATAGRAM = 65_535;
 /** How long a reply to an earlier exchange counts. */
 const LATE_MS = 30_000;

@@ -36,7 +36,7 @@ export interface Transaction {
 /** The types of a message (option 53) that matter here. */
 export const MESSAGE_TYPE = { discover: 1, offer: 2, ack: 5, nak: 6, inform: 8 } as const;
 
-/** What to be told: the mask, the routers, the name servers, the domain, and above all the server's identifier. */
+/** What to ask for: the mask, the routers, the name servers, the domain, and above all the server's identifier. */
 const PARAMETERS = [
   OPTION.subnetMask,
   OPTION.routers,

@@ -1,5 +1,5 @@
 /**
- * How many addresses each source may have under consideration, so that one that names many crowds out nobody else.
+ * How many addresses each source may have under consideration, so that one that names many does not crowd out the others.
  *
  * Pure bookkeeping. Knows counts and who gives way; leaves what a candidate is to `candidates.ts`.
  *

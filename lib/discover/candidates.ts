@@ -94,7 +94,7 @@ interface Entry extends Candidate {
   readonly stop: AbortController;
 }
 
-/** Creates an empty field. */
+/** Creates the candidates of a search, none yet. */
 export function createCandidates(options: CandidatesOptions): Candidates {
   const { config, network, validate, clock, signal, onChange } = options;
   const startedAt = clock.now();

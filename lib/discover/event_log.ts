@@ -95,7 +95,7 @@ export function createEventLog({ log, metrics }: { readonly log: Log; readonly m
           sayOfOtherIdentity({ address, source, identity }, { router, cause });
         } else if (router !== undefined) {
           const reason = cause?.message ?? `${router.address} is preferred`;
-          // What the operator said and is not done is worth a warning.
+          // What the operator asked for and does not get is worth a warning.
           const level = source === "server" ? "warn" : "info";
           once(`${address} ${verdict}`, () => log[level]("ignoring a candidate", { address, source, reason }));
         }

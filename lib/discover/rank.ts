@@ -57,7 +57,7 @@ export function compareCandidates(a: Ranked, b: Ranked, context: RankContext): n
 
 /**
  * Whether somebody who is yet to be named, or to prove itself, can be better: by the table above nobody is better than the
- * operator's, and where there is no such one than the only default gateway, on-link and on the best interface.
+ * operator's router or, without one, than the only default gateway, on-link and on the best interface.
  */
 export function canBeOutranked(
   { address, isOnLink, proposals }: Ranked,

@@ -40,7 +40,7 @@ export interface WantedIdentity {
 /** How one search is done. */
 export interface SearchOptions {
   readonly timeoutMs: number;
-  /** How long it may go on when its time is up, and a candidate that is slow to answer is all there is (default: no longer). */
+  /** How long it may take if its only candidate is slow to answer (default: no longer than `timeoutMs`). */
   readonly patienceMs?: number;
   /** How often a source or a candidate is asked again: a lease may still come, a web server may still start. */
   readonly retryMs: number;
@@ -77,8 +77,8 @@ export interface Search {
 /** How long a candidate that proved itself may be held up by others, from its proof on: see `decideAt`. */
 const HOLD_MS = { thorough: 1_000, drive: 1_000, routes: 1_000, unnamed: STAGGER_MS, pending: 100 };
 /**
- * How long from when somebody was first named, where nobody is known: others may be named, or prove themselves, too. While the
- * router is certain nobody waits for that.
+ * While no router is known: how long the race goes on from when somebody was first named, because others may be named, or
+ * prove themselves. Nobody waits for that once the router is certain.
  */
 const COLD_MS = { unnamed: 75, pending: 175 };
 /** When an answer that has not come is called slow. */
@@ -90,7 +90,7 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
   const { known, identity, timeoutMs, patienceMs = timeoutMs, retryMs, isRefresh = false, isThorough = false } =
     options;
   const { onCertain = () => {}, onTrouble = () => {}, onSubstitute = () => {} } = options;
-  /** Where nobody is known, the best is to be found; not everybody there is. */
+  /** Whether no router is known: then the best is wanted, but not everybody there is. */
   const isCold = known === undefined && !isThorough;
   const startedAt = clock.now();
   const over = new AbortController();

@@ -42,12 +42,12 @@ export type Dial = (server: Server, signal: AbortSignal) => Promise<Deno.Conn>;
 const SECOND_AFTER_MS = 250;
 
 /**
- * How many second connections are begun in vain. One that comes about at once, or before the first, shows that a packet was lost,
- * and makes up for one; where none does it is the router that is late, and a fleet must not ask it twice.
+ * How many second connections may be begun in vain. One that is accepted at once, or before the first, shows that a packet was
+ * lost, and earns another; if none is, it is the router that is late, and a fleet must not ask it twice.
  */
 const MAX_CREDIT = 10;
 
-/** One of the two stands. */
+/** The other connection was accepted. */
 const DECIDED = Symbol();
 
 /** Creates the function that connects. */

@@ -1,6 +1,5 @@
 /**
- * The commit a program was built from. `tools/compile.ts` puts the real one in the
- * place of this text.
+ * The commit a program was built from. `tools/bundle.ts` replaces this text by the real one.
  *
  * @module
  */

@@ -19,8 +19,8 @@ const GROWTH_BYTES = 2 * 1024 * 1024;
 
 /**
  * Creates what frees garbage if there is much of it, to be called when hardly anybody asks for anything. V8 would keep what its
- * heap once took: twice of what is in use, for as long as it is at rest, which in a VM may be months. It drops compiled
- * code too, so that the first thousand requests of the next burst take longer.
+ * heap once took, twice what is in use, for as long as the program is at rest, which in a VM may be months. Compiled code
+ * is dropped too, so that the first thousand requests of the next burst take longer.
  *
  * @returns gives memory back, and tells whether it was worth it
  */

@@ -91,7 +91,7 @@ export function permissionFlags(denoVersion: string): string[] {
   return [
     "--no-prompt",
     "--unstable-net",
-    // No right, but the same list: a request's signal aborts only if the client goes away, not after every answer too.
+    // Not a right, but it belongs to the same list: a request's signal aborts only if the client leaves, not after every answer.
     "--unstable-no-legacy-abort",
     `--allow-net=${[...NET_ALLOWED, ...unixSocketRights(denoVersion, UNIX_SOCKETS)].join(",")}`,
     `--deny-net=${NET_DENIED.join(",")}`,

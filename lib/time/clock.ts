@@ -4,8 +4,8 @@
  *
  * A request is under several limits at once, and nearly all are lifted long before they would fire: a runtime timer
  * for each costs more than the rest of the request. Here setting and lifting one is a few nanoseconds, and the price is
- * that it fires a tick or two late. With nothing to wait for no timer runs at all. They stand on a list that is as cheap, for
- * this and for all else that comes and goes with every request.
+ * that it fires a tick or two late. With nothing to wait for no timer runs at all. Their list is as cheap, and good for
+ * whatever else comes and goes with every request.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface Clock {
 
 /** A call that is to come. */
 export interface Timer {
-  /** Calls it off. Harmless when it was made. */
+  /** Cancels it; harmless once it was made. */
   cancel(): void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What to try for each kind of cause: a row for every kind there is, which the compiler sees to.
+ * What to try for each kind of cause: a row for every kind, as the compiler demands.
  *
  * @module
  */

@@ -120,7 +120,7 @@ function createTally() {
   };
 }
 
-/** Whoever makes up senders, reasons or offers shall not fill the log. */
+/** Somebody who makes up senders, reasons or offers must not fill the log. */
 const MAX_TOLD = 8;
 
 /** What each reply lacks or is, behind "10.1.1.1 answered". */

@@ -92,8 +92,8 @@ export class ClientConnection {
   }
 
   /** Whether it is answered to a client that may have gone: one that closed its side, or sends more than is held. */
-  get isUnheard(): boolean {
-    return this.#state === "answering" && this.isInside && this.#reader.isDeaf;
+  get mayBeGone(): boolean {
+    return this.#state === "answering" && this.isInside && this.#reader.hasStopped;
   }
 
   /** Serves the client until one of both closes. Never rejects. */

@@ -22,13 +22,13 @@ export interface Connections {
   add(connection: ClientConnection): Slot<ClientConnection>;
   /** Cuts the one whose client has been owing something for longest; whether there was one. */
   makeRoom(among?: (connection: ClientConnection) => boolean): boolean;
-  /** Cuts all because the program stops, or those that wait for nothing: who does has nothing to lose. */
+  /** Cuts all of them because the program stops, or only those that wait for nothing, and so have nothing to lose. */
   stop(which: "waiting" | "all"): void;
   /** Resolves when nobody is connected any more, or the time is up. */
   untilNone(ms: number): Promise<void>;
 }
 
-/** How often connections are looked at that may be overdue. */
+/** How often it is looked whether connections are overdue. */
 export const SWEEP_MS = 100;
 const POLL_MS = 10;
 

@@ -1,5 +1,5 @@
 /**
- * The door of a server: this program's own accept loop, which lives as long as the process.
+ * This program's own accept loop, in front of a server: it lives as long as the process.
  *
  * `Deno.serve` has no limit on connections, heads or time, and closes its port for ever at the first error of `accept`.
  * Here who connects is looked at first, connections are bounded, and each is cut in its own time. When all are taken, the
@@ -8,8 +8,8 @@
  * What they may hold, with the default limits: each of 512 connections a descriptor and a buffer of at most 2 x 24 KiB
  * for its head: 24 MiB. Each of 64 requests inside (`--max-requests`) three descriptors more, both ends of a connection to the
  * server behind and one to the router, and about 1 MiB of a body on its way that its client does not take, as measured
- * (most of it in the runtime): 64 MiB. That is 704 descriptors and 88 MiB above what the program takes anyway: within systemd's
- * own LimitNOFILE of 1024 and `MemoryMax=256M` of the unit.
+ * (most of it in the runtime): 64 MiB. That is 704 descriptors and 88 MiB above what the program takes anyway: within
+ * `LimitNOFILE=` and `MemoryMax=` of the unit.
  *
  * @module
  */
@@ -66,11 +66,11 @@ export interface Gate {
 /** Long enough for what has come to be read. */
 const TURN_MS = 1;
 /**
- * The part of the places that is given away in a turn, when all are taken: small, for who got one has many turns to be read before
- * it goes to the next; but with a single one, a crowd that comes again and again had everybody else wait behind it for seconds.
+ * When all places are taken, the part of them that is given away in a turn: small, so that whoever gets a place has many turns to
+ * be read before it goes to the next; but more than one, or everybody else waits for seconds behind a crowd that keeps coming.
  */
 const PART_PER_TURN = 1 / 128;
-/** Of a client that asks now and then, such as an agent that polls, the program rests in between. */
+/** So few requests, such as those of an agent that polls, leave the program at rest. */
 const AT_REST_PER_S = 1;
 /** Out of descriptors or memory: how many connections make room, and how long to wait before the next try. */
 const ROOM = 8;

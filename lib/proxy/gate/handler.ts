@@ -8,7 +8,7 @@ import type { RefusalKind } from "./refusal.ts";
 import type { ClientHead } from "./request_head.ts";
 import type { EncodedResponse, OwnResponse, Recipient } from "./response.ts";
 
-/** Answers what need not be asked inside, and keeps account. */
+/** Answers what need not be asked inside, and takes note of what was refused or cut. */
 export interface Handler {
   /** The answer to what is refused. The connection ends with it, unless it is a whole request that finds no room. */
   refuse(kind: RefusalKind, refused: Refused): OwnResponse;

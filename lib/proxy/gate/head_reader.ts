@@ -1,6 +1,6 @@
 /**
- * Reads what a client sends, and finds the heads in it: nearly always those that were read before, which are known again by
- * their very bytes, because programs ask the same again and again.
+ * Reads what a client sends, and finds the heads in it. Programs ask the same again and again: nearly every head was read
+ * before, and is recognised by its bytes.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface KnownHeads {
 const MAX_HEADS = 256;
 const MAX_LENGTH = 1_024;
 
-/** Of these alone a text is made by one sequence of bytes and no other. */
+/** Only a text of these characters comes of one sequence of bytes and no other. */
 const ASCII = /^[\r\n\t -~]*$/;
 const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -87,8 +87,8 @@ export class HeadReader {
     return this.#end - this.#start;
   }
 
-  /** Whether nothing would tell that the client has gone: it closed its side, or sent more than is held. */
-  get isDeaf(): boolean {
+  /** Whether nothing more is read, so that nothing would tell that the client has gone: it closed its side, or sent more than is held. */
+  get hasStopped(): boolean {
     return this.#hasEnded || this.#arrival === undefined;
   }
 
@@ -177,7 +177,7 @@ export class HeadReader {
     }
     const end = findRequestEnd(bytes, limits, this.#searched);
     if (typeof end === "string") return end;
-    // Of an empty line in front the half may have come: it is passed over when the other half is there.
+    // Half of an empty line in front may have come: it is skipped when the other half is there.
     this.#searched = end === -1 && bytes[0] !== CR ? bytes.length : 0;
     if (end === -1) return undefined;
     this.#start += end;

@@ -23,8 +23,8 @@ export interface Inner {
 export type InnerHead = Pick<ResponseHead, "status" | "headers" | "framing">;
 
 /**
- * How long a request has to be under way for what answers to notice that the client leaves. Who leaves sooner keeps a place
- * until then: the router would be asked for any number of clients that are gone.
+ * How long a request must have been under way before the server behind can notice that its client leaves. A client that
+ * leaves sooner keeps its place until then; otherwise the router could be asked for any number of clients that are gone.
  */
 export const NOTICED_AFTER_MS = 100;
 

@@ -171,7 +171,7 @@ class SocketExchange implements InnerExchange {
   }
 }
 
-/** Heads that are known at the gate are asked with again and again. */
+/** A head that the gate knows is sent again and again. */
 const encoded = new WeakMap<ClientHead, Uint8Array<ArrayBuffer>>();
 
 function encodedOnce(head: ClientHead): Uint8Array<ArrayBuffer> {
@@ -194,7 +194,7 @@ function withLength(head: ResponseHead): ResponseHead {
   return { ...head, headers: [...head.headers, ["content-length", "0"]], framing: 0, persistent };
 }
 
-/** This hop's own business. (A runtime took `Upgrade: h2c` with a length for an error, which Java's client sends.) */
+/** Fields for this hop only. (One runtime took `Upgrade: h2c` with a length, as Java's client sends it, for an error.) */
 const HOP_ONLY: ReadonlySet<string> = new Set([
   "content-length",
   "expect",

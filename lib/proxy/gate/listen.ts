@@ -26,7 +26,7 @@ export interface ListenOptions {
   readonly connect?: (address: ListenAddress) => Promise<Deno.TcpConn>;
 }
 
-/** What another program serves stays served; it may be this program's last run that still stops. */
+/** Another program that serves the port keeps it; it may be the last run of this one, which still stops. */
 const PATIENCE_MS = 10_000;
 
 /**

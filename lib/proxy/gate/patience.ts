@@ -29,7 +29,7 @@ export interface Owing {
   /** Whether it is being answered behind the gate. */
   readonly isInside: boolean;
   /** Whether it is answered to a client that may have gone. */
-  readonly isUnheard: boolean;
+  readonly mayBeGone: boolean;
 }
 
 /** How long clients are waited for. */
@@ -48,7 +48,7 @@ const INNER_FIRST_MS = 500;
 const UNREAD_MS = 50;
 /** Only a client that has taken nothing for so long loses its answer to somebody else. */
 const STALLED_MS = 1_000;
-/** Puts the one kind behind the other. */
+/** Puts those who have to take an answer behind those who owe a request. */
 const MUCH_LATER_MS = 1e12;
 
 /** Why a client has been waited for too long; `undefined` if it has not. */
@@ -103,8 +103,8 @@ function isUnread({ state, since, isNew }: Owing, now: number): boolean {
   return isNew && state === "waiting" && now - since < UNREAD_MS;
 }
 
-/** Since when a client owes something, in the order in which that is resented. */
-function owingSince({ state, since, isUnheard }: Owing, now: number): number | undefined {
+/** Since when a client owes something, so that whoever gives way first comes first. */
+function owingSince({ state, since, mayBeGone }: Owing, now: number): number | undefined {
   const waitedMs = now - since;
   switch (state) {
     case "waiting":
@@ -113,6 +113,6 @@ function owingSince({ state, since, isUnheard }: Owing, now: number): number | u
     case "sending":
       return waitedMs < STALLED_MS ? undefined : since + MUCH_LATER_MS;
     case "answering":
-      return isUnheard && waitedMs >= NOTICED_AFTER_MS ? since : undefined;
+      return mayBeGone && waitedMs >= NOTICED_AFTER_MS ? since : undefined;
   }
 }

@@ -42,7 +42,7 @@ const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([!-~]+) HTTP\/(\d)\.
 /** What a first line looks like that some version of HTTP would understand. */
 const ANY_VERSION = /^\S+ \S+ HTTP\/\d(\.\d)?\r\n/;
 
-/** PUT is for tokens. What others would do, nobody may. */
+/** PUT is for tokens; nothing else may be done. */
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT"]);
 
 /** The most bytes that a head within the limits can have. */

@@ -141,7 +141,7 @@ function isSentOn(name: string): boolean {
   return rule === "vary" || rule === "inert" || rule === "pass";
 }
 
-/** Metadata as CloudStack serves it, by a path that means what it says. */
+/** The paths of CloudStack's metadata, without dot segments or percent-encoding: one path, one document. */
 const STORABLE_TARGET = /^\/latest\/(?!.*\.\.)[^%]*$/;
 
 /**

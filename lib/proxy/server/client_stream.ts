@@ -10,7 +10,7 @@ import type { Deadlines, Timer } from "../../time/clock.ts";
 import type { ResponseBody } from "../../http1/message.ts";
 import { ClientGoneError, ClientTimeoutError } from "../gate/errors.ts";
 
-/** What was passed on is on its way in the runtime, which loses it, head and all, by an error that comes at once. */
+/** What was passed on may still be on its way in the runtime, which loses all of it, head included, if an error follows at once. */
 const FLUSH_MS = 100;
 
 /** How a body is passed on. */

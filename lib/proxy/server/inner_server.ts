@@ -73,7 +73,7 @@ export function openInnerServer(
   };
   let current: Deno.HttpServer<Deno.Addr>;
   let starting: Promise<void> | undefined;
-  /** Has another server take the place of this one, once: whoever finds it gone meanwhile waits for the same other. */
+  /** Has another server take the place of this one, once: whoever finds it gone meanwhile waits for that one too. */
   const replaceServer = async (server: Deno.HttpServer<Deno.Addr>) => {
     if (stop.signal.aborted || current !== server) return;
     starting ??= startAgain().finally(() => starting = undefined);

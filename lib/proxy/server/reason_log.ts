@@ -1,6 +1,6 @@
 /**
- * Says why requests are refused, answered with an error by the router, or not answered to their end: each reason once in a while, whoever repeats it,
- * with how often it was meanwhile.
+ * Says why requests are refused, answered with an error by the router, or not answered to their end: each reason once in a
+ * while, whoever repeats it, and how often it occurred meanwhile.
  *
  * @module
  */

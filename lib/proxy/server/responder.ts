@@ -224,13 +224,13 @@ export function toResponse(
   body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | undefined,
   { method, host }: { readonly method: RequestHead["method"]; readonly host: string | undefined },
 ): Response {
-  // The runtime would say that a HEAD whose length the router left out is about nothing.
+  // To a HEAD whose length the router left out the runtime would add that it is 0.
   const isUnsaid = method === "HEAD" && status < 300 && !headers.some(([name]) => name === "content-length");
   const response = new Response(body ?? (isUnsaid ? endedStream() : null), { status });
   const carried: Header[] = [];
   for (const field of headers) {
     const [name, value] = field;
-    // The runtime frames a body by it; of one that is only spoken of it would say its own.
+    // The runtime frames a body by it; where there is only a head it would put a length of its own.
     if (name === "content-length" && method !== "HEAD") response.headers.append(name, value);
     else if (name !== "location" || address === undefined) carried.push(field);
     else carried.push([name, localLocation(value, { address, host })]);

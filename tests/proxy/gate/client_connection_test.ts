@@ -286,11 +286,11 @@ test("ClientConnection notices a client that resets while it is answered, and no
   assertEquals([gone.client.seen.isClosed, other.state.released, gone.calls.closed, gone.cuts], [true, 1, 1, []]);
 });
 
-test("ClientConnection is unheard while it is answered to a client that closed its side, or sends more than is held", async () => {
+test("ClientConnection may be answering a client that has gone: one that closed its side, or sends more than is held", async () => {
   const sends: readonly (readonly [
     what: string,
     act: (client: ReturnType<typeof createClient>) => Promise<void>,
-    unheard: boolean,
+    mayBeGone: boolean,
   ])[] = [
     ["nothing more", () => settle(), false],
     ["the next request", (client) => client.send(get("/2")), false],
@@ -298,12 +298,12 @@ test("ClientConnection is unheard while it is answered to a client that closed i
     ["the next request and its end", async (client) => (await client.send(get("/2")), await client.end()), true],
     ["more than a head can have", (client) => client.send("a".repeat(2 * maxHeadBytes(LIMITS) + 4_096)), true],
   ];
-  for (const [what, act, unheard] of sends) {
+  for (const [what, act, mayBeGone] of sends) {
     const { inner, answer } = createInner();
     const { client, connection } = serve({ inner });
     await client.send(get("/1"));
     await act(client);
-    assertEquals(connection.isUnheard, unheard, what);
+    assertEquals(connection.mayBeGone, mayBeGone, what);
     await answer([], 0);
     connection.cut(new Error("over"));
     await settle();

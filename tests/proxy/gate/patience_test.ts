@@ -4,7 +4,7 @@ import type { Owing } from "../../../lib/proxy/gate/patience.ts";
 import { test } from "../../support/test.ts";
 
 const NOW = 100_000;
-const USUAL = { state: "waiting", startedAt: 0, isNew: false, isInside: false, isUnheard: false } as const;
+const USUAL = { state: "waiting", startedAt: 0, isNew: false, isInside: false, mayBeGone: false } as const;
 
 /** A connection that has been in its state for so long. */
 function owing(name: string, forMs: number, more: Partial<Owing> = {}): Owing & { readonly name: string } {
@@ -22,7 +22,7 @@ test("whoGivesWay names the client that has owed something for longest", () => {
     ["an answer not taken for a second", [owing("a", 1_000, { state: "sending" }), owing("b", 1, answered)], "a"],
     ["nobody for less", [owing("a", 999, { state: "sending" }), owing("b", 1, answered)], undefined],
     ["nobody who waits for an answer", [owing("a", 60_000, answered)], undefined],
-    ["who may have gone meanwhile", [owing("a", 60_000, { ...answered, isUnheard: true })], "a"],
+    ["who may have gone meanwhile", [owing("a", 60_000, { ...answered, mayBeGone: true })], "a"],
     ["nobody just accepted, beside another", [owing("a", 49, { isNew: true }), owing("b", 1)], "b"],
     ["one accepted a while ago", [owing("a", 50, { isNew: true }), owing("b", 1)], "a"],
     [
