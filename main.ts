@@ -18,6 +18,7 @@ import { runWait } from "./lib/control/command/run_wait.ts";
 import { askService } from "./lib/control/control_client.ts";
 import { runDaemon } from "./lib/daemon.ts";
 import { runDiscover } from "./lib/discover/command/run_discover.ts";
+import { isExhausted } from "./lib/http1/error.ts";
 import type { StatusDocument } from "./lib/control/status.ts";
 import { BUILD } from "./lib/system/build_info.ts";
 import { dropLateVariables, findEarlyVariables } from "./lib/system/runtime_environment.ts";
@@ -102,7 +103,7 @@ function readFile(path: string): string {
     return readEnvFile(path);
   } catch (cause) {
     const message = `--env-file: cannot read "${path}": ${(cause as Error).message}`;
-    throw new ConfigError(message, { cause });
+    throw isExhausted(cause) ? new Error(message, { cause }) : new ConfigError(message, { cause });
   }
 }
 

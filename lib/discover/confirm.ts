@@ -6,6 +6,7 @@
 
 import type { DiscoveryConfig } from "../config/config.ts";
 import { kindOf } from "../config_drive/address.ts";
+import { isExhausted } from "../http1/error.ts";
 import { withTimeout } from "../time/with_timeout.ts";
 import { ValidationError } from "./errors.ts";
 import { createNetwork } from "./sources/network.ts";
@@ -95,7 +96,9 @@ export interface ProbeOptions extends SearchDeps {
 /**
  * Asks a router that keeps a request waiting whether it is there at all, and everybody else who else is: two packets. Others
  * are asked for their proof for as long as the router says nothing. Resolves with whether others answered, when the time for
- * answers is over or one of them has proven to be the router's successor. Never rejects.
+ * answers is over or one of them has proven to be the router's successor.
+ *
+ * @throws {Error} If this machine has nothing left to ask with.
  */
 export async function probeRouter(
   router: Router,
@@ -156,5 +159,8 @@ async function exchange(
       signal: AbortSignal.any([signal, ended]),
       onReply: ({ server }) => onServer(server),
     });
-  }).catch(() => {}); // Silence and a broken network alike: whoever asked heard nothing.
+  }).catch((error) => {
+    // Silence and a broken network alike: whoever asked heard nothing. But where nothing could be asked, nobody was silent.
+    if (isExhausted(error)) throw error;
+  });
 }

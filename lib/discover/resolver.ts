@@ -224,13 +224,18 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   /** Asks a router that keeps a request waiting whether it is there at all. */
   async function probe(kept: Router): Promise<void> {
     const { signal } = interrupt;
-    const { hasOthers } = hasDhcp(kept, config)
-      ? await probeRouter(kept, config, { ...tools, signal, onAlive: () => seeAlive(kept) })
-      : { hasOthers: false };
-    if (stop.signal.aborted) return;
-    if (isProbing()) suspect(kept, suspicion?.error);
-    // It lives and is slow, and another answers too: that may be its successor.
-    else if (hasOthers) wantsSearch = true;
+    try {
+      const { hasOthers } = hasDhcp(kept, config)
+        ? await probeRouter(kept, config, { ...tools, signal, onAlive: () => seeAlive(kept) })
+        : { hasOthers: false };
+      if (stop.signal.aborted) return;
+      if (isProbing()) suspect(kept, suspicion?.error);
+      // It lives and is slow, and another answers too: that may be its successor.
+      else if (hasOthers) wantsSearch = true;
+    } catch {
+      // What this machine lacks says nothing of the router.
+      trust(kept);
+    }
   }
 
   /** A router that was silent has answered: it is slow, and in force. */

@@ -26,8 +26,8 @@ export class UpstreamError extends Error {
   }
 }
 
-/** The kernel's names for what a process or the whole machine has none left of: descriptors, buffers, memory. */
-const WANTS: readonly unknown[] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
+/** The kernel's names for what a process or the whole machine has none left of: processes, descriptors, buffers, memory. */
+const WANTS: readonly unknown[] = ["EAGAIN", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
 
 /** Tells whether an error is a want of this machine's own, which says nothing of whoever was to be asked. */
 export function isExhausted(error: unknown): boolean {

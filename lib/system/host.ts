@@ -39,6 +39,7 @@ const NO_DRIVE: DriveState = Object.freeze({ isPresent: () => false, problem: ()
 
 /** What discovery sees and does. */
 export interface Host {
+  /** @throws {Error} If they cannot be read, and never could. */
   interfaces(): readonly InterfaceAddress[];
   readonly runIp: RunIp;
   readonly exchange: Exchange;
@@ -46,7 +47,12 @@ export interface Host {
   listFolder(path: string): Promise<readonly string[]>;
   /** A file's content; `undefined` if it does not exist. @throws {Error} If it may not be read. */
   readFile(path: string): Promise<FileContent | undefined>;
-  /** The IPv4 addresses of a name; none if it is unknown. @throws the signal's reason, if it aborts first */
+  /**
+   * The IPv4 addresses of a name; none if it is unknown.
+   *
+   * @throws {Error} If this machine has no descriptor left to ask with.
+   * @throws the signal's reason, if it aborts first
+   */
   lookUp(hostname: string, signal: AbortSignal): Promise<readonly string[]>;
   readonly drive: DriveState;
 }
@@ -63,14 +69,15 @@ export function openHost(
   },
 ): Host {
   const listen = (options: Deno.UdpListenOptions & { transport: "udp" }) => Deno.listenDatagram(options);
-  let known: readonly InterfaceAddress[] = [];
+  let known: readonly InterfaceAddress[] | undefined;
   return {
     drive,
     interfaces() {
       try {
         return known = Deno.networkInterfaces();
-      } catch {
+      } catch (error) {
         // For want of a descriptor: what was there a moment ago is better than none.
+        if (known === undefined) throw error;
         return known;
       }
     },
@@ -97,11 +104,14 @@ export function openHost(
 
     async lookUp(hostname, signal) {
       const { lookup } = await import(NODE_DNS) as NodeDns;
-      const found = new Promise<readonly string[]>((resolve) => {
-        lookup(hostname, LOOKUP_OPTIONS, (_, addresses) => resolve((addresses ?? []).map(({ address }) => address)));
+      const found = new Promise<LookedUp>((resolve) => {
+        lookup(hostname, LOOKUP_OPTIONS, (_, addresses) => resolve(addresses));
       });
       // A look-up whose name server is away takes longer than anyone cares, and cannot be called off.
-      return await Promise.race([found, untilAborted(signal)]);
+      const addresses = await Promise.race([found, untilAborted(signal)]);
+      // To the C library a name is unknown also where there is nothing left to ask with.
+      if (addresses === undefined) listen({ transport: "udp", hostname: "127.0.0.1", port: 0 }).close();
+      return (addresses ?? []).map(({ address }) => address);
     },
   };
 }
@@ -114,12 +124,14 @@ const NODE_DNS: string = "node:dns";
 
 const LOOKUP_OPTIONS = { family: 4, all: true } as const;
 
+type LookedUp = readonly { readonly address: string }[] | undefined;
+
 /** What is used of it. */
 interface NodeDns {
   lookup(
     hostname: string,
     options: typeof LOOKUP_OPTIONS,
-    callback: (error: unknown, addresses: readonly { readonly address: string }[] | undefined) => void,
+    callback: (error: unknown, addresses: LookedUp) => void,
   ): void;
 }
 

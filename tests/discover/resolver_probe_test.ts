@@ -18,6 +18,24 @@ test("createResolver.report searches for a router that keeps a request waiting a
     assertEquals((await timeRouter(scene)).router.address, "10.1.1.2");
   }));
 
+test("createResolver.report suspects no router that this machine had nothing left to ask whether it is there", () =>
+  play(async (scene) => {
+    const { lan, guest, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    const before = log.length;
+    guest.sendError = Object.assign(new Error("No buffer space available (os error 105)"), { code: "ENOBUFS" });
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(60_000);
+    assert(resolver.router(NEVER) === router, "nothing was heard of it, for nothing was asked");
+    assertEquals([resolver.status().state, log.slice(before)], ["ready", []]);
+    guest.sendError = undefined;
+    lan.routers.length = 0;
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(600);
+    assertEquals(resolver.status().state, "suspect");
+  }));
+
 test("createResolver.report does not wait for a router's word when another proves to be its successor", () =>
   play(async (scene) => {
     const { lan, resolver, clock } = scene;

@@ -130,11 +130,14 @@ networkTest("requests beyond --max-requests get an empty 503 that says when to c
   assertEquals([status, body.length, new Map(headers).get("retry-after")], [503, 0, "1"]);
 });
 
-networkTest("a want of descriptors is not taken for a failure of the router", SERVERS, async () => {
+networkTest("a want of descriptors is said as such, of the router and of each source", SERVERS, async () => {
   // A router that keeps no connection open has to be connected to for each request.
   await using scene = await createScene({
     router: { extra: "keepalive_timeout 0;" },
-    args: ["--cache-ttl", "0", "--stale-if-error", "0"],
+    args: [
+      ...["--cache-ttl", "0", "--stale-if-error", "0"],
+      ...["--discovery", "dhclient,dns,gateway,dhcp", "--discovery-timeout", "2s"],
+    ],
   });
   const { guest, program } = scene;
   using exchange = await scene.open();
@@ -148,6 +151,11 @@ networkTest("a want of descriptors is not taken for a failure of the router", SE
   const limit = (files: number) => guest.run(["prlimit", `--pid=${program.pid}`, `--nofile=${files}:1024`]);
   await limit(lowestFreeDescriptor(program.pid));
   assertEquals(await ask(), [503, false, "1"]);
+  program.kill("SIGHUP");
+  const [, reasons] = /error="(.*)"$/.exec(await program.waitForLine(/keeping the previous router/)) ?? [];
+  for (const source of ["dhclient", "dns", "gateway", "dhcp"]) {
+    assertMatch(reasons!, new RegExp(`(^|; )${source}: [^;]*Too many open files`));
+  }
   await limit(1_024);
   assertEquals(await ask(), served);
   assertMatch(

@@ -91,7 +91,9 @@ test("createDial fails with what the first connection fails with, whatever becam
 });
 
 test("createDial says that this machine has nothing left to connect with, and not that the router failed", async () => {
-  const wants = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].map((code) => Object.assign(new Error(code), { code }));
+  const wants = ["EAGAIN", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].map((code) =>
+    Object.assign(new Error(code), { code })
+  );
   for (const want of [...wants, new Deno.errors.AddrNotAvailable("no port")]) {
     const { connected, begun } = startDialling();
     begun[0]!.fail(want);

@@ -8,6 +8,7 @@
  */
 
 import type { FileContent, Host } from "../../system/host.ts";
+import { isExhausted } from "../../http1/error.ts";
 import { RUNTIME_FILES } from "../../system/runtime_folder.ts";
 import type { Network } from "./network.ts";
 import type { Ask, Source } from "./source.ts";
@@ -56,7 +57,9 @@ export function createLeaseSource(client: string, formats: readonly LeaseFormat[
     }));
     const failures: unknown[] = [];
     const files = await readFiles(ask.host, folders, (error) => void failures.push(error));
+    const want = failures.find(isExhausted);
     if (files.length > 0) await propose(files, ask);
+    else if (want !== undefined) throw want;
     else if (failures.length > 0 && !hasCopies) throw failures[0];
   };
   return Object.assign(source, { folders: [...formats.flatMap(({ folders }) => folders), copies] });

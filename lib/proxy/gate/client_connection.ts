@@ -7,6 +7,7 @@
  * @module
  */
 
+import { isExhausted } from "../../http1/error.ts";
 import { ClientGoneError } from "./errors.ts";
 import { beginRelay, encodeResponse } from "./response.ts";
 import type { EncodedResponse, OwnResponse } from "./response.ts";
@@ -209,12 +210,12 @@ export class ClientConnection {
     this.#enter("answering");
     this.#reader.listen(() => this.isInside);
     const exchange = this.#inner = inner!.open();
-    const response = await exchange.ask(head, maxInnerHeadBytes(limits)).catch(() => undefined);
+    const response = await exchange.ask(head, maxInnerHeadBytes(limits)).catch((error: Error) => error);
     if (this.#closed !== undefined) throw this.#closed.reason;
     // Out of descriptors, or between two servers: nothing was said yet, and the client may come back.
-    if (response === undefined) {
+    if (response instanceof Error) {
       this.#releaseInner();
-      return await this.#refuse("inner", head);
+      return await this.#refuse(isExhausted(response) ? "exhausted" : "inner", head);
     }
     const persistent = await this.#relay(exchange, response, head);
     this.#releaseInner();

@@ -13,6 +13,7 @@ export type RefusalKind =
   | "full"
   | "busy"
   | "inner"
+  | "exhausted"
   | "not_http"
   | "bad_line"
   | "bad_target"
@@ -40,6 +41,10 @@ export const REFUSALS: Readonly<Record<RefusalKind, Refusal>> = {
   full: { status: STATUS_CODE.ServiceUnavailable, reason: "all of --max-connections are busy" },
   busy: { status: STATUS_CODE.ServiceUnavailable, reason: "--max-requests are being served" },
   inner: { status: STATUS_CODE.ServiceUnavailable, reason: "the server behind the gate gave no answer" },
+  exhausted: {
+    status: STATUS_CODE.ServiceUnavailable,
+    reason: "this machine has no descriptor or memory left to serve it with",
+  },
   not_http: { status: STATUS_CODE.BadRequest, reason: "it is not HTTP/1.x" },
   bad_line: { status: STATUS_CODE.BadRequest, reason: "its first line is malformed" },
   bare_lf: { status: STATUS_CODE.BadRequest, reason: "a line ends in LF alone" },

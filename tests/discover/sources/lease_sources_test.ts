@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { LEASE_SOURCES } from "../../../lib/discover/sources/lease_sources.ts";
 import { SOURCES } from "../../../lib/discover/sources/sources.ts";
 import { READABLE } from "../../../lib/system/permissions.ts";
@@ -136,6 +136,18 @@ test("every folder that a source reads is one that the program may read", () => 
 test("every source that reads files is among those whose servers are asked by address", () => {
   const ofFiles = Object.values(SOURCES).filter((source) => "folders" in source);
   assertEquals(new Set<unknown>(Object.values(LEASE_SOURCES)), new Set<unknown>(ofFiles));
+});
+
+test("a lease source that has nothing left to read with says so, whoever else's files it may not read", async () => {
+  const want = Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" });
+  const denied = { "/var/lib/dhcpcd/eth0.lease": DENIED };
+  for (const path of ["/var/lib/dhcpcd5/", "/var/lib/dhcpcd/eth0-a.lease"]) {
+    const copies = { [`${RUNTIME_FILES.leases}/dhcpcd`]: "" };
+    for (const others of [denied, copies]) {
+      const files = { ...others, [path]: want };
+      assertStrictEquals(await assertRejects(() => ask("dhcpcd", { files })), want);
+    }
+  }
 });
 
 test("pre-start.sh copies leases for sources that read them, out of the folders that they read", async () => {

@@ -114,7 +114,7 @@ export function createInner() {
       headers: readonly Header[] = [],
       framing: number | "chunked" = 4,
     ) => (head.resolve({ headers, framing }), settle()),
-    fail: () => (head.reject(new Error("nobody there")), settle()),
+    fail: (error = new Error("nobody there")) => (head.reject(error), settle()),
     feed(framed: string, { content = framed, last = false } = {}) {
       pieces.push({ framed, content });
       isDone = last;

@@ -5,6 +5,7 @@ import { maxHeadBytes } from "../../../lib/proxy/gate/request_head.ts";
 import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";
 import { encodeResponse } from "../../../lib/proxy/gate/response.ts";
 import { settle } from "../../support/fakes/virtual_clock.ts";
+import type { RefusalKind } from "../../../lib/proxy/gate/refusal.ts";
 import { test } from "../../support/test.ts";
 import { createClient, createInner, get, LIMITS, ok, serve } from "./client_connection_case.ts";
 
@@ -228,9 +229,14 @@ test("ClientConnection says that there is no answer behind, or no room, and goes
   const lost = serve({ inner });
   await lost.client.send(get("/a"));
   await fail();
-  const said = (kind: "inner" | "busy") =>
+  const said = (kind: RefusalKind) =>
     `HTTP/1.1 503 Service Unavailable\r\nreason: ${kind}\r\ndate: D\r\ncontent-length: 0\r\n\r\n`;
   assertEquals([lost.client.received(), lost.connection.state, state.released], [said("inner"), "waiting", 1]);
+  const short = createInner();
+  const bare = serve({ inner: short.inner });
+  await bare.client.send(get("/a"));
+  await short.fail(Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" }));
+  assertEquals([bare.client.received(), bare.connection.state], [said("exhausted"), "waiting"]);
   const full = serve({ inner, mayAsk: () => false });
   await full.client.send(get("/a"));
   assertEquals([full.client.received(), full.connection.state, state.asked], [said("busy"), "waiting", 1]);
