@@ -12,6 +12,7 @@
  * @module
  */
 
+import { removeLeftOver } from "../system/runtime_folder.ts";
 import type { Log } from "../telemetry/log.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
@@ -134,22 +135,13 @@ export function serveControl(
 
 function listen(path: string, log: Log): Deno.UnixListener | undefined {
   try {
-    remove(path);
+    removeLeftOver(path);
     const listener = Deno.listen({ transport: "unix", path });
     Deno.chmodSync(path, 0o660);
     return listener;
   } catch (error) {
     log.warn("cannot listen for commands", { path, error });
     return undefined;
-  }
-}
-
-/** What a process that was killed has left. */
-function remove(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

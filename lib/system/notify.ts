@@ -7,7 +7,7 @@
 import type { Log } from "../telemetry/log.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
-import { RUNTIME_FILES } from "./runtime_folder.ts";
+import { removeLeftOver, RUNTIME_FILES } from "./runtime_folder.ts";
 
 /** Tells the service manager something; without one, does nothing. */
 export interface Notifier {
@@ -65,15 +65,6 @@ function bind(path: string, log: Log): Deno.DatagramConn | undefined {
   } catch (error) {
     log.warn("cannot open a socket to notify the service manager", { error });
     return undefined;
-  }
-}
-
-/** A program that was killed in the moment between leaves its name behind. */
-function removeLeftOver(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -66,6 +66,15 @@ function makeFolder(path: string): void {
   }
 }
 
+/** Removes what a run of the program that was killed may have left there. @throws {Error} If it is there and cannot be removed. */
+export function removeLeftOver(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
 /** Whether somebody listens on a Unix socket. What a process that is gone has left behind refuses, or is not there. */
 async function isServed(path: string): Promise<boolean> {
   try {

@@ -5,6 +5,7 @@
  */
 
 import type { Log } from "../telemetry/log.ts";
+import { removeLeftOver } from "./runtime_folder.ts";
 
 /** Text in a file. */
 export interface StateFile {
@@ -37,7 +38,7 @@ export function openStateFile(path: string, log: Log): StateFile {
 
     write(text) {
       try {
-        remove(temporary);
+        removeLeftOver(temporary);
         Deno.writeTextFileSync(temporary, text, { mode: MODE, createNew: true });
         Deno.renameSync(temporary, path);
       } catch (error) {
@@ -52,12 +53,4 @@ function findFlaw({ isFile, size, mode, uid }: Deno.FileInfo): string | undefine
   if (size > MAX_BYTES) return `it is larger than ${MAX_BYTES} bytes`;
   if (uid !== Deno.uid()) return `it belongs to the user with the number ${uid}`;
   return mode !== null && (mode & FOREIGN_WRITE) !== 0 ? "others may write to it" : undefined;
-}
-
-function remove(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

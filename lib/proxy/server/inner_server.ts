@@ -4,6 +4,7 @@
  * @module
  */
 
+import { removeLeftOver } from "../../system/runtime_folder.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { InnerConnect } from "../gate/inner_pool.ts";
@@ -58,8 +59,9 @@ export function openInnerServer(
       onListen() {},
       onError,
     };
+    removeLeftOver(path);
     const server: Deno.HttpServer<Deno.Addr> = Deno.serve(
-      { ...options, transport: "unix", path: freed(path) },
+      { ...options, transport: "unix", path },
       handler,
     );
     // Out of descriptors it closes its listener, and is over with that error; what it serves already, it goes on serving.
@@ -113,14 +115,4 @@ export function openInnerServer(
       await Promise.all([...running].map((server) => server.shutdown()));
     },
   };
-}
-
-/** Makes sure that nothing is left there of an earlier run. */
-function freed(path: string): string {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return path;
 }
