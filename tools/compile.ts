@@ -12,6 +12,7 @@ import { whyNotDeno } from "./deno_version.ts";
 import { checkPlatform, PLATFORMS, TARGETS } from "./elf.ts";
 import type { Platform } from "./elf.ts";
 import { ensureDenort } from "./denort.ts";
+import { exists } from "./file_path.ts";
 import { BINARY, isNpmOnly, programFlags, TOP } from "./program.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -93,10 +94,6 @@ function platformOf(target: string = Deno.build.target): Platform {
   const platform = PLATFORMS.find((platform) => TARGETS[platform] === target);
   if (platform === undefined) throw new Error(`There is no release for ${target}`);
   return platform;
-}
-
-function exists(path: string): Promise<boolean> {
-  return Deno.stat(path).then(() => true, () => false);
 }
 
 if (import.meta.main) {

@@ -1,5 +1,5 @@
 /**
- * Paths of the repository's files, wherever it was put.
+ * Paths of files, wherever the repository was put.
  *
  * @module
  */
@@ -13,4 +13,9 @@
  */
 export function filePath(relative: string, module: string): string {
   return decodeURIComponent(new URL(relative, module).pathname);
+}
+
+/** Whether there is something at the path. */
+export function exists(path: string): Promise<boolean> {
+  return Deno.stat(path).then(() => true, () => false);
 }

@@ -21,6 +21,7 @@ import { whyNoNamespaces } from "../tests/support/net/namespace.ts";
 import { refuse } from "./arguments.ts";
 import { ensureBundle, ensureWrapper } from "./bundle.ts";
 import { compile } from "./compile.ts";
+import { exists } from "./file_path.ts";
 import { isOpen, openProgram, openWrapper } from "./opened.ts";
 import { ensurePackages, takeInstall } from "./packages.ts";
 import { BINARY } from "./program.ts";
@@ -55,10 +56,6 @@ async function makeProgram(made: AsyncDisposableStack): Promise<void> {
   } catch (error) {
     console.log(`Tests that run the program will fail: ${(error as Error).message}`);
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return Deno.stat(path).then(() => true, () => false);
 }
 
 const { args, install } = takeInstall(Deno.args);

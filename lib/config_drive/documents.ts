@@ -13,6 +13,7 @@
  * @module
  */
 
+import { fingerprint } from "./fingerprint.ts";
 import type { DriveFile, DriveFiles } from "./read_drive.ts";
 
 /** What can be asked for. */
@@ -67,8 +68,7 @@ export async function createDocuments({ metadata, userData }: DriveFiles): Promi
 }
 
 async function toDocument({ bytes, modifiedAt }: DriveFile, type: string): Promise<Document> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const etag = `"${Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("")}"`;
+  const etag = `"${(await fingerprint(bytes)).slice(0, 16)}"`;
   // HTTP's dates have no milliseconds: what is compared with one must not either.
   return { bytes, modifiedAt: Math.floor(modifiedAt / 1_000) * 1_000, type, etag };
 }

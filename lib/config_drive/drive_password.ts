@@ -9,6 +9,7 @@
  */
 
 import type { Log } from "../telemetry/log.ts";
+import { fingerprint } from "./fingerprint.ts";
 import type { DriveFile } from "./read_drive.ts";
 
 /** What the router's password server says when there is nothing to give, or to an acknowledgement. */
@@ -67,9 +68,4 @@ function readSaved(path: string | undefined): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function fingerprint(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
