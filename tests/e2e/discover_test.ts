@@ -38,6 +38,17 @@ networkTest("mdproxy4cs discover runs beside the service, and as a user without 
   assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
 });
 
+networkTest("a default route of IPv6 names no gateway, and makes no second one of the router's", SERVERS, async () => {
+  await using scene = await createScene({ args: "none" });
+  const { guest } = scene;
+  await guest.must(["sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6"]);
+  await guest.ip("route add default via 10.1.1.1");
+  await guest.ip("-6 route add default via fe80::1 dev eth0");
+  const { stdout } = await guest.run(programLine(["discover"]));
+  assertMatch(stdout, /^gateway +10\.1\.1\.1 on eth0$/m);
+  assert(!stdout.includes("fe80"), stdout);
+});
+
 /** The guest's interface, as it is named to operators. */
 const ETH0 = "eth0 (10.1.1.50, 02:00:0a:01:01:32)";
 

@@ -58,12 +58,16 @@ export function parseLinks(json: string): Link[] {
   });
 }
 
-/** Parses what `ip -json route show table all default` prints, in order of preference: the main table's first. */
+/**
+ * Parses what `ip -4 -json route show table all default` prints, in order of preference: the main table's first. A route over
+ * several gateways is one for each.
+ */
 export function parseRoutes(json: string): Route[] {
   return parseObjects(json)
     .toSorted((a, b) =>
       Number(isElsewhere(a)) - Number(isElsewhere(b)) || Number(a.metric ?? 0) - Number(b.metric ?? 0)
     )
+    .flatMap((route) => Array.isArray(route.nexthops) ? route.nexthops.filter(isObject) : [route])
     .flatMap(({ gateway, dev }) =>
       typeof gateway === "string" && typeof dev === "string" ? [{ gateway, iface: dev }] : []
     );

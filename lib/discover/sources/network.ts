@@ -77,9 +77,9 @@ export function createNetwork(options: NetworkOptions): Network {
   const addresses = () => readAddresses(host.interfaces());
   const ordered = () => label === undefined ? addresses() : preferLabel(addresses(), options.iname);
   const links = async () => parseLinks(await host.runIp(["-json", "-details", "link", "show"], { signal }));
-  // Policy routing has default routes in tables of its own.
+  // Policy routing has default routes in tables of its own. Of all tables `ip` would show IPv6's as well.
   const routes = async () =>
-    parseRoutes(await host.runIp(["-json", "route", "show", "table", "all", "default"], { signal }));
+    parseRoutes(await host.runIp(["-4", "-json", "route", "show", "table", "all", "default"], { signal }));
 
   /** What was asked for, or something in its place; not where the time is over, which tells nothing of the network. */
   const orElse = <T, E>(asked: Promise<T>, instead: E): Promise<T | E> =>

@@ -90,6 +90,17 @@ test("parseRoutes puts the routes of policy behind those of the main table", () 
   assertEquals(parseRoutes(printed).map(({ iface }) => iface), ["eth0", "eth1", "eth2"]);
 });
 
+test("parseRoutes takes a route over several gateways for one over each", () => {
+  const printed = `[{"dst":"default","gateway":"10.1.1.3","dev":"eth0","metric":100,"flags":[]},
+    {"dst":"default","metric":5,"flags":[],"nexthops":[{"gateway":"10.1.1.1","dev":"eth0","weight":1,"flags":[]},
+      {"gateway":"10.2.2.1","dev":"eth1","weight":1,"flags":[]},{"dev":"ppp0","weight":1,"flags":[]}]}]`;
+  assertEquals(parseRoutes(printed), [
+    { gateway: "10.1.1.1", iface: "eth0" },
+    { gateway: "10.2.2.1", iface: "eth1" },
+    { gateway: "10.1.1.3", iface: "eth0" },
+  ]);
+});
+
 test("parseLinks and parseRoutes find nothing in what they do not understand", () => {
   for (const text of ["", "null", "{}", "[null,1]", "Error: x", "[{", '[{"ifindex":2}]', '[{"ifname":"eth0"}]']) {
     assertEquals([parseLinks(text), parseRoutes(text)], [[], []], text);
