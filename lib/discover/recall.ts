@@ -19,7 +19,7 @@ export interface Recall {
 /** Reads the memory, if there is one. `onIgnored` is told why what it holds cannot be the router's. */
 export function recall(
   memory: RouterMemory | undefined,
-  { sources, iname }: Pick<DiscoveryConfig, "sources" | "iname">,
+  { sources, iname, server }: Pick<DiscoveryConfig, "sources" | "iname" | "server">,
   { onIgnored }: { readonly onIgnored: (reason: string) => void },
 ): Recall {
   const remembered = read();
@@ -38,9 +38,11 @@ export function recall(
     if (text === undefined) return undefined;
     try {
       const remembered = parseRemembered(text);
+      const { source, address } = remembered;
       if (remembered.iname !== iname) onIgnored(`--iname was ${remembered.iname}`);
-      else if (sources.includes(remembered.source)) return remembered;
-      else onIgnored(`--discovery does not name ${remembered.source} any more`);
+      else if (!sources.includes(source)) onIgnored(`--discovery does not name ${source} any more`);
+      else if (source === "server" && address !== server) onIgnored(`--server was ${address}`);
+      else return remembered;
     } catch (error) {
       onIgnored((error as Error).message);
     }

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { formatRemembered } from "../../lib/discover/remembered.ts";
 import { test } from "../support/test.ts";
 import { FOREIGN, OWN, play, settle, timeRouter } from "./resolver_scene.ts";
@@ -83,6 +83,25 @@ test("createResolver ignores with a line what it remembers of other settings", a
       config: { sources: ["dhcp"] },
       memory: JSON.stringify({
         ...{ version: 1, iname, address: "10.1.1.1", source, interface: "eth0", identity: "i-2-50-VM" },
+      }),
+    });
+  }
+});
+
+test("createResolver takes no word for the operator's that was so before the restart alone", async () => {
+  for (const server of ["10.1.1.9", undefined]) {
+    await play(async ({ resolver, clock, log, lan }) => {
+      lan.add({ address: "10.1.1.1", dhcp: false });
+      lan.add({ address: "10.1.1.9" });
+      resolver.start();
+      await clock.run(1_000);
+      assertEquals(resolver.status().router?.address, "10.1.1.9");
+      assertMatch(log[0]!, /before the restart reason="--server was 10\.1\.1\.1"/);
+    }, {
+      config: { server },
+      guest: { routes: [{ gateway: "10.1.1.1", dev: "eth0" }] },
+      memory: formatRemembered({
+        ...{ iname: "eth0", address: "10.1.1.1", source: "server", iface: "eth0", identity: "i-2-50-VM" },
       }),
     });
   }
