@@ -24,7 +24,7 @@ import type { Validate } from "./validate.ts";
 export interface Candidates {
   /**
    * Adds an address, and begins to validate it unless it is refused or known already. A known one is validated once more
-   * when another source names it: what was tried in vain a moment ago may just have come up.
+   * when another source names it, or the same on a better interface: what was tried in vain a moment ago may just have come up.
    */
   propose(address: string, proposal: Proposal): void;
   list(): readonly Candidate[];
@@ -103,6 +103,8 @@ export function createCandidates(options: CandidatesOptions): Candidates {
   const refused = () => [...field.values()].filter(({ state }) => state === "refused");
 
   const priority = ({ source }: Proposal): number => config.sources.indexOf(source);
+  /** Two interfaces may lead to the same network: it is the better one's, whichever brought the answer first. */
+  const isOnBetter = (a: Proposal, b: Proposal) => network.interfaceRank(a.iface) < network.interfaceRank(b.iface);
   const compare = (a: Candidate, b: Candidate) =>
     compareCandidates(a, b, { priority, gateways: options.gateways(), interfaceRank: network.interfaceRank });
   const bestOf = (state: Candidate["state"]) =>
@@ -147,10 +149,11 @@ export function createCandidates(options: CandidatesOptions): Candidates {
   }
 
   function addProposal(entry: Entry, proposal: Proposal): void {
-    const others = entry.proposals.filter(({ source, isRemembered }) => source !== proposal.source || !isRemembered);
-    if (others.some(({ source }) => source === proposal.source)) return;
+    const before = entry.proposals.find(({ source }) => source === proposal.source);
+    if (before !== undefined && !before.isRemembered && !isOnBetter(proposal, before)) return;
     const wasRemembered = isRemembered(entry);
-    entry.proposals = [...others, proposal].sort((a, b) => priority(a) - priority(b));
+    entry.proposals = [...entry.proposals.filter((other) => other !== before), proposal]
+      .sort((a, b) => priority(a) - priority(b));
     // One that is only slow need not be asked twice; one that nobody had named may have hung, and come up now.
     const isWorthIt = entry.state === "invalid" || entry.state === "foreign" ||
       (entry.state === "undecided" && wasRemembered);

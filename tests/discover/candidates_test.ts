@@ -285,6 +285,18 @@ test("createCandidates lists who named each, the most trusted first and each onc
     assertEquals([named(), changes()], [["dhcp", "dns", "gateway"], before]);
   }));
 
+test("createCandidates takes one that a source names on two interfaces for the better one's, whichever comes first", async () => {
+  for (const order of [["eth0", "eth1"], ["eth1", "eth0"]]) {
+    await play(({ candidates, propose, of }) => {
+      for (const iface of order) propose("10.1.1.1", "dhcp", { iface });
+      propose("10.1.1.1", "dhcp", { iface: "eth1" });
+      const { proposals } = of("10.1.1.1")!;
+      assertEquals(proposals.map(({ iface }) => iface), ["eth0"]);
+      assert(!candidates.isSecondary(of("10.1.1.1")!));
+    });
+  }
+});
+
 test("createCandidates says when somebody was added, named again, or decided on", () =>
   play(async ({ begun, propose, changes }) => {
     propose("10.1.1.1", "dhcp");
