@@ -20,6 +20,8 @@ export interface Named {
 export interface Occupant {
   /** Whether it was found to be no router. */
   readonly isRejected: boolean;
+  /** Whether it has proven to be one. */
+  readonly isProven: boolean;
   /** Since when it has been asked without an answer, on the search's clock. */
   readonly askedAt: number;
 }
@@ -81,5 +83,5 @@ export function createAdmission<T extends Occupant>(now: () => number): Admissio
 /** Who was rejected, or else who has been silent for long; `null` if nobody is either. */
 function whoGivesWay<T extends Occupant>(places: readonly T[], now: number): T | null {
   return places.find(({ isRejected }) => isRejected) ??
-    places.find(({ askedAt }) => now - askedAt >= GIVES_WAY_AFTER_MS) ?? null;
+    places.find(({ isProven, askedAt }) => !isProven && now - askedAt >= GIVES_WAY_AFTER_MS) ?? null;
 }

@@ -90,6 +90,7 @@ interface Entry extends Candidate {
   askedAt: number;
   triedAt: number;
   readonly isRejected: boolean;
+  readonly isProven: boolean;
   /** Ends what is done for it. */
   readonly stop: AbortController;
 }
@@ -177,6 +178,9 @@ export function createCandidates(options: CandidatesOptions): Candidates {
       triedAt: -Infinity,
       get isRejected() {
         return this.state === "invalid" || this.state === "foreign";
+      },
+      get isProven() {
+        return this.state === "valid";
       },
       stop: new AbortController(),
     };

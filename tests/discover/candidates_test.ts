@@ -354,6 +354,16 @@ for (const outcome of ["i-6-66-VM", NO]) {
     }, { identity: "i-2-50-VM" }));
 }
 
+test("createCandidates keeps a router that has proven itself, whoever else is named later", () =>
+  play(async ({ candidates, begun, propose, run }) => {
+    propose("10.1.1.1");
+    await begun[0]!.end("i-1");
+    for (let host = 100; host < 115; host++) propose(`10.1.1.${host}`);
+    await run(1_000);
+    for (let host = 200; host < 216; host++) propose(`10.1.1.${host}`);
+    assertEquals([candidates.best()?.address, candidates.list().length], ["10.1.1.1", 16]);
+  }));
+
 test("createCandidates needs no place for who was good until a moment ago", () =>
   play(({ propose, of }) => {
     for (let host = 1; host <= 16; host++) propose(`10.1.1.${host}`);
