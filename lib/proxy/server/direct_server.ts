@@ -12,7 +12,7 @@ import type { Framing, Header } from "../../http1/message.ts";
 import { toInner } from "../gate/inner_pool.ts";
 import type { Inner, InnerExchange, InnerHead } from "../gate/inner.ts";
 import type { ClientHead } from "../gate/request_head.ts";
-import { concat, WITHOUT_BODY } from "../gate/response.ts";
+import { concat, fromInner, WITHOUT_BODY } from "../gate/response.ts";
 import { urlOf } from "../request/client_request.ts";
 import type { InnerHandler } from "./inner_server.ts";
 
@@ -73,7 +73,7 @@ class DirectExchange implements InnerExchange {
     if (!has("date")) headers.push(["date", this.#options.dateText()]);
 
     const isBodiless = head.method === "HEAD" || WITHOUT_BODY.has(response.status);
-    const length = headers.find(([name]) => name === "content-length")?.[1];
+    const [, length] = /^content-length: (\d+)$/m.exec(fromInner(headers)) ?? [];
     if (isBodiless || response.body === null) {
       if (!isBodiless && length === undefined) headers.push(["content-length", "0"]);
       this.#isOver = true;

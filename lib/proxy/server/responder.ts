@@ -230,9 +230,10 @@ export function toResponse(
   const carried: Header[] = [];
   for (const field of headers) {
     const [name, value] = field;
-    // The runtime frames a body by it; where there is only a head it would put a length of its own.
-    if (name === "content-length" && method !== "HEAD") response.headers.append(name, value);
-    else if (name !== "location" || address === undefined) carried.push(field);
+    // The runtime frames a stream by it, and counts what is in hand; where there is only a head it would put a length of its own.
+    if (name === "content-length" && method !== "HEAD" && !(body instanceof Uint8Array)) {
+      response.headers.append(name, value);
+    } else if (name !== "location" || address === undefined) carried.push(field);
     else carried.push([name, localLocation(value, { address, host })]);
   }
   response.headers.append(CARRIER, carry(carried));

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { latin1, toBytes } from "../../../lib/http1/message.ts";
 import type { ClientHead } from "../../../lib/proxy/gate/request_head.ts";
+import { CARRIER, carry } from "../../../lib/proxy/gate/response.ts";
 import { createDirectServer } from "../../../lib/proxy/server/direct_server.ts";
 import type { RawResponse } from "../../support/net/http.ts";
 import { startProxy } from "../../support/fakes/upstream_proxy.ts";
@@ -141,15 +142,24 @@ test("createDirectServer says a length once where it is known, and none of what 
   const bodiless = () => new Response(null, { headers: { "content-length": "0" } });
   const streamed = () => new Response(new ReadableStream());
   for (
-    const [handler, method, lengths] of [[bodiless, "GET", ["0"]], [streamed, "GET", []], [
-      streamed,
-      "HEAD",
-      [],
-    ]] as const
+    const [handler, method, lengths] of [
+      [bodiless, "GET", ["0"]],
+      [streamed, "GET", []],
+      [streamed, "HEAD", []],
+    ] as const
   ) {
     const { exchange, ask } = open(handler);
     const { headers } = await ask({ method });
     assertEquals(headers.filter(([name]) => name === "content-length").map(([, value]) => value), [...lengths]);
+    exchange.release();
+  }
+});
+
+test("createDirectServer frames a body by the length that is carried, which no other field can pretend to be", async () => {
+  const said = "text\tcontent-length: 2";
+  for (const [fields, framing] of [[[["content-length", "4"], ["x", said]], 4], [[["x", said]], "chunked"]] as const) {
+    const { exchange, ask } = open(() => new Response("text", { headers: { [CARRIER]: carry(fields) } }));
+    assertEquals((await ask()).framing, framing);
     exchange.release();
   }
 });
