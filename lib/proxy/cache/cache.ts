@@ -108,16 +108,14 @@ export function createCache({ cacheBytes, ...limits }: CacheLimits, now: () => n
     put(key, response, asked) {
       if (asked.generation !== generation) return;
       const cost = costOf(key, response);
-      const storage = judgeStorage(response.headers, { ...limits, delayMs: now() - response.askedAt });
+      const storedAt = now();
+      const storage = judgeStorage(response.headers, { ...limits, delayMs: storedAt - response.askedAt });
       if (storage === undefined || Math.max(storage.freshForMs, storage.usableForMs) === 0 || cost > cacheBytes) {
         return drop(key);
       }
       total += cost - (entries.get(key)?.cost ?? 0);
-      setLast(key, new Entry(response, { ...storage, now, cost }));
-      for (const oldest of entries.keys()) {
-        if (total <= cacheBytes) break;
-        drop(oldest);
-      }
+      setLast(key, new Entry(response, { storage, now, storedAt, cost }));
+      while (total > cacheBytes) drop(entries.keys().next().value!);
     },
 
     expire() {
@@ -143,16 +141,21 @@ class Entry implements StoredResponse {
 
   constructor(
     { headers, body, askedAt }: Storable,
-    { now, cost, freshForMs, usableForMs, ageSec }: Storage & { readonly now: () => number; readonly cost: number },
+    { storage: { freshForMs, usableForMs, ageSec }, now, storedAt, cost }: {
+      readonly storage: Storage;
+      readonly now: () => number;
+      readonly storedAt: number;
+      readonly cost: number;
+    },
   ) {
     this.body = body;
     this.cost = cost;
     this.#fields = headers.map(([name, value]) => `${name}:${value}`).join("\n");
     this.#now = now;
     this.#askedAt = askedAt;
-    this.#storedAt = now();
-    this.#freshUntil = this.#storedAt + freshForMs;
-    this.#usableUntil = this.#storedAt + usableForMs;
+    this.#storedAt = storedAt;
+    this.#freshUntil = storedAt + freshForMs;
+    this.#usableUntil = storedAt + usableForMs;
     this.#ageBeforeSec = ageSec;
   }
 

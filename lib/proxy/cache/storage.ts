@@ -47,7 +47,7 @@ export interface StorageLimits {
  */
 export function judgeStorage(
   headers: readonly Header[],
-  { delayMs, ...limits }: StorageLimits & { readonly delayMs: number },
+  { delayMs, cacheTtlMs, staleIfErrorMs }: StorageLimits & { readonly delayMs: number },
 ): Storage | undefined {
   const said = readFields(headers);
   const control = readCacheControl(said.cacheControl ?? (/\bno-cache\b/i.test(said.pragma ?? "") ? "no-cache" : ""));
@@ -59,8 +59,8 @@ export function judgeStorage(
   // s-maxage means proxy-revalidate too.
   const mayBeStale = !control.mustRevalidate && control.sharedMaxAgeSec === undefined;
   return {
-    freshForMs: Math.min(leftMs, limits.cacheTtlMs),
-    usableForMs: mayBeStale ? Math.min(leftMs + control.staleIfErrorSec * 1_000, limits.staleIfErrorMs) : 0,
+    freshForMs: Math.min(leftMs, cacheTtlMs),
+    usableForMs: mayBeStale ? Math.min(leftMs + control.staleIfErrorSec * 1_000, staleIfErrorMs) : 0,
     ageSec,
   };
 }

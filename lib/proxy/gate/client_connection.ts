@@ -197,7 +197,7 @@ export class ClientConnection {
   }
 
   async #answer(head: ClientHead, own: (head: ClientHead) => Promise<OwnResponse>): Promise<boolean> {
-    this.#enter("answering");
+    this.#enter("answering", this.#startedAt);
     const response = await own(head);
     return await this.#send(
       encodeResponse(response, { ...head, persistent: this.#stays(head) }, this.#with.dateText()),
@@ -207,8 +207,8 @@ export class ClientConnection {
   /** Has the server behind answer; whether there may be another request. */
   async #ask(head: ClientHead): Promise<boolean> {
     const { inner, limits } = this.#with;
-    this.#enter("answering");
-    this.#reader.listen(() => this.isInside);
+    this.#enter("answering", this.#startedAt);
+    this.#reader.listen(this.#isWaiting);
     const exchange = this.#inner = inner!.open();
     const response = await exchange.ask(head, maxInnerHeadBytes(limits)).catch((error: Error) => error);
     if (this.#closed !== undefined) throw this.#closed.reason;
@@ -238,7 +238,8 @@ export class ClientConnection {
   /** What comes behind an answer: another request, or the end. */
   #next(persistent: boolean): boolean | Promise<boolean> {
     if (!persistent) return this.#closeBehind();
-    this.#enter("waiting");
+    // Since it was written.
+    this.#enter("waiting", this.#since);
     return true;
   }
 
@@ -263,14 +264,15 @@ export class ClientConnection {
     if (this.#state === "waiting" && this.#isUntouched) this.#since = this.#with.now();
     this.#isUntouched = false;
   };
+  readonly #isWaiting = (): boolean => this.isInside;
   readonly #onReset = (cause: unknown): void => {
     this.#close(new ClientGoneError("The client went away", { cause }));
   };
 
-  #enter(state: ConnectionState): void {
+  #enter(state: ConnectionState, since = this.#with.now()): void {
     this.#state = state;
     this.#isUntouched = true;
-    this.#since = this.#with.now();
+    this.#since = since;
   }
 
   #releaseInner(): void {
