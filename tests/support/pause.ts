@@ -1,5 +1,5 @@
 /**
- * Real time, for the few that must let some pass: whoever polls what tells of nothing, and servers that are slow on purpose.
+ * Real time, for the few that must let some pass: those who poll what gives no notice, and servers that are slow on purpose.
  *
  * @module
  */

@@ -18,7 +18,7 @@ export const A = "10.1.1.1";
 export const B = "10.1.1.2";
 export const TIMEOUT_MS = 15_000;
 
-/** A request on its way, to a router of the imagination, on a clock that stands still. */
+/** A request on its way, to an imaginary router, on a clock that stands still. */
 export function setUp(
   { onReport = "same", known = true, method = "GET", patienceMs = Infinity }: {
     readonly onReport?: "same" | "search";

@@ -1,5 +1,5 @@
 /**
- * The configuration that most tests start from: the program's own defaults, so that a new option is nothing to them.
+ * The configuration that most tests start from: the program's own defaults, so that a new option changes nothing for them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A UDP socket of the imagination.
+ * An imaginary UDP socket.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * An Ethernet of the imagination: routers that can be moved, stopped and made to hang at will, and guests whose `Host`
+ * An imaginary Ethernet: routers that can be moved, stopped and made to hang at will, and guests whose `Host`
  * reaches them through the program's own DHCP code. Time is the clock's.
  *
  * @module
