@@ -12,7 +12,8 @@ import { serveProxy } from "../lib/proxy/serve_proxy.ts";
 import { createLog, SILENT } from "../lib/telemetry/log.ts";
 import { createRegistry } from "../lib/telemetry/metrics.ts";
 import { filePath } from "../tools/file_path.ts";
-import { createDeadlines, SYSTEM_CLOCK } from "../lib/time/clock.ts";
+import { createDeadlines, sleepOn, SYSTEM_CLOCK } from "../lib/time/clock.ts";
+import type { Clock } from "../lib/time/clock.ts";
 import { discoveryConfig, proxyConfig } from "./support/fakes/config.ts";
 import { createLan } from "./support/fakes/lan.ts";
 import { createVirtualClock, settle } from "./support/fakes/virtual_clock.ts";
@@ -29,14 +30,15 @@ test("ARCHITECTURE.md: as many files have a part in a request as V8 counts", asy
   const connect = ({ signal }: { readonly signal: AbortSignal }) =>
     Deno.connect({ hostname: "127.0.0.1", port: server.port, signal });
   const log = createLog(() => {}, { level: "info", format: "text" });
-  // Nobody is looked after meanwhile, however long it takes: that is no part of a request.
-  const clock = { ...SYSTEM_CLOCK, schedule: () => ({ cancel() {} }) };
+  // Nobody is looked after or heard out meanwhile, however long it takes: that is no part of a request.
+  const never = { schedule: () => ({ cancel() {} }) };
+  const clock: Clock = { ...SYSTEM_CLOCK, ...never, sleep: (ms, signal) => sleepOn(never, ms, signal) };
   const drive = createConfigDrive({ folder: undefined, savedPath: undefined, log });
   const client = withConfigDrive(createClient(config, connect, createDeadlines(clock)), drive);
   stack.defer(() => client.close());
   const metrics = createRegistry();
   const resolver = createResolver(discoveryConfig({ sources: ["server"], server: ROUTER, confirmIntervalMs: 0 }), {
-    ...{ log: SILENT, metrics, client, host: createLan(createVirtualClock()).createGuest().host },
+    ...{ log: SILENT, metrics, client, clock, host: createLan(createVirtualClock()).createGuest().host },
   });
   resolver.start();
   stack.defer(() => resolver.close());
