@@ -1,5 +1,5 @@
 /**
- * A resolver on a network of the imagination.
+ * A resolver on an imaginary network.
  *
  * @module
  */

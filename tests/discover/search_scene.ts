@@ -1,5 +1,5 @@
 /**
- * One search on a network of the imagination.
+ * One search on an imaginary network.
  *
  * @module
  */

@@ -50,7 +50,7 @@ networkTest(
   },
 );
 
-networkTest("--max-connections: for one more, the one that rests longest is closed", SERVERS, async () => {
+networkTest("--max-connections: for one more, the one idle for longest is closed", SERVERS, async () => {
   await using scene = await createScene({ args: ["--max-connections", "3", "--cache-ttl", "1m"] });
   const ask = async (exchange: Awaited<ReturnType<typeof scene.open>>) => {
     await exchange.send(`GET ${VM_ID} HTTP/1.1\r\n${OWN}\r\n\r\n`);

@@ -73,12 +73,12 @@ found a router,
 .B status
 is ready,
 .B wait
-has waited,
+saw the service become ready,
 .B get
 has printed.
 .TP
 .B 1
-Everything else. What can heal is tried again by the unit.
+Anything else; the unit tries again.
 .TP
 .B 3
 .B status
