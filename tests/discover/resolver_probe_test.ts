@@ -76,17 +76,25 @@ test("createResolver.report asks nobody for a proof once the router said that it
     assertEquals([resolver.router(NEVER), lan.seen.request - before], [router, 0]);
   }));
 
-test("createResolver.report asks no other for its proof that is refused, and few", () =>
-  play(async (scene) => {
-    const { lan, resolver, clock } = scene;
-    const old = lan.add({ address: "10.1.1.1" });
-    const router = await settle(scene);
-    await clock.run(1_000);
-    old.dhcp = false;
-    for (const serverId of ["10.1.1.50", "10.2.2.2"]) lan.add({ address: "10.1.1.3", serverId });
-    for (let last = 100; last < 120; last++) lan.add({ address: `10.1.1.${last}`, web: "hangs" });
-    const before = lan.seen.request;
-    resolver.report(router, SILENT_YET, { isPending: true });
-    await clock.run(500);
-    assertEquals([resolver.status().state, lan.seen.request - before], ["ready", 4]);
-  }, { config: { confirmIntervalMs: 0, allowServer: [parseCidr("10.1.1.0/24")!] } }));
+/** Who answers in the place of a router that has fallen silent, and how many of them are asked for their proof. */
+const OTHERS: readonly (readonly [what: string, servers: readonly string[], asked: number])[] = [
+  ["one that names itself more than once", ["10.1.1.2", "10.1.1.2", "10.1.1.2"], 1],
+  ["none that is refused", ["10.1.1.50", "10.2.2.2"], 0],
+  ["four of many", Array.from({ length: 20 }, (_, index) => `10.1.1.${100 + index}`), 4],
+];
+for (const [what, servers, asked] of OTHERS) {
+  test(`createResolver.report asks for its proof while a router is silent ${what}`, () =>
+    play(async (scene) => {
+      const { lan, resolver, clock } = scene;
+      const old = lan.add({ address: "10.1.1.1" });
+      const router = await settle(scene);
+      old.dhcp = false;
+      for (const [index, serverId] of servers.entries()) {
+        lan.add({ address: `10.1.1.${200 + index}`, serverId, web: "hangs" });
+      }
+      const before = lan.seen.request;
+      resolver.report(router, SILENT_YET, { isPending: true });
+      await clock.run(500);
+      assertEquals([resolver.status().state, lan.seen.request - before], ["ready", asked]);
+    }, { config: { confirmIntervalMs: 0, allowServer: [parseCidr("10.1.1.0/24")!] } }));
+}
