@@ -56,6 +56,7 @@ export class ClientConnection {
   /** The request under way, and when it came. */
   #request: KnownHead | undefined;
   #startedAt = 0;
+  #letWaitMs = 0;
   #inner: InnerExchange | undefined;
   #closed: { readonly reason: unknown } | undefined;
 
@@ -118,6 +119,11 @@ export class ClientConnection {
   /** When the request under way came. */
   get startedAt(): number {
     return this.#startedAt;
+  }
+
+  /** For how long it has had answers wait to be taken, but for the piece that waits now. */
+  get letWaitMs(): number {
+    return this.#letWaitMs;
   }
 
   /** Cuts it if it has been waited for too long. */
@@ -254,7 +260,9 @@ export class ClientConnection {
 
   #write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     return this.#conn.write(bytes).then((count) => {
-      this.#since = this.#with.now();
+      const now = this.#with.now();
+      this.#letWaitMs += now - this.#since;
+      this.#since = now;
       if (count < bytes.length) return this.#write(bytes.subarray(count));
     });
   }

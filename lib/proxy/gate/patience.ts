@@ -24,6 +24,8 @@ export interface Owing {
   readonly since: number;
   /** When the request under way came. */
   readonly startedAt: number;
+  /** For how long it has had answers wait to be taken, but for the piece that waits now. */
+  readonly letWaitMs: number;
   /** Whether no whole request has come yet. */
   readonly isNew: boolean;
   /** Whether it is being answered behind the gate. */
@@ -46,8 +48,8 @@ const INNER_FIRST_MS = 500;
 
 /** One that has just been accepted may have sent its request, which is read next. (A busy program may take a moment.) */
 const UNREAD_MS = 50;
-/** Only a client that has taken nothing for so long loses its answer to somebody else. */
-const STALLED_MS = 1_000;
+/** Only a client that has had answers wait for so long, at once or a little each time, loses one to somebody else. */
+const SLOW_MS = 1_000;
 /** Puts those who have to take an answer behind those who owe a request. */
 const MUCH_LATER_MS = 1e12;
 
@@ -104,14 +106,14 @@ function isUnread({ state, since, isNew }: Owing, now: number): boolean {
 }
 
 /** Since when a client owes something, so that whoever gives way first comes first. */
-function owingSince({ state, since, mayBeGone }: Owing, now: number): number | undefined {
+function owingSince({ state, since, letWaitMs, mayBeGone }: Owing, now: number): number | undefined {
   const waitedMs = now - since;
   switch (state) {
     case "waiting":
     case "closing":
       return since;
     case "sending":
-      return waitedMs < STALLED_MS ? undefined : since + MUCH_LATER_MS;
+      return letWaitMs + waitedMs < SLOW_MS ? undefined : since - letWaitMs + MUCH_LATER_MS;
     case "answering":
       return mayBeGone && waitedMs >= NOTICED_AFTER_MS ? since : undefined;
   }

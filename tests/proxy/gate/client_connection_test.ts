@@ -131,6 +131,21 @@ test("ClientConnection cuts a client that takes nothing for the idle timeout, fr
   assertEquals([client.seen.isClosed, cuts], [true, ["/a: The client took nothing for 1000 ms"]]);
 });
 
+test("ClientConnection knows for how long a client has had answers wait, however little it takes at a time", async () => {
+  const { client, wait, connection } = serve();
+  await client.take(5);
+  await client.send(get("/a") + get("/b"));
+  for (let times = 0; times < 3; times++) {
+    await wait(400);
+    await client.take(5);
+  }
+  assertEquals([connection.state, connection.letWaitMs], ["sending", 1_200]);
+  await wait(300);
+  await client.take(Infinity);
+  await wait(500);
+  assertEquals([connection.state, connection.letWaitMs], ["waiting", 1_500]);
+});
+
 test("ClientConnection leaves it to what is behind to say first that a client takes nothing", async () => {
   const { inner, state, answer, feed } = createInner();
   const { client, wait, cuts, connection } = serve({ inner });

@@ -4,7 +4,14 @@ import type { Owing } from "../../../lib/proxy/gate/patience.ts";
 import { test } from "../../support/test.ts";
 
 const NOW = 100_000;
-const USUAL = { state: "waiting", startedAt: 0, isNew: false, isInside: false, mayBeGone: false } as const;
+const USUAL = {
+  state: "waiting",
+  startedAt: 0,
+  letWaitMs: 0,
+  isNew: false,
+  isInside: false,
+  mayBeGone: false,
+} as const;
 
 /** A connection that has been in its state for so long. */
 function owing(name: string, forMs: number, more: Partial<Owing> = {}): Owing & { readonly name: string } {
@@ -21,6 +28,16 @@ test("whoGivesWay names the client that has owed something for longest", () => {
     ["a request before an answer", [owing("a", 9_000, { state: "sending" }), owing("b", 10)], "b"],
     ["an answer not taken for a second", [owing("a", 1_000, { state: "sending" }), owing("b", 1, answered)], "a"],
     ["nobody for less", [owing("a", 999, { state: "sending" }), owing("b", 1, answered)], undefined],
+    [
+      "an answer that is taken little by little, the slowest",
+      [
+        owing("a", 100, { state: "sending", letWaitMs: 900 }),
+        owing("b", 50, { state: "sending", letWaitMs: 2_000 }),
+        owing("c", 99, { state: "sending", letWaitMs: 900 }),
+      ],
+      "b",
+    ],
+    ["nobody who took it sooner", [owing("a", 99, { state: "sending", letWaitMs: 900 })], undefined],
     ["nobody who waits for an answer", [owing("a", 60_000, answered)], undefined],
     ["who may have gone meanwhile", [owing("a", 60_000, { ...answered, mayBeGone: true })], "a"],
     ["nobody just accepted, beside another", [owing("a", 49, { isNew: true }), owing("b", 1)], "b"],
