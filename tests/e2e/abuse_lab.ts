@@ -63,8 +63,8 @@ export interface Lab {
 /** How often an agent asks, and the pause in between: as bosh-agent does. */
 const TRIES = 10;
 const PAUSE_MS = 1_000;
-/** What memory may stay behind an act, and how long it may take to come back. Mostly less than 10 MiB stay. */
-const MAX_GROWTH_MIB = 15;
+/** What memory may stay behind an act, and how long it may take to come back. */
+const MAX_GROWTH_MIB = 10;
 const SETTLE_MS = 60_000;
 const MAX_PEAK_MIB = 200;
 
