@@ -117,6 +117,8 @@ export function startScriptedServer(script: Script, options: ScriptedOptions = {
 
   const accepting = (async () => {
     for await (const connection of listener) {
+      // As web servers do: else a body waits 40 ms for the other side to have acknowledged its head.
+      connection.setNoDelay(true);
       accepted++;
       connections.add(connection);
       served.push(serve(connection));
