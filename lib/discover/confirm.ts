@@ -115,24 +115,27 @@ export async function probeRouter(
     const identity = await validate(address, ended.signal).catch(() => undefined);
     if (identity === router.identity) ended.abort();
   };
-  await exchange(router, config, {
-    ...options,
-    limitMs: PROBE_MS,
-    servers: [router.address, EVERYONE],
-    // Asked once.
-    retryMs: 4 * PROBE_MS,
-    ended: ended.signal,
-    onServer(server) {
-      if (server === router.address) {
-        isAlive = true;
-        onAlive();
-      } else if (others.size < MAX_OTHERS && !others.has(server) && isAllowed(server)) {
-        others.set(server, prove(server));
-      }
-    },
-  });
-  ended.abort();
-  await Promise.all(others.values());
+  try {
+    await exchange(router, config, {
+      ...options,
+      limitMs: PROBE_MS,
+      servers: [router.address, EVERYONE],
+      // Asked once.
+      retryMs: 4 * PROBE_MS,
+      ended: ended.signal,
+      onServer(server) {
+        if (server === router.address) {
+          isAlive = true;
+          onAlive();
+        } else if (others.size < MAX_OTHERS && !others.has(server) && isAllowed(server)) {
+          others.set(server, prove(server));
+        }
+      },
+    });
+  } finally {
+    ended.abort();
+    await Promise.all(others.values());
+  }
   return { hasOthers: others.size > 0 };
 }
 
