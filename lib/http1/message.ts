@@ -114,7 +114,8 @@ export function toBytes(text: string, behind?: Uint8Array): Uint8Array<ArrayBuff
   const bytes = new Uint8Array(text.length + (behind?.length ?? 0));
   const { read, written } = ENCODER.encodeInto(text, bytes);
   // Of anything but ASCII it makes more than one byte.
-  if (read < text.length || written > read) { for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i); }
+  const isAscii = read === text.length && written === read;
+  for (let i = 0; !isAscii && i < text.length; i++) bytes[i] = text.charCodeAt(i);
   if (behind !== undefined) bytes.set(behind, text.length);
   return bytes;
 }
