@@ -16,13 +16,16 @@ import { createAnswers, createSingleflight } from "./cache/answers.ts";
 import type { WatchClient } from "./cache/answers.ts";
 import { createCache } from "./cache/cache.ts";
 import { createHostCheck, readClientRequest, readyKeyOf } from "./request/client_request.ts";
-import type { ClientRequest, MetadataRequest, ServedRequest } from "./request/client_request.ts";
+import type { ClientRequest, MetadataRequest } from "./request/client_request.ts";
 import type { Handler } from "./gate/handler.ts";
+import type { Served } from "./gate/inner.ts";
+import type { ClientHead } from "./gate/request_head.ts";
+import type { RequestRefusal } from "./request/refusal.ts";
 import { ClientGoneError, StoppingError } from "./gate/errors.ts";
 import { REFUSALS } from "./gate/refusal.ts";
 import { createReasonLog } from "./server/reason_log.ts";
 import { createResponder, emptyResponse, headersOf, pathOf } from "./server/responder.ts";
-import type { Abort, RequestInfo } from "./server/responder.ts";
+import type { Abort } from "./server/responder.ts";
 import { createForwarder } from "./upstream/forward.ts";
 import { createPasswordService } from "./password_service.ts";
 import type { PasswordServiceOptions } from "./password_service.ts";
@@ -46,7 +49,7 @@ export interface ProxyDependencies<R extends Router = Router> {
 
 /** Answers clients: what the gate need not ask for, and the rest. */
 export interface Proxy extends Handler {
-  handle(request: ServedRequest, info: RequestInfo): Response | Promise<Response>;
+  handle(head: ClientHead, served: Served): Response | Promise<Response>;
   /** Has the router asked again for all that is stored. */
   expire(): void;
   /** Ends what is waited for: the program stops. */
@@ -102,6 +105,14 @@ export function createProxy<R extends Router>(
     log,
   });
 
+  /** The gate hands in the same heads again and again. */
+  const known = new WeakMap<ClientHead, ClientRequest | RequestRefusal>();
+  const read = (head: ClientHead): ClientRequest | RequestRefusal => {
+    let request = known.get(head);
+    if (request === undefined) known.set(head, request = readClientRequest(head, rules));
+    return request;
+  };
+
   /** What is to be answered with metadata, or the proxy's own answer. */
   const admit = (asked: ClientRequest): MetadataRequest | Response => {
     if (asked.method === "PUT" && asked.asksPassword === undefined) {
@@ -126,11 +137,11 @@ export function createProxy<R extends Router>(
     return responder.respond(response, { method, path: undefined, startedAt });
   };
 
-  const watcherOf = (request: ServedRequest): WatchClient => (onGone) => {
+  const watcherOf = (served: Pick<Served, "signal">): WatchClient => (onGone) => {
     let signal: AbortSignal | undefined;
     const leave = () => onGone(new ClientGoneError("The client went away"));
     const deadline = deadlines.set(WATCH_CLIENT_AFTER_MS, () => {
-      signal = request.signal;
+      signal = served.signal;
       if (signal.aborted) leave();
       else signal.addEventListener("abort", leave);
     });
@@ -149,7 +160,7 @@ export function createProxy<R extends Router>(
     },
     close: deadlines.close,
 
-    keyOf: (head) => mayBeReady ? readyKeyOf(head, rules) : undefined,
+    keyOf: (head) => mayBeReady ? readyKeyOf(read(head)) : undefined,
 
     ready(key, recipient, need) {
       const stored = cache.get(key);
@@ -169,15 +180,15 @@ export function createProxy<R extends Router>(
 
     onCut: (target, error) => noteCut(describeError(error), { path: pathOf(target) }),
 
-    handle(request, info) {
+    handle(head, served) {
       const startedAt = now();
-      const asked = readClientRequest(request, rules);
+      const { method } = head;
+      const asked = read(head);
       if ("kind" in asked) {
         noteRefusal(asked.reason, { status: asked.status });
-        return responder.respond(emptyResponse(asked.status), { method: request.method, path: undefined, startedAt });
+        return responder.respond(emptyResponse(asked.status), { method, path: undefined, startedAt });
       }
       const admitted = admit(asked);
-      const { method } = request;
       if (admitted instanceof Response) {
         const { status } = admitted;
         const path = pathOf(asked.target);
@@ -186,8 +197,8 @@ export function createProxy<R extends Router>(
       }
       const { asksPassword: asks } = asked;
       if (asks !== undefined) return answerPassword({ method, startedAt, asks });
-      const response = answer(admitted, watcherOf(request));
-      const context = { request: admitted, info, startedAt };
+      const response = answer(admitted, watcherOf(served));
+      const context = { request: admitted, served, startedAt };
       return response instanceof Promise ? responder.passLater(response, context) : responder.pass(response, context);
     },
   };

@@ -6,7 +6,7 @@
 
 import type { ProxyConfig } from "../config/config.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
-import { createInnerPool } from "./gate/inner_pool.ts";
+import { AskedRequests, createInnerPool } from "./gate/inner_pool.ts";
 import type { Inner } from "./gate/inner.ts";
 import { createDateText } from "./gate/response.ts";
 import { openGate } from "./gate/gate.ts";
@@ -47,12 +47,13 @@ export async function serveProxy<R extends Router>(
   const listener = await listen(config.listen, { log, clock, signal: new AbortController().signal });
   const proxy = createProxy(config, { ...dependencies, inFlight: () => gate.inFlight });
   const onError = createErrorResponder(log);
+  const asked = new AskedRequests();
   const server = innerSocket === undefined
     ? undefined
-    : openInnerServer(proxy.handle, { path: innerSocket, onError, log, clock });
+    : openInnerServer(asked.serve(proxy.handle), { path: innerSocket, onError, log, clock });
   const inner: Inner = server === undefined
     ? createDirectServer(proxy.handle, { onError, dateText: createDateText(clock.date) })
-    : createInnerPool(server.connect, clock);
+    : createInnerPool({ connect: server.connect, asked, clock });
   const gate: Gate = openGate(listener, {
     limits: config,
     handler: proxy,

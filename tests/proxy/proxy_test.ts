@@ -23,7 +23,7 @@ test("proxy passes a request on and its answer back", async () => {
   assertEquals(header(response, "etag"), "x");
   assertEquals(response.headers.filter(([name]) => name === "set-cookie").map(([, value]) => value), ["a", "b"]);
   assertEquals(proxy.router.heads, [
-    "GET //latest/../vm-id?a=%00&b HTTP/1.1\r\nHost: 10.1.1.1\r\naccept: */*\r\nuser-agent: curl/8\r\n\r\n",
+    "GET //latest/../vm-id?a=%00&b HTTP/1.1\r\nHost: 10.1.1.1\r\nuser-agent: curl/8\r\naccept: */*\r\n\r\n",
   ]);
 });
 

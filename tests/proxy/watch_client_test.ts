@@ -7,7 +7,7 @@ import { bodyOf, createFakeClient, createFakeUpstream } from "../support/fakes/u
 import { createVirtualClock, settle } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
 
-const HOST = "127.0.0.1:39724";
+const HEAD = { method: "GET", target: "/latest/vm-id", headers: [], minor: 0, persistent: true } as const;
 
 /** A proxy on a clock that stands still, and requests that tell whether their client is watched. */
 function setUp() {
@@ -25,10 +25,9 @@ function setUp() {
   const ask = () => {
     const leaving = new AbortController();
     const state = { watched: 0, listeners: 0 };
-    const request = {
-      method: "GET",
-      url: `http://${HOST}/latest/vm-id`,
-      headers: new Headers({ host: HOST }),
+    const served = {
+      completed: Promise.resolve(),
+      pass() {},
       get signal() {
         state.watched++;
         return {
@@ -43,7 +42,7 @@ function setUp() {
         } as unknown as AbortSignal;
       },
     };
-    const response = Promise.resolve(proxy.handle(request, { completed: Promise.resolve() }));
+    const response = Promise.resolve(proxy.handle(HEAD, served));
     return { response, state, leave: () => leaving.abort() };
   };
   return { clock, client, proxy, ask };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ResponseHead } from "../../http1/message.ts";
+import type { Header, ResponseHead } from "../../http1/message.ts";
 import type { ClientHead } from "./request_head.ts";
 
 /** What answers that is not ready at the gate. */
@@ -20,7 +20,10 @@ export interface Inner {
 }
 
 /** What is known of an answer before its body. */
-export type InnerHead = Pick<ResponseHead, "status" | "headers" | "framing">;
+export interface InnerHead extends Pick<ResponseHead, "status" | "headers" | "framing"> {
+  /** The fields that the client is to get as they are, where `headers` is only what the server adds. */
+  readonly passed?: readonly Header[] | undefined;
+}
 
 /**
  * How long a request must have been under way before the server behind can notice that its client leaves. A client that
@@ -44,4 +47,17 @@ export interface InnerExchange {
   more(): Promise<void>;
   /** Ends it: what is not over is cut, which whoever answers notices. Harmless when done before. */
   release(): void;
+}
+
+/** Answers what is asked behind the gate. */
+export type InnerHandler = (head: ClientHead, served: Served) => Response | Promise<Response>;
+
+/** What is known of a request besides its head. */
+export interface Served {
+  /** Aborts when the client has gone away. */
+  readonly signal: AbortSignal;
+  /** Settles when the response was sent, or was cut. */
+  readonly completed: Promise<void>;
+  /** Has the client get these fields as they are; what the response itself says is then the server's own. */
+  pass(fields: readonly Header[]): void;
 }

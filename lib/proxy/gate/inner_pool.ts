@@ -1,18 +1,21 @@
 /**
- * Connections to the server behind the gate: opened when needed, used again, closed when nobody needs them; and what of a
- * request goes over them: all but what concerns the client's connection only.
+ * Connections to the server behind the gate: opened when needed, used again, closed when nobody needs them.
+ *
+ * Heads are read once, at the gate, and those of routers' answers once, by the client: over these connections goes the number
+ * under which whoever answers is handed the one, and hands back the other.
  *
  * @module
  */
 
+import { STATUS_CODE } from "@std/http/status";
 import { createBodyDecoder } from "../../http1/body.ts";
 import type { BodyDecoder } from "../../http1/body.ts";
 import { decodeResponseHead, findHeadEnd, toBytes } from "../../http1/message.ts";
-import type { Header, RequestHead, ResponseHead } from "../../http1/message.ts";
+import type { Header, ResponseHead } from "../../http1/message.ts";
 import { Transport } from "../../http1/transport.ts";
 import type { Clock } from "../../time/clock.ts";
 import { NOTICED_AFTER_MS } from "./inner.ts";
-import type { Inner, InnerExchange } from "./inner.ts";
+import type { Inner, InnerExchange, InnerHandler, InnerHead, Served } from "./inner.ts";
 import type { ClientHead } from "./request_head.ts";
 
 /** Connects to the server behind. @throws {Error} If it cannot be reached. */
@@ -24,9 +27,75 @@ const MAX_IDLE = 16;
 /** More than this is read in large pieces. */
 const SMALL_BYTES = 16_384;
 
+/** A request that is asked behind the gate. */
+interface AskedRequest {
+  readonly head: ClientHead;
+  /** The fields of its answer that pass as they are, once whoever answers has said so. */
+  passed: readonly Header[] | undefined;
+}
+
+/** The requests on their way to the server behind the gate, by the targets that they have there. */
+export class AskedRequests {
+  readonly #requests = new Map<string, AskedRequest>();
+  #last = 0;
+
+  /** Takes a request in. */
+  add(request: AskedRequest): string {
+    const target = `/${++this.#last}`;
+    this.#requests.set(target, request);
+    return target;
+  }
+
+  /** Gives a request out, once. */
+  take(target: string): AskedRequest | undefined {
+    const request = this.#requests.get(target);
+    this.#requests.delete(target);
+    return request;
+  }
+
+  /** Has a handler answer what the server behind the gate is asked. */
+  serve(handler: InnerHandler): Deno.ServeHandler<Deno.Addr> {
+    return (request, info) => {
+      const { url } = request;
+      const asked = this.take(url.slice(url.lastIndexOf("/")));
+      // Its client has left meanwhile.
+      if (asked === undefined) return new Response(null, { status: STATUS_CODE.NotFound });
+      return handler(asked.head, new ServedByRuntime(asked, { request, info }));
+    };
+  }
+}
+
+/** What the runtime knows of a request is looked at only where it is needed: that takes longer than a usual answer. */
+class ServedByRuntime implements Served {
+  constructor(
+    readonly asked: AskedRequest,
+    readonly runtime: { readonly request: Request; readonly info: Deno.ServeHandlerInfo<Deno.Addr> },
+  ) {}
+
+  get signal(): AbortSignal {
+    return this.runtime.request.signal;
+  }
+
+  get completed(): Promise<void> {
+    return this.runtime.info.completed;
+  }
+
+  pass(fields: readonly Header[]): void {
+    this.asked.passed = fields;
+  }
+}
+
+/** What a pool works with. */
+export interface InnerPoolOptions {
+  readonly connect: InnerConnect;
+  /** Where the server behind finds what it is asked. */
+  readonly asked: AskedRequests;
+  readonly clock: Clock;
+}
+
 /** Creates an empty pool. */
-export function createInnerPool(connect: InnerConnect, clock: Clock): Inner {
-  const pool: Pool = { idle: [], leaving: new Set(), connect, clock, used: 0, isClosed: false };
+export function createInnerPool({ connect, asked, clock }: InnerPoolOptions): Inner {
+  const pool: Pool = { idle: [], leaving: new Set(), connect, asked, clock, used: 0, isClosed: false };
   const rest = () => {
     for (const transport of pool.idle.splice(0)) close(transport);
   };
@@ -44,12 +113,10 @@ export function createInnerPool(connect: InnerConnect, clock: Clock): Inner {
   };
 }
 
-interface Pool {
+interface Pool extends InnerPoolOptions {
   readonly idle: Transport[];
   /** What ends the exchanges whose clients have just left. */
   readonly leaving: Set<() => void>;
-  readonly connect: InnerConnect;
-  readonly clock: Clock;
   used: number;
   isClosed: boolean;
 }
@@ -74,13 +141,11 @@ class SocketExchange implements InnerExchange {
     return this.#decoder?.done ?? false;
   }
 
-  async ask(head: ClientHead, maxHeadBytes: number): Promise<ResponseHead> {
-    const request = encodedOnce(head);
-    const limits = { method: head.method === "HEAD" ? "HEAD" : "GET", maxHeadBytes } as const;
+  async ask(head: ClientHead, maxHeadBytes: number): Promise<InnerHead> {
     const kept = this.#pool.idle.pop();
     if (kept !== undefined) {
       try {
-        return await this.#askOn(kept, request, limits);
+        return await this.#askOn(kept, head, maxHeadBytes);
       } catch (error) {
         // It died while nobody used it: nothing was heard, and no request has a body that could be gone.
         if (this.#isReleased || kept.available > 0) throw error;
@@ -88,19 +153,19 @@ class SocketExchange implements InnerExchange {
       }
     }
     const fresh = new Transport(await this.#pool.connect());
-    return await this.#askOn(fresh, request, limits);
+    return await this.#askOn(fresh, head, maxHeadBytes);
   }
 
-  async #askOn(
-    transport: Transport,
-    request: Uint8Array<ArrayBuffer>,
-    { method, maxHeadBytes }: { readonly method: RequestHead["method"]; readonly maxHeadBytes: number },
-  ): Promise<ResponseHead> {
+  async #askOn(transport: Transport, head: ClientHead, maxHeadBytes: number): Promise<InnerHead> {
+    const { asked, clock } = this.#pool;
+    const { method } = head;
+    const request: AskedRequest = { head, passed: undefined };
+    const target = asked.add(request);
     this.#transport = transport;
     // The client may have gone while it was connected.
     if (this.#isReleased) close(transport);
-    else transport.write(request);
-    this.#sentAt = this.#pool.clock.now();
+    else transport.write(toBytes(`${method} ${target} HTTP/1.1\r\nHost: gate\r\n\r\n`));
+    this.#sentAt = clock.now();
     try {
       for (;;) {
         if (!await transport.read()) throw new Error("The server behind the gate closed the connection");
@@ -110,13 +175,16 @@ class SocketExchange implements InnerExchange {
           if (bytes.length <= maxHeadBytes) continue;
           throw new Error("The answer of the server behind has no end of head");
         }
-        const head = withLength(decodeResponseHead(bytes.subarray(0, end), method));
+        const { status, headers, framing, persistent } = withLength(
+          decodeResponseHead(bytes.subarray(0, end), method === "HEAD" ? "HEAD" : "GET"),
+        );
         transport.take(end);
-        this.#decoder = createBodyDecoder(head.framing);
-        this.#isPersistent = head.persistent;
-        return head;
+        this.#decoder = createBodyDecoder(framing);
+        this.#isPersistent = persistent;
+        return { status, headers, framing, passed: request.passed };
       }
     } finally {
+      asked.take(target);
       this.#sentAt = undefined;
       this.#leave?.();
     }
@@ -171,15 +239,6 @@ class SocketExchange implements InnerExchange {
   }
 }
 
-/** A head that the gate knows is sent again and again. */
-const encoded = new WeakMap<ClientHead, Uint8Array<ArrayBuffer>>();
-
-function encodedOnce(head: ClientHead): Uint8Array<ArrayBuffer> {
-  let bytes = encoded.get(head);
-  if (bytes === undefined) encoded.set(head, bytes = encodeInnerHead(head));
-  return bytes;
-}
-
 function close(transport: Transport): void {
   transport.close(new Error("The connection to the server behind the gate was closed"));
 }
@@ -192,48 +251,4 @@ function withLength(head: ResponseHead): ResponseHead {
   if (head.framing !== "close") return head;
   const persistent = !head.headers.some(([name, value]) => name === "connection" && value === "close");
   return { ...head, headers: [...head.headers, ["content-length", "0"]], framing: 0, persistent };
-}
-
-/** Fields for this hop only. (One runtime took `Upgrade: h2c` with a length, as Java's client sends it, for an error.) */
-const HOP_ONLY: ReadonlySet<string> = new Set([
-  "content-length",
-  "expect",
-  "http2-settings",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-]);
-
-/** What a Connection may list that is settled at the gate; what else it names is for whoever passes the request on. */
-const SETTLED: ReadonlySet<string> = new Set(["close", "http2-settings", "keep-alive", "upgrade"]);
-
-/** Encodes a client's head for the server behind the gate, where every connection stays open. */
-export function encodeInnerHead({ method, target, headers }: ClientHead): Uint8Array<ArrayBuffer> {
-  const lines = [`${method} ${target} HTTP/1.1\r\n`];
-  for (const [name, value] of toInner(headers)) lines.push(name, ": ", value, "\r\n");
-  lines.push("\r\n");
-  return toBytes(lines.join(""));
-}
-
-/** Picks what of a client's fields is not settled at the gate. */
-export function toInner(headers: readonly Header[]): Header[] {
-  const kept: Header[] = [];
-  for (const field of headers) {
-    const [name, value] = field;
-    if (HOP_ONLY.has(name)) continue;
-    if (name !== "connection") {
-      kept.push(field);
-      continue;
-    }
-    const rest = withoutSettled(value);
-    if (rest !== undefined) kept.push([name, rest]);
-  }
-  return kept;
-}
-
-function withoutSettled(connection: string): string | undefined {
-  const items = connection.split(",").map((item) => item.trim());
-  const kept = items.filter((item) => item !== "" && !SETTLED.has(item.toLowerCase()));
-  return kept.length === 0 ? undefined : kept.join(", ");
 }

@@ -54,7 +54,7 @@ export const REFUSALS: Readonly<Record<RefusalKind, Refusal>> = {
   two_hosts: { status: STATUS_CODE.BadRequest, reason: "it has more than one Host" },
   version: { status: STATUS_CODE.HTTPVersionNotSupported, reason: "its version of HTTP is not 1.0 or 1.1" },
   method: REQUEST_REFUSALS.method,
-  body: REQUEST_REFUSALS.body,
+  body: { status: STATUS_CODE.ContentTooLarge, reason: "it has a body" },
   bad_target: REQUEST_REFUSALS.bad_target,
   long_url: REQUEST_REFUSALS.long_url,
   long_header: {

@@ -2,8 +2,7 @@
  * The answers that the gate writes itself, and the heads of those that it passes on (RFC 9112). Pure.
  *
  * A runtime's web server changes fields that it knows: it compresses a text and says so, joins what comes twice, counts a
- * length. So all that the client is to see of a router's fields travels from the server behind the gate in one that it does
- * not know.
+ * length. So what the client is to see of a router's fields never goes through the server behind the gate.
  *
  * @module
  */
@@ -87,13 +86,17 @@ function encodeResponseHead(
 /** Begins to pass an answer on: encodes its head for a client, with what has come of the body. */
 export function beginRelay(
   exchange: Pick<InnerExchange, "takeBody">,
-  { status, headers, framing }: InnerHead,
+  answer: InnerHead,
   { minor, persistent }: Pick<Recipient, "minor" | "persistent">,
 ): { readonly first: Uint8Array<ArrayBuffer>; readonly form: "framed" | "content"; readonly persistent: boolean } {
+  const { status, headers, framing } = answer;
   // A client of HTTP/1.0 knows no chunks: it gets what is in them, and the end of the connection as the end.
   const isUnchunked = framing === "chunked" && minor === 0;
   const form = isUnchunked ? "content" : "framed";
-  const lines = fromInner(isUnchunked ? headers.filter(([name]) => name !== "transfer-encoding") : headers);
+  let lines = "";
+  for (const [name, value] of fromInner(answer)) {
+    if (!isUnchunked || name !== "transfer-encoding") lines += `${name}: ${value}\r\n`;
+  }
   const stays = persistent && !isUnchunked && !headers.some(isClose);
   const first = encodeResponseHead({ status, lines, behind: exchange.takeBody(form) }, { minor, persistent: stays });
   return { first, form, persistent: stays };
@@ -101,46 +104,16 @@ export function beginRelay(
 
 const isClose = ([name, value]: Header) => name === "connection" && /\bclose\b/i.test(value);
 
-/** The field of an answer that carries all others. */
-export const CARRIER = "mdproxy4cs-fields";
-
-/** What is the server's to say of an answer whose fields are carried, unless they say it. */
+/** What is the server's to say of an answer whose fields are passed, unless they say it. */
 const SERVERS_OWN: ReadonlySet<string> = new Set(["content-length", "date", "transfer-encoding"]);
 
-/** Writes fields as one value: with a tab behind each but the last, and two for one within them. */
-export function carry(headers: readonly Header[]): string {
-  let text = "";
-  for (const [name, value] of headers) {
-    if (text !== "") text += "\t";
-    text += `${name}: ${value.replaceAll("\t", "\t\t")}`;
-  }
-  return text;
-}
-
-/** The lines of fields that were carried. (No value begins or ends with a tab, so that pairs of them are plain to see.) */
-function linesOf(carried: string): string {
-  if (carried === "") return "";
-  const lines = carried.includes("\t\t")
-    ? carried.replace(/\t\t?/g, (tabs) => tabs === "\t" ? "\r\n" : "\t")
-    : carried.replaceAll("\t", "\r\n");
-  return `${lines}\r\n`;
-}
-
-/** The field lines that the client is to get of an inner answer. */
-export function fromInner(headers: readonly Header[]): string {
-  const carried = headers.find(([name]) => name === CARRIER)?.[1];
-  const said = carried === undefined ? "" : linesOf(carried);
-  let lines = said;
-  for (const [name, value] of headers) {
-    if (name === "connection" || name === "keep-alive") continue;
-    const isPassed = carried === undefined || SERVERS_OWN.has(name) && !says(said, name);
-    if (isPassed) lines += `${name}: ${value}\r\n`;
-  }
-  return lines;
-}
-
-function says(lines: string, name: string): boolean {
-  return lines.startsWith(`${name}: `) || lines.includes(`\n${name}: `);
+/** The fields that the client is to get of an inner answer. */
+export function fromInner({ headers, passed }: Pick<InnerHead, "headers" | "passed">): readonly Header[] {
+  if (passed === undefined) return headers.filter(([name]) => name !== "connection" && name !== "keep-alive");
+  return [
+    ...passed,
+    ...headers.filter(([name]) => SERVERS_OWN.has(name) && !passed.some(([said]) => said === name)),
+  ];
 }
 
 /** Joins bytes. */

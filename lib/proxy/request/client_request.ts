@@ -12,7 +12,7 @@
 import type { Header } from "../../http1/message.ts";
 import { cacheKeyOf, forRouter, refusalFor } from "./header_policy.ts";
 import { refuse } from "./refusal.ts";
-import type { RequestRefusal, RequestRefusalKind } from "./refusal.ts";
+import type { RequestRefusal } from "./refusal.ts";
 import { isLoopback } from "../../ipv4/ipv4.ts";
 import type { ListenAddress } from "../../config/value.ts";
 
@@ -47,13 +47,6 @@ export interface RequestRules {
   readonly maxUrlBytes: number;
 }
 
-/** A request, as far as it is read: the runtime's, or one like it. */
-export interface RequestLike {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Pick<Headers, "forEach">;
-}
-
 /** The head of a request as it was written, as far as it is read. */
 export interface HeadLike {
   readonly method: string;
@@ -61,103 +54,72 @@ export interface HeadLike {
   readonly headers: readonly Header[];
 }
 
-/** A request that is being served. */
-export interface ServedRequest extends RequestLike {
-  /** Aborts when the client has gone away. */
-  readonly signal: AbortSignal;
-}
-
 /** Path and query of visible ASCII characters. */
 const TARGET = /^\/[!-~]*$/;
 
-/** `http+unix` is the runtime's word for the socket behind the gate, where a request names no server itself. */
-const SCHEME = /^http(\+unix)?:\/\//;
+/** The absolute form of a target (RFC 9112 section 3.2.2). */
+const ABSOLUTE = /^http:\/\/([^/]*)(\/.*)$/i;
 
 /**
  * Reads a request.
  *
  * @returns the request, or why it is refused
  */
-export function readClientRequest(request: RequestLike, rules: RequestRules): ClientRequest | RequestRefusal {
-  const { method } = request;
+export function readClientRequest(head: HeadLike, rules: RequestRules): ClientRequest | RequestRefusal {
+  const { method } = head;
   if (method !== "GET" && method !== "HEAD" && method !== "PUT") return refuse("method");
 
-  let host: string | undefined;
-  let token: string | undefined;
-  let tokenTtl: string | undefined;
-  let asksPassword: string | undefined;
-  let refusal: RequestRefusalKind | undefined;
-  const headers: Header[] = [];
-  // Not an iterator: that costs more than the rest of reading a request.
-  request.headers.forEach((value, name) => {
-    const field: Header = [name, value];
-    headers.push(field);
-    if (name === "host") host = value;
-    else if (name === "x-aws-ec2-metadata-token") token = value;
-    else if (name === "x-aws-ec2-metadata-token-ttl-seconds") tokenTtl = value;
-    else if (name === "domu_request") asksPassword = value;
-    else refusal ??= refusalFor(field);
-  });
-
-  const target = readTarget(request.url, { host, rules });
+  const fields = combine(head.headers);
+  const host = fields.get("host");
+  const target = readTarget(head.target, { host, rules });
   if (typeof target !== "string") return target;
+  const headers = [...fields];
+  const refusal = headers.map(refusalFor).find((kind) => kind !== undefined);
   if (refusal !== undefined) return refuse(refusal);
-  const cacheKey = cacheKeyOf({ target, headers });
-  return { method, target, headers: forRouter(headers), host, token, tokenTtl, asksPassword, cacheKey };
+  return {
+    method,
+    target,
+    headers: forRouter(headers),
+    host,
+    token: fields.get("x-aws-ec2-metadata-token"),
+    tokenTtl: fields.get("x-aws-ec2-metadata-token-ttl-seconds"),
+    asksPassword: fields.get("domu_request"),
+    cacheKey: cacheKeyOf({ target, headers }),
+  };
+}
+
+/** Fields by their names; one that comes twice has both values (RFC 9110 section 5.3). */
+function combine(headers: readonly Header[]): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  for (const [name, value] of headers) {
+    const before = fields.get(name);
+    fields.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  return fields;
 }
 
 /**
- * What a stored answer to a head is found under before the request is asked of anybody.
+ * What a stored answer is found under before a request is asked of anybody.
  *
  * @returns `undefined` if that is not for this place to say
  */
-export function readyKeyOf(head: HeadLike, rules: RequestRules): string | undefined {
-  // What the values of a field that comes twice mean together is the runtime's to say.
-  if (new Set(head.headers.map(([name]) => name)).size < head.headers.length) return undefined;
-  const request = readClientRequest(asRequest(head), rules);
+export function readyKeyOf(request: ClientRequest | RequestRefusal): string | undefined {
   if ("kind" in request || request.method === "PUT" || request.token !== undefined) return undefined;
   return request.cacheKey;
 }
 
-/** As the runtime would say it, behind the gate. */
-function asRequest(head: HeadLike): RequestLike {
-  return {
-    method: head.method,
-    url: urlOf(head),
-    headers: {
-      forEach(callback) {
-        for (const [name, value] of head.headers) callback(value, name, undefined as unknown as Headers);
-      },
-    },
-  };
-}
-
-/** The URL of a request as it was written, as the runtime says it behind the gate. */
-export function urlOf(
-  { target, headers }: { readonly target: string; readonly headers: readonly Header[] },
-): string {
-  if (!target.startsWith("/")) return target;
-  const host = headers.find(([name]) => name === "host")?.[1];
-  return `http+unix://${host ?? ""}${target}`;
-}
-
-/** Cuts the target out of a URL, as it was written. @returns the target, or why the request is refused */
+/** Cuts the path and its query out of a target, as they were written. @returns them, or why the request is refused */
 function readTarget(
-  url: string,
+  written: string,
   { host, rules }: { readonly host: string | undefined; readonly rules: RequestRules },
 ): string | RequestRefusal {
   if (host !== undefined && !rules.isOwnHost(host)) return refuse("other_host");
-  const [scheme, unix] = SCHEME.exec(url) ?? [];
-  const pathAt = scheme === undefined ? -1 : url.indexOf("/", scheme.length);
-  if (pathAt === -1) return refuse("bad_target");
-  const authority = url.slice(scheme!.length, pathAt);
-  // Without a Host it is the name in the request line, or what the runtime puts for neither: the socket's.
-  const isUnnamed = host === undefined && unix !== undefined;
-  if (authority !== host && !isUnnamed && !rules.isOwnHost(authority)) {
+  const [, authority, path] = ABSOLUTE.exec(written) ?? [];
+  if (authority !== undefined && authority !== host && !rules.isOwnHost(authority)) {
     return refuse(host === undefined ? "other_host" : "other_server");
   }
-  // A fragment is no part of a request, but some runtimes hand one on.
-  const target = url.slice(pathAt).split("#", 1)[0]!;
+  // A fragment is no part of a request, but some clients send one.
+  const target = (path ?? written).split("#", 1)[0]!;
   if (target.length > rules.maxUrlBytes) return refuse("long_url");
   return TARGET.test(target) ? target : refuse("bad_target");
 }

@@ -50,11 +50,11 @@ const FIELDS: ReadonlyMap<string, readonly [inRequest: RequestRule, inResponse: 
   ["proxy-connection", ["drop", "drop"]],
   ["te", ["drop", "drop"]],
   ["trailer", ["drop", "drop"]],
-  ["transfer-encoding", [{ refuse: "body" }, "drop"]],
+  ["transfer-encoding", ["drop", "drop"]],
   ["upgrade", ["drop", "drop"]],
 
-  // No request has a body, so there is none to be expected.
-  ["content-length", [{ refuse: "body", unless: ["0"], then: "own" }, "body"]],
+  // No request that the gate lets in has a body, so there is none to be expected.
+  ["content-length", ["drop", "body"]],
   ["expect", ["drop", "pass"]],
 
   // For this proxy. The Host that is sent on is the router's address: what a direct request would say.

@@ -14,8 +14,7 @@ export type RequestRefusalKind =
   | "bad_target"
   | "long_url"
   | "through_proxy"
-  | "from_web_page"
-  | "body";
+  | "from_web_page";
 
 /** What the client gets, and what the log says. */
 export interface RequestRefusal {
@@ -40,7 +39,6 @@ export const REQUEST_REFUSALS: Readonly<Record<RequestRefusalKind, Omit<RequestR
     status: STATUS_CODE.Forbidden,
     reason: "it says that a web page of another site asks (Origin, Sec-Fetch-Site)",
   },
-  body: { status: STATUS_CODE.ContentTooLarge, reason: "it has a body" },
 };
 
 /** Makes the refusal of a kind. */

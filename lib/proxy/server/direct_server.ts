@@ -9,12 +9,9 @@
 
 import { toBytes } from "../../http1/message.ts";
 import type { Framing, Header } from "../../http1/message.ts";
-import { toInner } from "../gate/inner_pool.ts";
-import type { Inner, InnerExchange, InnerHead } from "../gate/inner.ts";
+import type { Inner, InnerExchange, InnerHandler, InnerHead, Served } from "../gate/inner.ts";
 import type { ClientHead } from "../gate/request_head.ts";
 import { concat, fromInner, WITHOUT_BODY } from "../gate/response.ts";
-import { urlOf } from "../request/client_request.ts";
-import type { InnerHandler } from "./inner_server.ts";
 
 /** What answering needs. */
 export interface DirectServerOptions {
@@ -67,13 +64,13 @@ class DirectExchange implements InnerExchange {
   }
 
   async ask(head: ClientHead): Promise<InnerHead> {
-    const response = await this.#respond(head);
+    let passed: readonly Header[] | undefined;
+    const response = await this.#respond(head, (fields) => passed = fields);
     const headers: Header[] = [...response.headers];
-    const has = (field: string) => headers.some(([name]) => name === field);
-    if (!has("date")) headers.push(["date", this.#options.dateText()]);
+    if (!headers.some(([name]) => name === "date")) headers.push(["date", this.#options.dateText()]);
 
     const isBodiless = head.method === "HEAD" || WITHOUT_BODY.has(response.status);
-    const [, length] = /^content-length: (\d+)$/m.exec(fromInner(headers)) ?? [];
+    const length = fromInner({ headers, passed }).find(([name]) => name === "content-length")?.[1];
     if (isBodiless || response.body === null) {
       if (!isBodiless && length === undefined) headers.push(["content-length", "0"]);
       this.#isOver = true;
@@ -84,19 +81,12 @@ class DirectExchange implements InnerExchange {
       if (length === undefined) headers.push(["transfer-encoding", "chunked"]);
       this.#isOver = this.#framing === 0;
     }
-    return { status: response.status, headers, framing: this.#framing };
+    return { status: response.status, headers, framing: this.#framing, passed };
   }
 
-  async #respond(head: ClientHead): Promise<Response> {
-    const { method, headers } = head;
-    const request = {
-      method,
-      url: urlOf(head),
-      headers: new Headers(toInner(headers) as [string, string][]),
-      signal: this.#client.signal,
-    };
+  async #respond(head: ClientHead, pass: Served["pass"]): Promise<Response> {
     try {
-      return await this.#handler(request, { completed: Promise.resolve() });
+      return await this.#handler(head, { signal: this.#client.signal, completed: Promise.resolve(), pass });
     } catch (error) {
       return this.#options.onError(error);
     }

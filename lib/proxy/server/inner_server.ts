@@ -8,12 +8,7 @@ import { removeLeftOver } from "../../system/runtime_folder.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { InnerConnect } from "../gate/inner_pool.ts";
-import type { ServedRequest } from "../request/client_request.ts";
 import { emptyResponse } from "./responder.ts";
-import type { RequestInfo } from "./responder.ts";
-
-/** Answers requests. */
-export type InnerHandler = (request: ServedRequest, info: RequestInfo) => Response | Promise<Response>;
 
 /** What the server needs. */
 export interface InnerServerOptions {
@@ -45,7 +40,7 @@ export function createErrorResponder(log: Log): (error: unknown) => Response {
 
 /** Starts the server. */
 export function openInnerServer(
-  handler: InnerHandler,
+  handler: Deno.ServeHandler<Deno.Addr>,
   { path, onError, log, clock }: InnerServerOptions,
 ): RunningInnerServer {
   const stop = new AbortController();

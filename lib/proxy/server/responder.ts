@@ -12,7 +12,8 @@ import type { Log } from "../../telemetry/log.ts";
 import type { MetadataResponse } from "../cache/answers.ts";
 import type { StoredResponse } from "../cache/cache.ts";
 import type { ReadyRecipient } from "../gate/handler.ts";
-import { CARRIER, carry, createDateText, encodeResponse } from "../gate/response.ts";
+import type { Served } from "../gate/inner.ts";
+import { createDateText, encodeResponse } from "../gate/response.ts";
 import type { EncodedResponse } from "../gate/response.ts";
 import { ClientGoneError, ClientTimeoutError, StoppingError } from "../gate/errors.ts";
 import type { MetadataRequest } from "../request/client_request.ts";
@@ -25,16 +26,13 @@ import { localLocation } from "../request/header_policy.ts";
 import { statusOfFailure } from "../upstream/policy.ts";
 import { NoRouterError } from "../upstream/upstream.ts";
 
-/** What is known of a request besides the request. */
-export type RequestInfo = Pick<Deno.ServeHandlerInfo<Deno.Addr>, "completed">;
-
 /** Ends something that is waited for. */
 export type Abort = (reason: unknown) => void;
 
 /** A request that is being answered. */
 export interface RequestContext {
   readonly request: MetadataRequest;
-  readonly info: RequestInfo;
+  readonly served: Pick<Served, "completed" | "pass">;
   readonly startedAt: number;
 }
 
@@ -97,9 +95,9 @@ export function createResponder(
     noteError(`status ${status}`, { router: address, path: pathOf(target) });
   };
 
-  const streamOf = (body: ResponseBody, { request, info: { completed } }: RequestContext) => {
+  const streamOf = (body: ResponseBody, { request, served }: RequestContext) => {
     // It rejects when the body was cut, and nobody may be listening by then.
-    completed.catch(() => {});
+    served.completed.catch(() => {});
     const { stream, cut } = createClientStream(body, {
       deadlines,
       idleTimeoutMs,
@@ -132,12 +130,13 @@ export function createResponder(
   };
 
   const pass = (metadata: MetadataResponse, context: RequestContext): Response => {
-    const { request, startedAt } = context;
+    const { request, served, startedAt } = context;
     const { body, from } = metadata;
     counts.onCache(from);
     noteFromRouter(metadata, request);
-    const carried = body === undefined || body instanceof Uint8Array ? body : streamOf(body, context);
-    const response = toResponse(metadata, carried, request);
+    const content = body === undefined || body instanceof Uint8Array ? body : streamOf(body, context);
+    const response = toResponse(metadata, content, request);
+    served.pass(fieldsFor(metadata, request));
     return respond(response, { startedAt, method: request.method, path: pathOf(request.target), from });
   };
 
@@ -214,30 +213,46 @@ export function statusOf(error: unknown): number {
 }
 
 /**
- * The runtime's response that passes metadata on.
+ * The fields of an answer as they pass to a client.
  *
- * @param body the metadata, as a stream where it is not in hand
- * @param options.host the Host under which the client knows this proxy, if it said so
+ * @param request.host the Host under which the client knows this proxy, if it said so
  */
-export function toResponse(
-  { status, headers, address }: Pick<MetadataResponse, "status" | "headers" | "address">,
-  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | undefined,
+export function fieldsFor(
+  { headers, address, body }: Pick<MetadataResponse, "headers" | "address" | "body">,
   { method, host }: { readonly method: RequestHead["method"]; readonly host: string | undefined },
-): Response {
-  // To a HEAD whose length the router left out the runtime would add that it is 0.
-  const isUnsaid = method === "HEAD" && status < 300 && !headers.some(([name]) => name === "content-length");
-  const response = new Response(body ?? (isUnsaid ? endedStream() : null), { status });
-  const carried: Header[] = [];
+): readonly Header[] {
+  const isFramed = isFramedByRuntime(method, body);
+  const fields: Header[] = [];
   for (const field of headers) {
     const [name, value] = field;
-    // The runtime frames a stream by it, and counts what is in hand; where there is only a head it would put a length of its own.
-    if (name === "content-length" && method !== "HEAD" && !(body instanceof Uint8Array)) {
-      response.headers.append(name, value);
-    } else if (name !== "location" || address === undefined) carried.push(field);
-    else carried.push([name, localLocation(value, { address, host })]);
+    if (name === "location" && address !== undefined) fields.push([name, localLocation(value, { address, host })]);
+    else if (name !== "content-length" || !isFramed) fields.push(field);
   }
-  response.headers.append(CARRIER, carry(carried));
-  return response;
+  return fields;
+}
+
+/** Whether the length is for the runtime to say: what is in hand it counts anyway, and where there is only a head it errs. */
+function isFramedByRuntime(method: RequestHead["method"], body: unknown): boolean {
+  return method !== "HEAD" && !(body instanceof Uint8Array);
+}
+
+/**
+ * The runtime's response that passes metadata on, without their fields but for what frames them.
+ *
+ * @param body the metadata, as a stream where it is not in hand
+ */
+export function toResponse(
+  { status, headers }: Pick<MetadataResponse, "status" | "headers">,
+  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | undefined,
+  { method }: { readonly method: RequestHead["method"] },
+): Response {
+  const length = headers.find(([name]) => name === "content-length")?.[1];
+  if (length !== undefined && isFramedByRuntime(method, body)) {
+    return new Response(body ?? null, { status, headers: { "content-length": length } });
+  }
+  // To a HEAD whose length the router left out the runtime would add that it is 0.
+  const isUnsaid = method === "HEAD" && status < 300 && length === undefined;
+  return new Response(body ?? (isUnsaid ? endedStream() : null), { status });
 }
 
 function endedStream(): ReadableStream<Uint8Array<ArrayBuffer>> {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { latin1, toBytes } from "../../../lib/http1/message.ts";
-import { createInnerPool } from "../../../lib/proxy/gate/inner_pool.ts";
+import { AskedRequests, createInnerPool } from "../../../lib/proxy/gate/inner_pool.ts";
 import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
@@ -98,7 +98,10 @@ test("openGate says 503 where what is behind gives no answer, and the client may
     served.close();
     return conn;
   };
-  await using scene = open({ own: "none", inner: createInnerPool(connect, SYSTEM_CLOCK) });
+  await using scene = open({
+    own: "none",
+    inner: createInnerPool({ connect, asked: new AskedRequests(), clock: SYSTEM_CLOCK }),
+  });
   using exchange = await scene.connect();
   await exchange.send(get("/1"));
   const { status, headers } = await exchange.receive();

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { latin1, toBytes } from "../../../lib/http1/message.ts";
 import { NOTICED_AFTER_MS } from "../../../lib/proxy/gate/inner.ts";
 import type { InnerExchange } from "../../../lib/proxy/gate/inner.ts";
-import { createInnerPool } from "../../../lib/proxy/gate/inner_pool.ts";
+import { AskedRequests, createInnerPool } from "../../../lib/proxy/gate/inner_pool.ts";
 import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
 
@@ -28,11 +28,13 @@ function connectionOf(...answers: string[]) {
 
 /** A pool that gets these connections one after the other. */
 function poolOf(...connections: ReturnType<typeof connectionOf>[]) {
+  const asked = new AskedRequests();
   const left = [...connections];
-  return createInnerPool(() => {
+  const connect = () => {
     const next = left.shift();
     return next === undefined ? Promise.reject(new Error("nobody listens")) : Promise.resolve(next.conn);
-  }, createVirtualClock());
+  };
+  return createInnerPool({ connect, asked, clock: createVirtualClock() });
 }
 
 async function answerOf(exchange: InnerExchange): Promise<string> {
@@ -53,6 +55,18 @@ test("createInnerPool uses a connection again, and counts what is under way", as
   assertEquals(await answerOf(pool.open()), "200 fine");
   pool.close();
   assertEquals(one.asked, { count: 2, closed: true });
+});
+
+test("AskedRequests has each request answered once, and what passes beside the response handed back", async () => {
+  const asked = new AskedRequests();
+  const request = { head: HEAD, passed: undefined };
+  const target = asked.add(request);
+  const answer = asked.serve((head, served) => {
+    served.pass([["x", head.target]]);
+    return new Response();
+  });
+  const ask = async () => (await answer(new Request(`http://gate${target}`), {} as Deno.ServeHandlerInfo)).status;
+  assertEquals([await ask(), await ask(), request.passed], [200, 404, [["x", "/"]]]);
 });
 
 test("createInnerPool asks again on a new connection, once, when a kept one has died", async () => {
@@ -84,7 +98,7 @@ test("createInnerPool asks once where something of an answer came, or the connec
 test("createInnerPool asks nobody again for a client that has left meanwhile", async () => {
   const { promise, resolve } = Promise.withResolvers<Deno.Conn>();
   const late = connectionOf(ANSWER);
-  const pool = createInnerPool(() => promise, createVirtualClock());
+  const pool = createInnerPool({ connect: () => promise, asked: new AskedRequests(), clock: createVirtualClock() });
   const exchange = pool.open();
   const answer = assertRejects(() => exchange.ask(HEAD, 1_000), Error, "closed");
   exchange.release();
@@ -190,14 +204,15 @@ test("createInnerPool keeps the place of a client that left until that can be no
   const answers = [Promise.withResolvers<number>(), Promise.withResolvers<number>(), Promise.withResolvers<number>()];
   const closed = answers.map(() => false);
   let count = 0;
-  const pool = createInnerPool(() => {
+  const connect = () => {
     const at = count++;
     return Promise.resolve({
       write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
       read: (into: Uint8Array) => (into.set(toBytes(ANSWER)), answers[at]!.promise),
       close: () => void (closed[at] = true, answers[at]!.reject(new Error("closed"))),
     } as unknown as Deno.Conn);
-  }, clock);
+  };
+  const pool = createInnerPool({ connect, asked: new AskedRequests(), clock });
   const ask = () => {
     const exchange = pool.open();
     exchange.ask(HEAD, 1_000).catch(() => {});

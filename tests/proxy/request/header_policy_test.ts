@@ -58,10 +58,6 @@ const REFUSALS: readonly (readonly [field: Header, refusal: string | undefined])
   [["sec-fetch-site", "same-site"], "from_web_page"],
   [["sec-fetch-site", "same-origin"], undefined],
   [["sec-fetch-site", "none"], undefined],
-  [["transfer-encoding", "chunked"], "body"],
-  [["content-length", "5, 5"], "body"],
-  [["content-length", "1"], "body"],
-  [["content-length", "0"], undefined],
   [["proxy-connection", "keep-alive"], undefined],
   [["x-custom", "forwarded"], undefined],
 ];

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { fromInner } from "../../../lib/proxy/gate/response.ts";
-import { emptyResponse, toResponse } from "../../../lib/proxy/server/responder.ts";
+import { emptyResponse, fieldsFor, toResponse } from "../../../lib/proxy/server/responder.ts";
+import type { Header } from "../../../lib/http1/message.ts";
+import { createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import { fromLatin1 } from "../../support/latin1.ts";
 import { test } from "../../support/test.ts";
 
@@ -31,29 +32,35 @@ test("toResponse leaves the length of a HEAD open where the router did, and only
       ["GET", 200, [], false],
     ] as const
   ) {
-    const response = toResponse({ status, headers: fields, address: "10.1.1.1" }, undefined, { ...ASKED, method });
+    const response = toResponse({ status, headers: fields }, undefined, { method });
     assertEquals([method, status, response.body !== null], [method, status, isOpen]);
   }
 });
 
-test("toResponse points a Location at this program where the router named itself, and passes all else", () => {
-  const headers = [["location", "http://10.1.1.1/x"], ["x", "a"], ["x", "http://10.1.1.1/"]] as const;
-  const of = (address: string | undefined) =>
-    fromInner([...toResponse({ status: 301, headers, address }, fromLatin1(""), ASKED).headers]);
-  const others = "x: a\r\nx: http://10.1.1.1/\r\n";
-  assertEquals(of("10.1.1.1"), `location: http://own:39724/x\r\n${others}`);
-  assertEquals(of("10.1.1.2"), `location: http://10.1.1.1/x\r\n${others}`);
-  assertEquals(of(undefined), `location: http://10.1.1.1/x\r\n${others}`);
+test("fieldsFor points a Location at this program where the router named itself, and passes all else", () => {
+  const others = [["x", "a"], ["x", "http://10.1.1.1/"]] as const;
+  const headers = [["location", "http://10.1.1.1/x"], ...others] as const;
+  const body = fromLatin1("");
+  assertEquals(fieldsFor({ headers, address: "10.1.1.1", body }, ASKED), [
+    ["location", "http://own:39724/x"],
+    ...others,
+  ]);
+  assertEquals(fieldsFor({ headers, address: "10.1.1.2", body }, ASKED), headers);
+  assertEquals(fieldsFor({ headers, address: undefined, body }, ASKED), headers);
 });
 
-test("toResponse has the runtime frame a stream by the router's length, and only tells that of what is in hand or spoken of", () => {
+test("toResponse has the runtime frame a stream by the router's length, and says no length of what is in hand or spoken of", () => {
   const headers = [["content-length", "4"]] as const;
-  const of = (method: "GET" | "HEAD", body?: Parameters<typeof toResponse>[1]) => {
-    const fields = [...toResponse({ status: 200, headers, address: undefined }, body, { ...ASKED, method }).headers];
-    return [new Headers(fields).get("content-length"), fromInner(fields)];
-  };
-  const line = "content-length: 4\r\n";
-  assertEquals(of("GET", new ReadableStream()), ["4", line]);
-  assertEquals(of("GET", fromLatin1("text")), [null, line]);
-  assertEquals(of("HEAD"), [null, line]);
+  const of = (method: "GET" | "HEAD", body?: Parameters<typeof toResponse>[1]) =>
+    toResponse({ status: 200, headers }, body, { method }).headers.get("content-length");
+  assertEquals([of("GET", new ReadableStream()), of("GET", fromLatin1("text")), of("HEAD")], ["4", null, null]);
+});
+
+test("fieldsFor leaves it to the runtime to say the length of a stream and of nothing, and says that of all else", () => {
+  const length: Header = ["content-length", "4"];
+  const of = (method: "GET" | "HEAD", body?: Parameters<typeof fieldsFor>[0]["body"]) =>
+    fieldsFor({ headers: [length], address: undefined, body }, { ...ASKED, method });
+  assertEquals([of("GET"), of("GET", createFedBody()), of("GET", fromLatin1("text")), of("HEAD")], [[], [], [length], [
+    length,
+  ]]);
 });

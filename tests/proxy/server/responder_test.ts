@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { UpstreamError } from "../../../lib/http1/error.ts";
-import type { ResponseBody } from "../../../lib/http1/message.ts";
+import type { Header, ResponseBody } from "../../../lib/http1/message.ts";
 import { ClientGoneError, StoppingError } from "../../../lib/proxy/gate/errors.ts";
 import { declareProxyMetrics } from "../../../lib/proxy/metrics/proxy_metrics.ts";
 import { createResponder, pathOf } from "../../../lib/proxy/server/responder.ts";
@@ -20,6 +20,7 @@ function setUp() {
   const stop = () => requests.slots().forEach(({ member }) => member?.(new StoppingError("The program stops")));
   const metrics = createRegistry();
   const lines: string[] = [];
+  const passed: (readonly Header[])[] = [];
   const log = createLog((line) => lines.push(line), { level: "debug", format: "journal" });
   const responder = createResponder({
     idleTimeoutMs: 1_000,
@@ -42,12 +43,12 @@ function setUp() {
       asksPassword: undefined,
       cacheKey: undefined,
     },
-    info: { completed: Promise.resolve() },
+    served: { completed: Promise.resolve(), pass: (fields: readonly Header[]) => void passed.push(fields) },
     startedAt: clock.now(),
   };
   const answer = (body: Uint8Array<ArrayBuffer> | ResponseBody, status = 200) =>
     ({ status, headers: [], body, address: "10.1.1.1", from: "miss" }) as const;
-  return { clock, requests, stop, metrics, lines, responder, context, answer };
+  return { clock, requests, stop, metrics, lines, passed, responder, context, answer };
 }
 
 test("createResponder notes each answer, its class and how long it took, and no query", async () => {
@@ -58,6 +59,14 @@ test("createResponder notes each answer, its class and how long it took, and no 
   assertMatch(metrics.render(), /mdproxy4cs_requests_total\{class="2xx"\} 1\n/);
   assertMatch(metrics.render(), /mdproxy4cs_cache_total\{outcome="miss"\} 1\n/);
   assertMatch(metrics.render(), /mdproxy4cs_request_duration_seconds_sum 0\.0124/);
+});
+
+test("createResponder has a router's fields pass beside the response, and none of those of its own answers", async () => {
+  const { responder, context, answer, passed } = setUp();
+  const response = responder.pass({ ...answer(fromLatin1("text")), headers: [["etag", "x"]] }, context);
+  await responder.passLater(Promise.reject(new NoRouterError("none")), context);
+  assertEquals([...response.headers], []);
+  assertEquals(passed, [[["etag", "x"]]]);
 });
 
 test("createResponder leaves it to others how often it is said that a client was slow", async () => {
@@ -78,8 +87,8 @@ test("createResponder can cut a body that is under way when the program stops, a
   const [over, under] = [createFedBody(), createFedBody()];
   const whole = responder.pass(answer(over), context).text();
   // What the runtime says of a body that was cut, whoever listens.
-  const info = { completed: Promise.reject(new Error("cut")) };
-  const half = responder.pass(answer(under), { ...context, info }).text().catch((error) => error);
+  const served = { ...context.served, completed: Promise.reject(new Error("cut")) };
+  const half = responder.pass(answer(under), { ...context, served }).text().catch((error) => error);
   over.feed("text");
   over.feed(undefined);
   under.feed("te");
