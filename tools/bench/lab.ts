@@ -116,7 +116,8 @@ export async function start(scene: Scene, contender: Contender): Promise<Running
   if (contender.role === "router") return { ...contender, started: {} };
   const { ready, answer } = poll(scene, contender);
   await ready;
-  const process = scene.guest.start(["unshare", "--mount", "bash", "-c", ALONE, "bash", ...contender.argv]);
+  const alone = ["env", ...unitEnvironment(), "unshare", "--mount", "bash", "-c", ALONE, "bash"];
+  const process = scene.guest.start([...alone, ...contender.argv]);
   const execAt = Number(await process.waitForLine(/^\d+\.\d+$/));
   const { acceptedAt, answeredAt } = await answer;
   const started = { accept: (acceptedAt - execAt) * 1e3, firstByte: (answeredAt - execAt) * 1e3 };
@@ -125,6 +126,12 @@ export async function start(scene: Scene, contender: Contender): Promise<Running
 
 /** As by a unit of its own: with a /run that no other has, and the journal behind standard output. First the exec's time is said. */
 const ALONE = 'mount -t tmpfs tmpfs /run; echo "$EPOCHREALTIME"; JOURNAL_STREAM=0:0 exec "$@"';
+
+/** What the unit has malloc do: everybody is started as the program is in a VM. */
+function unitEnvironment(): string[] {
+  const unit = Deno.readTextFileSync(filePath("../../assets/mdproxy4cs.service", import.meta.url));
+  return [...unit.matchAll(/^Environment=(.*)$/gm)].flatMap(([, assignments]) => assignments!.split(" "));
+}
 
 /** Asks until a good answer comes; tells when it was accepted and its first byte came, in seconds since 1970. */
 export function poll({ guest }: Scene, { origin }: Contender) {
