@@ -73,8 +73,8 @@ networkTest(
     assertEquals(head.toLowerCase().trimEnd().split("\r\n"), [
       `get ${target} http/1.1`,
       "host: 10.1.1.1",
-      "x-once: c",
       "x-twice: a, b",
+      "x-once: c",
     ]);
   },
 );

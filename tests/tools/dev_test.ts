@@ -8,8 +8,15 @@ import { test } from "../support/test.ts";
 const TOP = filePath("../..", import.meta.url);
 const PAGES = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"] as const;
 
+/** Where it keeps what it downloads, and from where, is that of whoever runs the tests. */
+const OWN = ["HOME", "XDG_CACHE_HOME", "DENO_DIR", "MDPROXY4CS_NETWORK", "MDPROXY4CS_CACHE"] as const;
+
 async function runDev(...args: readonly string[]) {
-  return await runCommand([`${TOP}/dev`, ...args]);
+  const env = Object.fromEntries(OWN.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
+  return await runCommand([`${TOP}/dev`, ...args], { env });
 }
 
 /** The commands of `./dev` and `deno task` on a page, each with its words. */

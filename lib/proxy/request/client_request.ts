@@ -88,12 +88,12 @@ export function readClientRequest(head: HeadLike, rules: RequestRules): ClientRe
   };
 }
 
-/** Fields by their names; one that comes twice has both values (RFC 9110 section 5.3). */
+/** Fields by their names; one that comes twice has both values (RFC 9110 section 5.3; of Cookie, RFC 9113 section 8.2.3). */
 function combine(headers: readonly Header[]): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const [name, value] of headers) {
     const before = fields.get(name);
-    fields.set(name, before === undefined ? value : `${before}, ${value}`);
+    fields.set(name, before === undefined ? value : `${before}${name === "cookie" ? "; " : ", "}${value}`);
   }
   return fields;
 }

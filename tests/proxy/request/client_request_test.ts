@@ -142,5 +142,6 @@ test("readClientRequest takes a field that comes twice for one with both values"
     );
   assertEquals((twice("x-aws-ec2-metadata-token", "a", "b") as MetadataRequest).token, "a, b");
   assertEquals((twice("accept", "a", "b") as MetadataRequest).headers, [["accept", "a, b"], ["x", "y"]]);
+  assertEquals((twice("cookie", "a=1", "b=2") as MetadataRequest).headers[0], ["cookie", "a=1; b=2"]);
   assertEquals(targetOf(twice("sec-fetch-site", "none", "cross-site")), "from_web_page");
 });
