@@ -51,7 +51,7 @@ const FIELD_LINE = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n/y;
 /** The most fields that a router or a client may send: as objects they cost far more than their bytes. Apache takes as many. */
 export const MAX_FIELDS = 100;
 
-/** The most that are read: between the gate and the server behind it a few are added. That server takes as many. */
+/** The most that are read: of a head with more it does not matter how many. */
 export const READ_FIELDS = 128;
 
 /**

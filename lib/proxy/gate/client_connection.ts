@@ -212,11 +212,11 @@ export class ClientConnection {
 
   /** Has the server behind answer; whether there may be another request. */
   async #ask(head: ClientHead): Promise<boolean> {
-    const { inner, limits } = this.#with;
+    const { inner } = this.#with;
     this.#enter("answering", this.#startedAt);
     this.#reader.listen(this.#isWaiting);
     const exchange = this.#inner = inner!.open();
-    const response = await exchange.ask(head, maxInnerHeadBytes(limits)).catch((error: Error) => error);
+    const response = await exchange.ask(head).catch((error: Error) => error);
     if (this.#closed !== undefined) throw this.#closed.reason;
     // Out of descriptors, or between two servers: nothing was said yet, and the client may come back.
     if (response instanceof Error) {
@@ -297,9 +297,4 @@ export class ClientConnection {
     this.#conn.close();
     this.#with.onClosed(this);
   }
-}
-
-/** The router's head is bounded by the same limit as a client's; the runtime adds a field or two. */
-function maxInnerHeadBytes({ maxHeaderBytes }: HeadLimits): number {
-  return 2 * maxHeaderBytes + 4_096;
 }

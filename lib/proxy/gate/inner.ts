@@ -40,7 +40,7 @@ export interface InnerExchange {
    *
    * @throws {Error} If there is none.
    */
-  ask(head: ClientHead, maxHeadBytes: number): Promise<InnerHead>;
+  ask(head: ClientHead): Promise<InnerHead>;
   /** Takes what has come of the body: as it is framed, or its content only. Good until the next is waited for; may be empty. */
   takeBody(form: "framed" | "content"): Uint8Array<ArrayBuffer>;
   /** Waits for more of the body. @throws {Error} If there is none although there should be. */

@@ -24,6 +24,9 @@ export type InnerConnect = () => Promise<Deno.Conn>;
 /** Enough for what a boot asks at once; each costs two descriptors. */
 const MAX_IDLE = 16;
 
+/** What the server says of its own, without the fields that pass, takes a fraction of it. */
+const MAX_HEAD_BYTES = 4_096;
+
 /** More than this is read in large pieces. */
 const SMALL_BYTES = 16_384;
 
@@ -141,11 +144,11 @@ class SocketExchange implements InnerExchange {
     return this.#decoder?.done ?? false;
   }
 
-  async ask(head: ClientHead, maxHeadBytes: number): Promise<InnerHead> {
+  async ask(head: ClientHead): Promise<InnerHead> {
     const kept = this.#pool.idle.pop();
     if (kept !== undefined) {
       try {
-        return await this.#askOn(kept, head, maxHeadBytes);
+        return await this.#askOn(kept, head);
       } catch (error) {
         // It died while nobody used it: nothing was heard, and no request has a body that could be gone.
         if (this.#isReleased || kept.available > 0) throw error;
@@ -153,10 +156,10 @@ class SocketExchange implements InnerExchange {
       }
     }
     const fresh = new Transport(await this.#pool.connect());
-    return await this.#askOn(fresh, head, maxHeadBytes);
+    return await this.#askOn(fresh, head);
   }
 
-  async #askOn(transport: Transport, head: ClientHead, maxHeadBytes: number): Promise<InnerHead> {
+  async #askOn(transport: Transport, head: ClientHead): Promise<InnerHead> {
     const { asked, clock } = this.#pool;
     const { method } = head;
     const request: AskedRequest = { head, passed: undefined };
@@ -172,7 +175,7 @@ class SocketExchange implements InnerExchange {
         const { bytes } = transport;
         const end = findHeadEnd(bytes);
         if (end === undefined) {
-          if (bytes.length <= maxHeadBytes) continue;
+          if (bytes.length <= MAX_HEAD_BYTES) continue;
           throw new Error("The answer of the server behind has no end of head");
         }
         const { status, headers, framing, persistent } = withLength(

@@ -57,8 +57,8 @@ export interface HeadLike {
 /** Path and query of visible ASCII characters. */
 const TARGET = /^\/[!-~]*$/;
 
-/** The absolute form of a target (RFC 9112 section 3.2.2). */
-const ABSOLUTE = /^http:\/\/([^/]*)(\/.*)$/i;
+/** The absolute form of a target, whose path may be empty (RFC 9112 section 3.2.2). */
+const ABSOLUTE = /^http:\/\/([^/?#]*)(.*)$/i;
 
 /**
  * Reads a request.
@@ -114,12 +114,13 @@ function readTarget(
   { host, rules }: { readonly host: string | undefined; readonly rules: RequestRules },
 ): string | RequestRefusal {
   if (host !== undefined && !rules.isOwnHost(host)) return refuse("other_host");
-  const [, authority, path] = ABSOLUTE.exec(written) ?? [];
+  const [, authority, rest] = ABSOLUTE.exec(written) ?? [];
   if (authority !== undefined && authority !== host && !rules.isOwnHost(authority)) {
     return refuse(host === undefined ? "other_host" : "other_server");
   }
   // A fragment is no part of a request, but some clients send one.
-  const target = (path ?? written).split("#", 1)[0]!;
+  const path = (rest ?? written).split("#", 1)[0]!;
+  const target = authority === undefined || path.startsWith("/") ? path : `/${path}`;
   if (target.length > rules.maxUrlBytes) return refuse("long_url");
   return TARGET.test(target) ? target : refuse("bad_target");
 }

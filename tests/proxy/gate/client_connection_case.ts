@@ -80,7 +80,7 @@ export function createClient() {
 
 /** What is behind the gate: the test says when the head comes, and the pieces of the body. */
 export function createInner() {
-  const state = { released: 0, asked: 0, maxHeadBytes: 0 };
+  const state = { released: 0, asked: 0 };
   const head = Promise.withResolvers<{ readonly headers: readonly Header[]; readonly framing: number | "chunked" }>();
   const pieces: { readonly framed: string; readonly content: string }[] = [];
   const released = Promise.withResolvers<never>();
@@ -92,9 +92,8 @@ export function createInner() {
     get isDone() {
       return isDone && pieces.length === 0;
     },
-    async ask(_, maxHeadBytes) {
+    async ask() {
       state.asked++;
-      state.maxHeadBytes = maxHeadBytes;
       return { status: 200, ...await head.promise };
     },
     takeBody: (form) => toBytes(pieces.splice(0).map((piece) => piece[form]).join("")),

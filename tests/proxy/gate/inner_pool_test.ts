@@ -38,7 +38,7 @@ function poolOf(...connections: ReturnType<typeof connectionOf>[]) {
 }
 
 async function answerOf(exchange: InnerExchange): Promise<string> {
-  const { status } = await exchange.ask(HEAD, 1_000);
+  const { status } = await exchange.ask(HEAD);
   const body = latin1(exchange.takeBody("content"));
   exchange.release();
   return `${status} ${body}`;
@@ -78,7 +78,7 @@ test("createInnerPool asks again on a new connection, once, when a kept one has 
   assertEquals([dead.asked, fresh.asked], [{ count: 2, closed: true }, { count: 1, closed: false }]);
   // The one that was new has died too, and so does the next.
   const last = pool.open();
-  await assertRejects(() => last.ask(HEAD, 1_000), Error, "nobody listens");
+  await assertRejects(() => last.ask(HEAD), Error, "nobody listens");
   last.release();
   assertEquals([pool.used, fresh.asked.count], [0, 2]);
 });
@@ -100,7 +100,7 @@ test("createInnerPool asks nobody again for a client that has left meanwhile", a
   const late = connectionOf(ANSWER);
   const pool = createInnerPool({ connect: () => promise, asked: new AskedRequests(), clock: createVirtualClock() });
   const exchange = pool.open();
-  const answer = assertRejects(() => exchange.ask(HEAD, 1_000), Error, "closed");
+  const answer = assertRejects(() => exchange.ask(HEAD), Error, "closed");
   exchange.release();
   resolve(late.conn);
   await answer;
@@ -111,7 +111,7 @@ test("createInnerPool keeps 16 for later, and none when it is closed", async () 
   const connections = Array.from({ length: 18 }, () => connectionOf(ANSWER));
   const pool = poolOf(...connections);
   const exchanges = connections.map(() => pool.open());
-  for (const exchange of exchanges) await exchange.ask(HEAD, 1_000);
+  for (const exchange of exchanges) await exchange.ask(HEAD);
   for (const exchange of exchanges) exchange.takeBody("framed");
   assertEquals(pool.used, 18);
   for (const exchange of exchanges.slice(0, 17)) exchange.release();
@@ -137,7 +137,7 @@ for (
     const connection = connectionOf(answer);
     const pool = poolOf(connection);
     const exchange = pool.open();
-    const head = await exchange.ask(HEAD, 1_000);
+    const head = await exchange.ask(HEAD);
     exchange.takeBody("content");
     exchange.release();
     assertEquals(connection.asked.closed, !isKept);
@@ -156,7 +156,7 @@ test("createInnerPool gives a body as it is framed, or what is in the chunks, as
     ] as const
   ) {
     const exchange = poolOf(connectionOf(...chunked)).open();
-    await exchange.ask(HEAD, 1_000);
+    await exchange.ask(HEAD);
     const got = [latin1(exchange.takeBody(form))];
     await exchange.more();
     got.push(latin1(exchange.takeBody(form)));
@@ -167,14 +167,14 @@ test("createInnerPool gives a body as it is framed, or what is in the chunks, as
 
 test("createInnerPool fails where a body is cut, and where a head has no end", async () => {
   const cut = poolOf(connectionOf("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfine")).open();
-  await cut.ask(HEAD, 1_000);
+  await cut.ask(HEAD);
   await assertRejects(() => cut.more(), Error, "cut short");
   cut.release();
-  const long = `HTTP/1.1 200 OK\r\nX: ${"y".repeat(100)}`;
+  const long = `HTTP/1.1 200 OK\r\nX: ${"y".repeat(4_076)}`;
   const endless = poolOf(connectionOf(long, "z".repeat(10))).open();
-  await assertRejects(() => endless.ask(HEAD, long.length), Error, "has no end of head");
+  await assertRejects(() => endless.ask(HEAD), Error, "has no end of head");
   const ends = poolOf(connectionOf(long, "\r\n\r\n")).open();
-  assertEquals((await ends.ask(HEAD, long.length)).status, 200);
+  assertEquals((await ends.ask(HEAD)).status, 200);
 });
 
 test("createInnerPool reads a large body in large pieces, and all else in small ones", async () => {
@@ -186,7 +186,7 @@ test("createInnerPool reads a large body in large pieces, and all else in small 
     );
     const pool = poolOf(connection);
     const exchange = pool.open();
-    await exchange.ask(HEAD, 1_000);
+    await exchange.ask(HEAD);
     await exchange.more();
     assertEquals(connection.sizes.at(-1), size);
     exchange.takeBody("framed");
@@ -194,7 +194,7 @@ test("createInnerPool reads a large body in large pieces, and all else in small 
     exchange.takeBody("framed");
     exchange.release();
     const again = pool.open();
-    await assertRejects(() => again.ask(HEAD, 1_000));
+    await assertRejects(() => again.ask(HEAD));
     assertEquals(connection.sizes.at(-1), 16_384);
   }
 });
@@ -215,7 +215,7 @@ test("createInnerPool keeps the place of a client that left until that can be no
   const pool = createInnerPool({ connect, asked: new AskedRequests(), clock });
   const ask = () => {
     const exchange = pool.open();
-    exchange.ask(HEAD, 1_000).catch(() => {});
+    exchange.ask(HEAD).catch(() => {});
     return exchange;
   };
   const [slow, answered, late] = [ask(), ask(), ask()];
@@ -233,7 +233,7 @@ test("createInnerPool keeps the place of a client that left until that can be no
   assertEquals([pool.used, closed], [0, [true, true, true]]);
 
   const last = pool.open();
-  last.ask(HEAD, 1_000).catch(() => {});
+  last.ask(HEAD).catch(() => {});
   last.release();
   pool.close();
   assertEquals(pool.used, 0);

@@ -43,6 +43,12 @@ for (
   });
 }
 
+for (const [rest, target] of [["", "/"], ["?q", "/?q"], ["?q=/x", "/?q=/x"], ["#f/x", "/"], ["/a#f", "/a"]] as const) {
+  test(`readClientRequest takes ${target} of a URL of this program that ends in "${rest}"`, () => {
+    assertEquals(targetOf(read({ target: `http://${OWN}${rest}` })), target);
+  });
+}
+
 test("readClientRequest cuts off a fragment", () => {
   assertEquals(targetOf(read({ target: "/a?b#c?d/e" })), "/a?b");
 });
@@ -59,7 +65,8 @@ const REFUSED: readonly (readonly [what: string, request: Parameters<typeof read
   ["a request line that names another server", { target: "http://evil.example/latest" }, "other_server"],
   ["a request line that names another scheme", { target: `https://${OWN}/latest` }, "bad_target"],
   ["a request line that hides another server", { target: `http://${OWN}@evil.example/latest` }, "other_server"],
-  ["a request line without a path", { target: `http://${OWN}` }, "bad_target"],
+  ["a request line that names another server and no path", { target: "http://evil.example" }, "other_server"],
+  ["a request line that names nobody", { target: "http:///x" }, "other_server"],
   ["a control character in the target", { target: "/a\x01" }, "bad_target"],
   ["a blank in the target", { target: "/a b" }, "bad_target"],
   ["a target beyond ASCII", { target: "/\xe9" }, "bad_target"],

@@ -102,7 +102,7 @@ function open(handler: Parameters<typeof createDirectServer>[0]) {
   });
   const exchange = inner.open();
   const ask = (head: Partial<ClientHead> = {}) =>
-    exchange.ask({ method: "GET", target: "/x", headers: [["host", "own"]], minor: 1, persistent: true, ...head }, 0);
+    exchange.ask({ method: "GET", target: "/x", headers: [["host", "own"]], minor: 1, persistent: true, ...head });
   return { inner, exchange, ask };
 }
 
