@@ -27,6 +27,14 @@ test("proxy passes a request on and its answer back", async () => {
   ]);
 });
 
+for (const hasFolder of [true, false]) {
+  test(`proxy asks for the root where a URL of it has no path, ${hasFolder ? "behind" : "without"} a server`, async () => {
+    await using proxy = await startProxy(({ write }) => write(ok("x")), { hasFolder });
+    const { status } = await proxy.ask({ target: `http://${proxy.host}`, headers: [`Host: ${proxy.host}`] });
+    assertEquals([status, proxy.router.heads], [200, ["GET / HTTP/1.1\r\nHost: 10.1.1.1\r\n\r\n"]]);
+  });
+}
+
 test("proxy passes fields as they came, in their order, also those that come twice", async () => {
   const fields = "X: b\r\nVary: Accept\r\nA: 1\r\nCache-Control: max-age=5\r\nX: a\tc\r\nEmpty:\r\n";
   await using proxy = await startProxy(({ write }) => write(ok("x", fields)));

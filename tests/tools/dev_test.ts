@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
 import { filePath } from "../../tools/file_path.ts";
-import { runCommand } from "../support/net/process.ts";
+import { inherit, runCommand } from "../support/net/process.ts";
 import { readmeCommands } from "../support/readme.ts";
 import { test } from "../support/test.ts";
 
@@ -12,11 +12,7 @@ const PAGES = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"] as const;
 const OWN = ["HOME", "XDG_CACHE_HOME", "DENO_DIR", "MDPROXY4CS_NETWORK", "MDPROXY4CS_CACHE"] as const;
 
 async function runDev(...args: readonly string[]) {
-  const env = Object.fromEntries(OWN.flatMap((name) => {
-    const value = Deno.env.get(name);
-    return value === undefined ? [] : [[name, value]];
-  }));
-  return await runCommand([`${TOP}/dev`, ...args], { env });
+  return await runCommand([`${TOP}/dev`, ...args], { env: inherit(OWN) });
 }
 
 /** The commands of `./dev` and `deno task` on a page, each with its words. */

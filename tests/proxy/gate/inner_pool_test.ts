@@ -95,6 +95,24 @@ test("createInnerPool asks once where something of an answer came, or the connec
   assertEquals([cut.asked.count, silent.asked.count, unused.asked.count], [2, 1, 0]);
 });
 
+test("createInnerPool leaves no request behind, whether it is answered, asked again or given up", async () => {
+  const asked = new AskedRequests();
+  const connections = [connectionOf(ANSWER), connectionOf(ANSWER), connectionOf()];
+  const left = [...connections];
+  const pool = createInnerPool({
+    connect: () => Promise.resolve(left.shift()!.conn),
+    asked,
+    clock: createVirtualClock(),
+  });
+  await answerOf(pool.open());
+  await answerOf(pool.open());
+  await assertRejects(() => answerOf(pool.open()), Error, "closed the connection");
+  assertEquals(connections.map((connection) => connection.asked.count), [2, 2, 1]);
+  // Five times one was asked, and none of them stands there still.
+  assertEquals(["/1", "/2", "/3", "/4", "/5"].map((target) => asked.take(target)), new Array(5).fill(undefined));
+  assertEquals(asked.add({ head: HEAD, passed: undefined }), "/6");
+});
+
 test("createInnerPool asks nobody again for a client that has left meanwhile", async () => {
   const { promise, resolve } = Promise.withResolvers<Deno.Conn>();
   const late = connectionOf(ANSWER);

@@ -5,6 +5,7 @@
  */
 
 import type { Host } from "./network.ts";
+import { inherit } from "./process.ts";
 import type { Process } from "./process.ts";
 import { filePath } from "../../../tools/file_path.ts";
 
@@ -14,9 +15,8 @@ const INHERITED = ["HOME", "DENO_DIR", "XDG_CACHE_HOME"];
 /** Starts a script, named relative to `tests/support`, inside a host. */
 export function startScript(host: Host, script: string, args: readonly string[] = []): Process {
   const path = filePath(`../${script}`, import.meta.url);
-  const values = INHERITED.map((name) => [name, Deno.env.get(name)]).filter(([, value]) => value !== undefined);
   return host.start(
     [Deno.execPath(), "run", "--quiet", "--no-check", "--no-config", "--allow-all", "--unstable-net", path, ...args],
-    { env: { DENO_NO_UPDATE_CHECK: "1", ...Object.fromEntries(values) } },
+    { env: { DENO_NO_UPDATE_CHECK: "1", ...inherit(INHERITED) } },
   );
 }
