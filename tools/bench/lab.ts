@@ -76,7 +76,9 @@ export async function prepareContenders(folder: string, references: Record<strin
   const bare = `${folder}/bare`;
   await run(deno, [...compileArguments(version), `--output=${bare}`, "tools/bench/bare.ts"], env);
   const runtime = Deno.version.deno;
-  const source = [Deno.execPath(), "run", "--quiet", "--no-config", ...programFlags(runtime), await ensureBundle()];
+  // Without a code cache, as a release is.
+  const flags = ["--quiet", "--no-config", "--no-code-cache", ...programFlags(runtime)];
+  const source = [Deno.execPath(), "run", ...flags, await ensureBundle()];
   const programs: Record<string, string | string[]> = {
     mdproxy4cs: BINARY,
     // The runtime that a release has, where the compiler is an older one: the same code, not compiled.
