@@ -20,12 +20,18 @@ export interface Growth {
   readonly curves: Readonly<Record<string, readonly number[]>>;
 }
 
+/** The most that may be asked for: by default the program keeps a few hundred answers. */
+const CACHE_SIZE = "--cache-size=16m";
+
 /** Measures all that have a process of their own. */
 export async function measureGrowth(
   scene: Scene,
   contenders: readonly Contender[],
 ): Promise<Growth[]> {
-  const own = contenders.filter(({ role }) => role !== "router");
+  const own = contenders.filter(({ role }) => role !== "router").map((contender) => {
+    const { role, argv } = contender;
+    return { ...contender, argv: role === "program" ? [...argv, CACHE_SIZE] : argv };
+  });
   const running = await Array.fromAsync(own, (contender) => start(scene, contender));
   const grow = async (
     { title, unit, steps }: Omit<Growth, "curves">,
