@@ -26,7 +26,7 @@ export const READ_EARLY = {
   DENO_COVERAGE_DIR: "writes files",
   DENO_STARTUP_PHASES: "writes to the log",
   DENO_TOKIO_METRICS: "writes to the log",
-  RUST_LOG: "writes to the log what must not be in it",
+  DENO_LOG: "writes to the log what must not be in it",
 } as const;
 
 /** Every variable of the runtime that the program reads to refuse it, or takes away. */

@@ -255,7 +255,7 @@ bootTest("the release, installed by the README's steps, serves a booting machine
   );
 
   await step("nothing that the runtime would obey reaches it", async () => {
-    await override("Environment=DENO_SERVE_ADDRESS=tcp:127.0.0.1:45671 RUST_LOG=trace NODE_OPTIONS=--inspect");
+    await override("Environment=DENO_SERVE_ADDRESS=tcp:127.0.0.1:45671 DENO_LOG=trace NODE_OPTIONS=--inspect");
     assertEquals(await ask(machine, "/latest/user-data"), METADATA["user-data"]);
     const environment = await machine.must(["cat", `/proc/${await machine.property(UNIT, "MainPID")}/environ`]);
     // But for what the unit itself has it obey.

@@ -173,5 +173,7 @@ networkTest("mdproxy4cs does not serve where its runtime was told otherwise behi
     assert(code !== 0, name);
     if (code === 78) assertStringIncludes(stderr, `mdproxy4cs: error: the environment sets ${name}, which `);
   }
-  assertEquals((await scene.guest.run([binary()], { env: { RUST_LOG: "trace" } })).code, 78);
+  const env = { DENO_LOG: "trace" };
+  assertEquals((await scene.guest.run([binary()], { env })).code, 78);
+  assertMatch((await scene.guest.run([binary(), "--version"], { env })).stderr, /\bTRACE\b/, "the runtime obeys it");
 });

@@ -20,10 +20,10 @@ test("dropLateVariables takes away what Deno reads when a server starts, and not
 });
 
 test("findEarlyVariables names what was obeyed and what it does, and passes over what is empty", () => {
-  assertEquals(findEarlyVariables(environmentOf({ RUST_LOG: "", HOME: "/root", DENO_SERVE_ADDRESS: "x" })), []);
-  assertEquals(findEarlyVariables(environmentOf({ RUST_LOG: "trace", NODE_OPTIONS: "--inspect" })), [
+  assertEquals(findEarlyVariables(environmentOf({ DENO_LOG: "", HOME: "/root", DENO_SERVE_ADDRESS: "x" })), []);
+  assertEquals(findEarlyVariables(environmentOf({ DENO_LOG: "trace", NODE_OPTIONS: "--inspect" })), [
     "NODE_OPTIONS, which can open a debugger's port",
-    "RUST_LOG, which writes to the log what must not be in it",
+    "DENO_LOG, which writes to the log what must not be in it",
   ]);
 });
 
