@@ -96,7 +96,8 @@ export function createPasswordService<R extends Router>(
         // A kept connection that turns out to be dead would have the request made twice.
         const options = { signal, fresh: true, port: PORT };
         const { status, headers, body } = await client.request(address, head, options);
-        if (status >= 400) {
+        // A redirection's page is no password either.
+        if (status >= 300) {
           body.cancel();
           return emptyResponse(status);
         }

@@ -67,7 +67,7 @@ for (const asks of ["send_my_password", "saved_password"]) {
   });
 }
 
-test("createPasswordService passes the router's type, status and pieces on, and no body of an error", async () => {
+test("createPasswordService passes the router's type, status and pieces on, and no body of an error or a redirection", async () => {
   const { service, client, lines } = start();
   const first = read(service.answer("GET", { asks: "send_my_password" }));
   await turns();
@@ -78,12 +78,14 @@ test("createPasswordService passes the router's type, status and pieces on, and 
   fed.feed(undefined);
   assertEquals(await first, { status: 203, text: "abcd", type: "text/html", cache: "no-store" });
 
-  const second = read(service.answer("GET", { asks: "send_my_password" }));
-  await turns();
-  const page = bodyOf("<html>");
-  client.asked[1]!.answer(400, page);
-  assertEquals(await second, { status: 400, text: "", type: null, cache: null });
-  assert(page.cancelled);
+  for (const status of [302, 400]) {
+    const next = read(service.answer("GET", { asks: "send_my_password" }));
+    await turns();
+    const page = bodyOf("<html>");
+    client.asked.at(-1)!.answer(status, page, [["location", "http://10.1.1.1/"]]);
+    assertEquals(await next, { status, text: "", type: null, cache: null });
+    assert(page.cancelled);
+  }
   assertEquals(lines, []);
 });
 
