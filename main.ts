@@ -25,16 +25,11 @@ import { dropLateVariables, findEarlyVariables } from "./lib/system/runtime_envi
 import { RUNTIME_FILES } from "./lib/system/runtime_folder.ts";
 import { readEnvFile } from "./lib/system/read_env_file.ts";
 import { describeError, escapeControls, SILENT } from "./lib/telemetry/log.ts";
-import { SYSTEM_CLOCK } from "./lib/time/clock.ts";
-import { withTimeout } from "./lib/time/with_timeout.ts";
 
 /** What can heal by itself or on the next try. */
 const EXIT_FAILURE = 1;
 /** `EX_CONFIG` of sysexits(3): what no restart mends. The unit does not try again. */
 const EXIT_CONFIG = 78;
-
-/** How long `discover` waits for the service's answer. */
-const SERVICE_MS = 2_000;
 
 /** Runs what the command line asks for and gives the exit code: 0 is success. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -116,13 +111,10 @@ function readTerminal(): { readonly isColored: boolean; readonly isShown: boolea
   };
 }
 
-/** The status document of the running service, if it answers within a moment. */
+/** The status document of the running service. */
 async function askOnce(path: string): Promise<StatusDocument | undefined> {
-  const options = { clock: SYSTEM_CLOCK, signal: new AbortController().signal };
-  return await withTimeout(SERVICE_MS, options, async (signal) => {
-    for await (const status of askService(path, "status", signal)) return status;
-    return undefined;
-  });
+  for await (const status of askService(path, "status", new AbortController().signal)) return status;
+  return undefined;
 }
 
 function showOnTerminal(text: string): void {

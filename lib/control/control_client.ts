@@ -4,25 +4,35 @@
  * @module
  */
 
+import { SYSTEM_CLOCK } from "../time/clock.ts";
+import type { Clock } from "../time/clock.ts";
 import type { StatusDocument } from "./status.ts";
 
 /** The service cannot be asked. */
 export class ControlError extends Error {
   override readonly name = "ControlError";
-  constructor(readonly kind: "no_service" | "not_allowed" | "broken", message: string, options?: ErrorOptions) {
+  constructor(
+    readonly kind: "no_service" | "not_allowed" | "no_answer" | "broken",
+    message: string,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
   }
 }
 
+/** How long the service may take to answer: it has everything at hand, and only one that hangs takes long. */
+const ANSWER_MS = 2_000;
+
 /**
  * Asks once, or with `watch` for as long as the service runs.
  *
- * @throws {ControlError} If no service runs, this user may not ask it, or what answers is something else.
+ * @throws {ControlError} If no service runs, it does not answer, this user may not ask it, or what answers is something else.
  */
 export async function* askService(
   path: string,
   question: "status" | "watch",
   signal: AbortSignal,
+  { schedule }: Pick<Clock, "schedule"> = SYSTEM_CLOCK,
 ): AsyncGenerator<StatusDocument> {
   const connection = await connect(path);
   const close = () => {
@@ -33,15 +43,27 @@ export async function* askService(
     }
   };
   signal.addEventListener("abort", close);
+  let isLate = false;
+  const limit = schedule(ANSWER_MS, () => {
+    isLate = true;
+    close();
+  });
   try {
     if (signal.aborted) return;
     await connection.write(new TextEncoder().encode(`${question}\n`));
-    yield* readDocuments(connection);
+    for await (const document of readDocuments(connection)) {
+      limit.cancel();
+      yield document;
+    }
   } catch (cause) {
     if (signal.aborted) return;
     if (cause instanceof ControlError) throw cause;
+    if (isLate) {
+      throw new ControlError("no_answer", `The service at ${path} runs and does not answer: it hangs`, { cause });
+    }
     throw new ControlError("no_service", "The service went away", { cause });
   } finally {
+    limit.cancel();
     signal.removeEventListener("abort", close);
     close();
   }

@@ -3,7 +3,7 @@
  *
  * ```
  * client: status\n          server: the status document in one line, and the end
- * client: watch\n           server: the same, and again whenever it has changed
+ * client: watch\n           server: the same, and again whenever it has changed, unless too many are told of that already
  * ```
  *
  * Anything else is the end. Who may connect is the file's and the folder's business; how many, and for how long without a
@@ -34,7 +34,9 @@ export interface ControlServerOptions {
 }
 
 /** Commands that run at the same time; more are turned away. */
-const MAX_CONNECTIONS = 16;
+const MAX_CONNECTIONS = 32;
+/** Those of them that are told of every change; more are told once, and ask again. */
+const MAX_WATCHERS = 16;
 /** How long a client may take to say what it wants. */
 const QUESTION_MS = 5_000;
 /** The longest question, with its end. */
@@ -92,8 +94,9 @@ export function serveControl(
     connections.add(connection);
     try {
       const question = await withTimeout(QUESTION_MS, { clock, signal: stop.signal }, () => readLine(connection));
-      if (question === "status") await tell(connection);
-      if (question === "watch") await watch(connection);
+      const isWatched = question === "watch" && watchers.size < MAX_WATCHERS;
+      if (isWatched) await watch(connection);
+      else if (question === "status" || question === "watch") await tell(connection);
     } catch {
       // It went away, or said nothing: nobody is waiting for an answer.
     } finally {

@@ -59,20 +59,20 @@ for (const question of ["nonsense\n", "status", "x".repeat(100), "status\0\n", "
   });
 }
 
-controlTest("serveControl lets go of a client that says nothing, and turns away the seventeenth", async (at) => {
+controlTest("serveControl lets go of a client that says nothing, and turns away the thirty-third", async (at) => {
   const clock = createVirtualClock();
   const log = createLog(() => {}, { level: "debug", format: "text" });
   const server = serveControl(at.socketPath, { describe: () => documentOf("ready"), log, clock });
   const connect = () => Deno.connect({ transport: "unix", path: at.socketPath });
   const silent = [];
-  for (let i = 0; i < 16; i++) silent.push(await connect());
+  for (let i = 0; i < 32; i++) silent.push(await connect());
   const turnedAway = await connect();
   assertEquals(await turnedAway.read(new Uint8Array(1)), null);
   turnedAway.close();
   await clock.run(4_999);
   const ends = silent.map((connection) => connection.read(new Uint8Array(1)));
   await clock.run(1);
-  assertEquals(await Promise.all(ends), Array(16).fill(null));
+  assertEquals(await Promise.all(ends), Array(32).fill(null));
   silent.forEach((connection) => connection.close());
   assertEquals((await Array.fromAsync(askService(at.socketPath, "status", forever()))).length, 1);
   await server.close();
@@ -91,6 +91,18 @@ controlTest("serveControl forgets a watcher that went away: it is told of nothin
   service.set(documentOf("ready"));
   assertEquals((await Array.fromAsync(askService(at.socketPath, "status", forever()))).length, 1);
   assertEquals(service.described(), described + 1);
+});
+
+controlTest("serveControl tells `status`, and `watch` once, while as many watch as may", async (at) => {
+  const service = at.start(documentOf("searching"));
+  const watching = Array.from({ length: 16 }, () => askService(at.socketPath, "watch", forever()));
+  for (const watcher of watching) assertEquals((await watcher.next()).value, documentOf("searching"));
+  for (const question of ["status", "watch"] as const) {
+    assertEquals(await Array.fromAsync(askService(at.socketPath, question, forever())), [documentOf("searching")]);
+  }
+  service.set(documentOf("ready"));
+  for (const watcher of watching) assertEquals((await watcher.next()).value, documentOf("ready"));
+  for (const watcher of watching) await watcher.return(undefined);
 });
 
 controlTest("serveControl says why it cannot accept, waits a second, and accepts again", async (at) => {
@@ -128,6 +140,27 @@ controlTest("askService ends when its signal aborts, and asks nobody when it has
   const { signal } = counted;
   await Array.fromAsync(askService(at.socketPath, "status", signal));
   assertEquals(counted.listeners, 0);
+});
+
+controlTest("askService gives up on a service that hangs before it has answered, and on none that has", async (at) => {
+  const clock = createVirtualClock();
+  const hanging = Deno.listen({ transport: "unix", path: at.socketPath });
+  for (const question of ["status", "watch"] as const) {
+    const asking = assertRejects(() => askService(at.socketPath, question, forever(), clock).next(), ControlError);
+    using connection = await hanging.accept();
+    await connection.read(new Uint8Array(16));
+    await clock.run(2_000);
+    const { kind, message } = await asking;
+    assertEquals([kind, message], ["no_answer", `The service at ${at.socketPath} runs and does not answer: it hangs`]);
+  }
+  hanging.close();
+  const service = at.start(documentOf("searching"));
+  const watching = askService(at.socketPath, "watch", forever(), clock);
+  await watching.next();
+  await clock.run(60_000);
+  service.set(documentOf("ready"));
+  assertEquals((await watching.next()).value, documentOf("ready"));
+  await watching.return(undefined);
 });
 
 controlTest("askService reads a document whatever pieces it comes in, within a character too", async (at) => {

@@ -80,6 +80,25 @@ networkTest("mdproxy4cs status tells who may not ask to ask as root", { ...SERVE
   assertMatch(stderr, /^mdproxy4cs: May not ask the service at .*: ask as root\n$/);
 });
 
+networkTest("mdproxy4cs status, wait and discover say of a service that hangs that it does", SERVERS, async () => {
+  await using scene = await createScene();
+  const { guest, program } = scene;
+  program.kill("SIGSTOP");
+  try {
+    const hangs = `The service at ${SOCKET} runs and does not answer: it hangs`;
+    const [status, waited, found] = await Promise.all([
+      command(guest, "status"),
+      command(guest, "wait", "--timeout", "4s"),
+      command(guest, "discover"),
+    ]);
+    assertEquals([status.code, status.stdout, status.stderr], [4, "", `mdproxy4cs: ${hangs}\n`]);
+    assertEquals([waited.code, waited.stderr], [1, `mdproxy4cs: error: no metadata within 4 s: ${hangs}\n`]);
+    assert(found.stdout.includes(`service    ${hangs}\n`), found.stdout);
+  } finally {
+    program.kill("SIGCONT");
+  }
+});
+
 networkTest("mdproxy4cs wait ends with 0 as soon as there is a service and a router", ROUTER, async () => {
   await using scene = await createScene({ router: "none", args: "none" });
   const { guest } = scene;

@@ -6,7 +6,7 @@
  * | 0 | ready: metadata can be had |
  * | 1 | it runs and is not ready |
  * | 3 | it does not run |
- * | 4 | it cannot be told: this user may not ask |
+ * | 4 | it cannot be told: this user may not ask, or it does not answer |
  *
  * @module
  */
