@@ -57,6 +57,7 @@ async function runCommand({ command, json, operand, timeoutMs }: Arguments, conf
   const environment = { socketPath: RUNTIME_FILES.controlSocket, write: print, say: printError };
   switch (command) {
     case "discover": {
+      for (const warning of config.warnings) printError(`mdproxy4cs: warning: ${warning}`);
       const drive = createConfigDrive({ ...config.drive, savedPath: undefined, log: SILENT });
       await drive.load();
       const { listen } = config.proxy;

@@ -17,8 +17,8 @@ import {
   parseAddress,
   parseAdminAddress,
   parseCidrs,
+  parseHosts,
   parseInterfaceName,
-  parseList,
   parseListenAddress,
   parsePath,
   sizeFrom,
@@ -274,7 +274,7 @@ export const OPTIONS = [
     unit: "NAME[,NAME]",
     default: "",
     help: "names that a request's Host may carry besides the listen address and loopback",
-    parse: (text: string): readonly string[] => parseList(text.toLowerCase()),
+    parse: parseHosts,
     place: "proxy.allowHosts",
   },
   {

@@ -57,6 +57,10 @@ export function readConfig(layers: Layers): Config {
   const config = { ...slices, warnings } as unknown as Config;
   checkMemory(config.proxy);
   checkListeners(config);
+  const { server, sources } = config.discovery;
+  if (server !== undefined && !sources.includes("server")) {
+    warnings.push("--server is not used: --discovery does not name server");
+  }
   return deepFreeze(config);
 }
 

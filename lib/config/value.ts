@@ -94,6 +94,14 @@ export function parseList(text: string): string[] {
   return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
 }
 
+/** Parses a comma-separated list of what a Host may say. Warns of one that no Host can say. */
+export function parseHosts(text: string, warn: (clause: string) => void): readonly string[] {
+  const hosts = parseList(text.toLowerCase());
+  const odd = hosts.filter((host) => !/^(\[[0-9a-f:]+\]|[a-z0-9._-]+)(:\d{1,5})?$/.test(host));
+  if (odd.length > 0) warn(`must be names such as metadata.internal, and no request will match ${odd.join(", ")}`);
+  return hosts;
+}
+
 /**
  * Parses `host:port` for a server that only this machine may reach.
  *

@@ -65,6 +65,22 @@ test("readConfig warns of a variable that no option has", () => {
   assertEquals(warning, "ignoring MDPROXY4CS_INTERFACE in /etc/default/mdproxy4cs: there is no such option");
 });
 
+test("readConfig warns of a --server that no source looks at", () => {
+  const flags = { server: "10.1.1.1", discovery: "dhcp,gateway" };
+  assertEquals(read({ flags }).warnings, ["--server is not used: --discovery does not name server"]);
+  assertEquals(read({ flags: { ...flags, discovery: "dhcp,server" } }).warnings, []);
+  assertEquals(read({ flags: { discovery: "dhcp" } }).warnings, []);
+});
+
+test("readConfig warns of names in --allow-host that no Host can be", () => {
+  const hosts = "Metadata.internal, metadata:8080,[fd00::1],http://x/,*.local";
+  const { proxy, warnings } = read({ flags: { "allow-host": hosts } });
+  assertEquals(proxy.allowHosts.length, 5);
+  assertEquals(warnings, [
+    `--allow-host: "${hosts}" must be names such as metadata.internal, and no request will match http://x/, *.local`,
+  ]);
+});
+
 test("readConfig uses info for an unknown log level, with a warning", () => {
   const config = read({ environment: { MDPROXY4CS_LOG_LEVEL: "verbose" } });
   assertEquals(config.log.level, "info");
