@@ -29,6 +29,7 @@ import { openRuntimeFolder, RUNTIME_FILES } from "./system/runtime_folder.ts";
 import { openStateFile } from "./system/state_file.ts";
 import { ignoreStraySignals, untilStopped } from "./system/signals.ts";
 import { SYSTEM_CLOCK } from "./time/clock.ts";
+import { escapeControls } from "./telemetry/log.ts";
 import type { Registry } from "./telemetry/metrics.ts";
 import { createRegistry } from "./telemetry/metrics.ts";
 import { openLog } from "./system/open_log.ts";
@@ -178,7 +179,9 @@ function summarize({ state, router, lastFailure }: ResolverStatus): string {
     case "suspect":
       return `Router ${router!.address} does not answer, searching for another`;
     case "searching":
-      return `Searching for the virtual router${lastFailure === undefined ? "" : `: ${lastFailure.message}`}`;
+      return `Searching for the virtual router${
+        lastFailure === undefined ? "" : `: ${escapeControls(lastFailure.message)}`
+      }`;
   }
 }
 

@@ -7,6 +7,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
+import { toPrintableJson } from "../telemetry/log.ts";
 
 /** What the admin port tells. */
 export interface AdminView {
@@ -41,7 +42,7 @@ const PAGES: Readonly<Record<string, (view: AdminView) => PageResponse | Promise
     const why = await view.whyNotReady();
     return why === undefined ? text("ready\n") : text(`${why}\n`, { status: STATUS_CODE.ServiceUnavailable });
   },
-  "/status": (view) => text(JSON.stringify(view.status(), undefined, 2) + "\n", { type: "application/json" }),
+  "/status": (view) => text(toPrintableJson(view.status()), { type: "application/json" }),
 };
 
 /** Creates the handler of the admin port. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { escapeControls } from "../telemetry/log.ts";
 import type { ProviderStatus, StatusDocument } from "./status.ts";
 
 /** How many of the last problems are shown. */
@@ -44,8 +45,10 @@ export function formatStatus(status: StatusDocument): string {
   const problems = lastProblems.slice(-SHOWN_PROBLEMS).map(({ time, message, fields }) =>
     `  ${time} ${message}${Object.entries(fields).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`).join("")}`
   );
-  const lines = rows.map(([what, value]) => `${`${what}:`.padEnd(11)}${printable(value)}`);
-  return [...lines, ...(problems.length === 0 ? [] : ["last problems:", ...problems.map(printable)]), ""].join("\n");
+  const lines = rows.map(([what, value]) => `${`${what}:`.padEnd(11)}${escapeControls(value)}`);
+  return [...lines, ...(problems.length === 0 ? [] : ["last problems:", ...problems.map(escapeControls)]), ""].join(
+    "\n",
+  );
 }
 
 function nameOf({ kind, address, source }: ProviderStatus): string {
@@ -64,10 +67,4 @@ function becauseOf(failed: StatusDocument["lastFailedSearch"]): string {
 
 function formatTotals(totals: Readonly<Record<string, number>>): string {
   return Object.entries(totals).map(([what, count]) => `${what} ${count}`).join(", ") || "none";
-}
-
-/** What a router or a config file said must not reach the terminal raw. */
-function printable(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, "?");
 }

@@ -101,6 +101,11 @@ export function escapeControls(text: string): string {
   return text.replace(NOT_PRINTABLE, escapeCharacter);
 }
 
+/** Writes a document in indented lines, for programs and for people: no text of others in it can do anything to a terminal. */
+export function toPrintableJson(document: unknown): string {
+  return `${JSON.stringify(document, undefined, 2).split("\n").map(escapeControls).join("\n")}\n`;
+}
+
 function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

@@ -127,7 +127,7 @@ test("formatStatus shows people the same, and no control character of a stranger
     `program:   mdproxy4cs 2.1.0, pid 412, since 2026-11-25T04:00:00.000Z
 state:     ready: serving the metadata of 10.1.1.1, found by dhcp
 router:    10.1.1.1, found by dhcp on eth0 in 12 ms, since 2026-11-25T04:00:00.031Z
-identity:  i?d
+identity:  i\\u0007d
 confirmed: 2026-11-25T04:02:00.000Z
 requests:  0 in flight; answered: none
 upstream:  errors: none

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { LogFormat, LogLevel } from "../../lib/telemetry/log.ts";
-import { createLog, describeError, escapeControls } from "../../lib/telemetry/log.ts";
+import { createLog, describeError, escapeControls, toPrintableJson } from "../../lib/telemetry/log.ts";
 import { rememberRecent } from "../../lib/telemetry/recent.ts";
 import { test } from "../support/test.ts";
 
@@ -81,6 +81,13 @@ test("escapeControls shows whatever could end, hide or reorder a line", () => {
   const shown = "\\u0000\\u001f\\u007f\\u009f\\u2028\\u2029\\u200e\\u200f\\u202a\\u202e\\u2066\\u2069";
   assertEquals(escapeControls(`a${hostile}b`), `a${shown}b`);
   assertEquals(escapeControls("Straße, 漢字 ~ \u00a0"), "Straße, 漢字 ~ \u00a0");
+});
+
+test("toPrintableJson says the same as JSON, and nothing that a terminal would obey", () => {
+  const document = { text: "a\u009b31m\n\u202eb", list: [1, null] };
+  const text = toPrintableJson(document);
+  assertEquals(JSON.parse(text), document);
+  assertEquals(text, '{\n  "text": "a\\u009b31m\\n\\u202eb",\n  "list": [\n    1,\n    null\n  ]\n}\n');
 });
 
 test("describeError goes no deeper than five causes, and names an error without a message", () => {

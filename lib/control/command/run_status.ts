@@ -11,6 +11,7 @@
  * @module
  */
 
+import { toPrintableJson } from "../../telemetry/log.ts";
 import { askService, ControlError } from "../control_client.ts";
 import { formatStatus } from "../format_status.ts";
 
@@ -30,7 +31,7 @@ export async function runStatus(
 ): Promise<number> {
   try {
     for await (const status of askService(socketPath, "status", new AbortController().signal)) {
-      write(json ? `${JSON.stringify(status, undefined, 2)}\n` : formatStatus(status));
+      write(json ? toPrintableJson(status) : formatStatus(status));
       return status.state === "ready" ? 0 : 1;
     }
     throw new ControlError("no_service", "The service went away");

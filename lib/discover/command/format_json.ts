@@ -6,6 +6,7 @@
  */
 
 import { kindOf } from "../../config_drive/address.ts";
+import { toPrintableJson } from "../../telemetry/log.ts";
 import type { SearchReport } from "../report.ts";
 import type { Router } from "../router.ts";
 import type { Findings } from "./format_report.ts";
@@ -53,7 +54,7 @@ export function formatJson(report: SearchReport, { overview, notes, advice, user
     notes,
     advice: advice ?? null,
   };
-  return JSON.stringify(document, undefined, 2) + "\n";
+  return toPrintableJson(document);
 }
 
 function describeRouter({ address, source, iface, identity, since, elapsedMs }: Router) {

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { escapeControls } from "../../telemetry/log.ts";
 import { describeUserData } from "./fetch_user_data.ts";
 import type { UserDataReport } from "./fetch_user_data.ts";
 import type { Diagnosis } from "./diagnose.ts";
@@ -66,13 +67,13 @@ export function formatReport(
   const reasons = causes
     .flatMap((cause) => cause === undefined || cause.kind === "silent" ? [] : `${cause.source}: ${cause.message}`);
   const lines = [
-    ...formatOverview(findings.overview),
+    ...formatOverview(findings.overview).map(escapeControls),
     "",
     ...formatTable([HEADINGS, ...rows]).map((line) => paint(styleOf(line), line)),
     ...(silent.length === 0 ? [] : [paint("faint", `nothing to say: ${silent.join(", ")}`)]),
     "",
-    ...new Set([...reasons, ...findings.notes]),
-    paint("strong", formatResult(report, findings)),
+    ...[...new Set([...reasons, ...findings.notes])].map(escapeControls),
+    paint("strong", escapeControls(formatResult(report, findings))),
   ];
   return lines.join("\n") + "\n";
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { DiscoveryConfig } from "../../../lib/config/config.ts";
 import { runDiscover } from "../../../lib/discover/command/run_discover.ts";
 import type { DiscoverOptions } from "../../../lib/discover/command/run_discover.ts";
@@ -154,6 +154,27 @@ test("runDiscover asks a config drive with a client of its own", async () => {
   });
   assertEquals(code, 0);
   assertMatch(output, /\nThe router is config-drive, found by config_drive\.\n/);
+});
+
+test("runDiscover shows what others said as text, and nothing that a terminal would obey", async () => {
+  const state = { isPresent: () => false, problem: () => "of \u009b31m\u001b]0;x\n" };
+  for (const json of [false, true]) {
+    const { code, output } = await discover(() => {}, {
+      json,
+      config: { sources: ["config_drive"] },
+      guest: { drive: state },
+      drive: {
+        ...state,
+        respond: () => {
+          throw new Error("nobody is to be asked");
+        },
+      },
+    });
+    assertEquals(code, 1);
+    assertStringIncludes(output, json ? "of \\u009b31m\\u001b]0;x\\n" : "of \\u009b31m\\u001b]0;x\\u000a");
+    // deno-lint-ignore no-control-regex
+    assertEquals(output.match(/[\0-\x09\x0b-\x1f\x7f-\x9f]/), null);
+  }
 });
 
 test("runDiscover says from where a router was asked that does not know the machine", async () => {
