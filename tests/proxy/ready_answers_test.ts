@@ -31,7 +31,7 @@ function setUp({ cacheTtlMs = 5_000, requireToken = "no" }: Partial<ProxyConfig>
   });
   /** Has the proxy store what it is asked for under the key of the usual head. */
   const store = async () => {
-    const served = { signal: AbortSignal.abort(), completed: Promise.resolve(), pass() {} };
+    const served = { signal: AbortSignal.abort(), pass() {} };
     const response = answers.handle({ ...HEAD }, served);
     await settle();
     client.asked.at(-1)!.answer(200, bodyOf("data"));

@@ -26,7 +26,6 @@ function setUp() {
     const leaving = new AbortController();
     const state = { watched: 0, listeners: 0 };
     const served = {
-      completed: Promise.resolve(),
       pass() {},
       get signal() {
         state.watched++;

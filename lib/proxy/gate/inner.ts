@@ -56,8 +56,6 @@ export type InnerHandler = (head: ClientHead, served: Served) => Response | Prom
 export interface Served {
   /** Aborts when the client has gone away. */
   readonly signal: AbortSignal;
-  /** Settles when the response was sent, or was cut. */
-  readonly completed: Promise<void>;
   /** Has the client get these fields as they are; what the response itself says is then the server's own. */
   pass(fields: readonly Header[]): void;
 }

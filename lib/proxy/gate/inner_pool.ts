@@ -58,29 +58,22 @@ export class AskedRequests {
 
   /** Has a handler answer what the server behind the gate is asked. */
   serve(handler: InnerHandler): Deno.ServeHandler<Deno.Addr> {
-    return (request, info) => {
+    return (request) => {
       const { url } = request;
       const asked = this.take(url.slice(url.lastIndexOf("/")));
       // Its client has left meanwhile.
       if (asked === undefined) return new Response(null, { status: STATUS_CODE.NotFound });
-      return handler(asked.head, new ServedByRuntime(asked, { request, info }));
+      return handler(asked.head, new ServedByRuntime(asked, request));
     };
   }
 }
 
-/** What the runtime knows of a request is looked at only where it is needed: that takes longer than a usual answer. */
+/** The runtime's signal is looked at only where it is needed: that takes longer than a usual answer. */
 class ServedByRuntime implements Served {
-  constructor(
-    readonly asked: AskedRequest,
-    readonly runtime: { readonly request: Request; readonly info: Deno.ServeHandlerInfo<Deno.Addr> },
-  ) {}
+  constructor(readonly asked: AskedRequest, readonly request: Request) {}
 
   get signal(): AbortSignal {
-    return this.runtime.request.signal;
-  }
-
-  get completed(): Promise<void> {
-    return this.runtime.info.completed;
+    return this.request.signal;
   }
 
   pass(fields: readonly Header[]): void {

@@ -86,7 +86,7 @@ class DirectExchange implements InnerExchange {
 
   async #respond(head: ClientHead, pass: Served["pass"]): Promise<Response> {
     try {
-      return await this.#handler(head, { signal: this.#client.signal, completed: Promise.resolve(), pass });
+      return await this.#handler(head, { signal: this.#client.signal, pass });
     } catch (error) {
       return this.#options.onError(error);
     }

@@ -32,7 +32,7 @@ export type Abort = (reason: unknown) => void;
 /** A request that is being answered. */
 export interface RequestContext {
   readonly request: MetadataRequest;
-  readonly served: Pick<Served, "completed" | "pass">;
+  readonly served: Pick<Served, "pass">;
   readonly startedAt: number;
 }
 
@@ -95,9 +95,7 @@ export function createResponder(
     noteError(`status ${status}`, { router: address, path: pathOf(target) });
   };
 
-  const streamOf = (body: ResponseBody, { request, served }: RequestContext) => {
-    // It rejects when the body was cut, and nobody may be listening by then.
-    served.completed.catch(() => {});
+  const streamOf = (body: ResponseBody, { request }: RequestContext) => {
     const { stream, cut } = createClientStream(body, {
       deadlines,
       idleTimeoutMs,

@@ -115,13 +115,8 @@ function install(stage: Stage): void {
     listener.accept = async () => seen(await accept.call(listener), ["remoteAddr", "localAddr"]);
     return listener;
   };
-  deno.serve = (options: Any, handler = options.handler) => {
-    if (typeof options === "function") throw new Error("not on loopback: Deno.serve without an address");
-    if (options.path !== undefined) return serve(local(options), handler);
-    const wrapped = (request: Any, info: Any) =>
-      handler(request, { remoteAddr: inward(info.remoteAddr), completed: info.completed });
-    return seen(serve(outward(options), wrapped), ["addr"]);
-  };
+  // On Unix sockets alone, as the program does.
+  deno.serve = (options: Any, handler: Any) => serve(local(options), handler);
   deno.listenDatagram = (options: Any) => {
     if (options.path !== undefined) return wrapUnixDatagram(listenDatagram(local(options)));
     const hears = options.hostname === ANY && MOVED.includes(options.port);
