@@ -26,7 +26,7 @@ const BODY_BYTES = MIB;
 export function sumOfLimits(
   { maxConnections, maxUrlBytes, maxHeaderBytes, maxRequests, cacheBytes }: ProxyConfig,
 ): number {
-  // A head is held twice while it is passed on to the server behind the gate.
+  // A connection holds the head of its last request, and what has come of the next.
   const heads = maxConnections * 2 * (maxUrlBytes + maxHeaderBytes);
   return BASE_BYTES + heads + maxRequests * BODY_BYTES + cacheBytes;
 }

@@ -79,7 +79,7 @@ export const OPTIONS = [
     flag: "config-drive",
     unit: "PATH",
     default: RUNTIME_FILES.configDrive,
-    help: "the folder that holds a copy of the config drive; empty is none",
+    help: "the folder that holds a copy of the config drive; none if the flag is empty",
     parse: optional(parsePath),
     place: "drive.folder",
   },

@@ -393,6 +393,10 @@ test("proxy takes 100 header fields of a client and of a router, and no more, ho
   for (const [count, status] of [[100, 200], [101, 431], [129, 431]] as const) {
     assertEquals((await proxy.ask({ target: "/0", headers: fields(count) })).status, status, `${count} of a client`);
   }
+  assertMatch(
+    proxy.lines.join(),
+    /refused a request reason="its header [^"]*, or has more than 100 fields" status=431/,
+  );
   // Content-Length is one.
   for (const [count, status] of [[99, 200], [100, 502], [128, 502]] as const) {
     assertEquals((await proxy.ask(`/${count}`)).status, status, `${count} of a router`);

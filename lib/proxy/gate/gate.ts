@@ -5,11 +5,11 @@
  * Here who connects is looked at first, connections are bounded, and each is cut in its own time. When all are taken, the
  * one whose client has been owing something for longest makes room: whoever asks at once always gets in.
  *
- * What they may hold, with the default limits: each of 512 connections a descriptor and a buffer of at most 2 x 24 KiB
- * for its head: 24 MiB. Each of 64 requests inside (`--max-requests`) three descriptors more, both ends of a connection to the
- * server behind and one to the router, and about 1 MiB of a body on its way that its client does not take, as measured
- * (most of it in the runtime): 64 MiB. That is 704 descriptors and 88 MiB above what the program takes anyway: within
- * `LimitNOFILE=` and `MemoryMax=` of the unit.
+ * What they may hold, with the default limits: each of 512 connections a descriptor, the head of its last request and
+ * what has come of the next, 24 KiB each: 24 MiB. Each of 64 requests inside (`--max-requests`) three descriptors more,
+ * both ends of a connection to the server behind and one to the router, and about 1 MiB of a body on its way that its
+ * client does not take, as measured (most of it in the runtime): 64 MiB. That is 704 descriptors and 88 MiB above what the
+ * program takes anyway: within `LimitNOFILE=` and `MemoryMax=` of the unit.
  *
  * @module
  */

@@ -5,6 +5,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
+import { MAX_FIELDS } from "../../http1/message.ts";
 import { REQUEST_REFUSALS } from "../request/refusal.ts";
 
 /** The kinds of refusal that the gate itself knows. */
@@ -59,6 +60,6 @@ export const REFUSALS: Readonly<Record<RefusalKind, Refusal>> = {
   long_url: REQUEST_REFUSALS.long_url,
   long_header: {
     status: STATUS_CODE.RequestHeaderFieldsTooLarge,
-    reason: "its header is larger than --max-header",
+    reason: `its header is larger than --max-header, or has more than ${MAX_FIELDS} fields`,
   },
 };
