@@ -29,7 +29,7 @@ const EDGES: readonly string[] = [
   "lib/proxy/server/", // Deno.serve
 ];
 
-const sources = await readSources();
+const sources = await readSources("main.ts", "lib");
 
 /** A source file without its comments, and what it imports of this project. */
 interface Source {
@@ -90,6 +90,32 @@ test("lib: only the edges touch the runtime; types of it may pass", () => {
   assertEquals(touched, []);
 });
 
+test("lib: a file exports what other files use, and types that it names itself, and nothing else", async () => {
+  const imported = new Set<string>();
+  for (const { path, code } of [...sources, ...await readSources("tests", "tools")]) {
+    for (const [, names, from] of code.matchAll(/\{([^{}]*)\} from "(\.[^"]+)"/g)) {
+      for (const name of wordsOf(names!)) imported.add(`${resolve(path, from!)} ${name}`);
+    }
+  }
+  const unused = sources.flatMap(({ path, code }) => {
+    const isNamed = (name: string) => code.match(new RegExp(`\\b${name}\\b`, "g"))!.length > 1;
+    return [
+      ...matchesOf(code, /^export (?:async )?(?:const|class|function\*?) (\w+)/gm),
+      ...matchesOf(code, /^export (?:type )?\{([^{}]*)\}/gm).flatMap(wordsOf),
+      ...matchesOf(code, /^export (?:interface|type) (\w+)/gm).filter((name) => !isNamed(name)),
+    ].filter((name) => !imported.has(`${path} ${name}`)).map((name) => `${path}: ${name}`);
+  });
+  assertEquals(unused, []);
+});
+
+function wordsOf(names: string): string[] {
+  return matchesOf(names, /(\w+)(?: as \w+)?/g);
+}
+
+function matchesOf(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map(([, match]) => match!);
+}
+
 test("lib/discover/sources: every folder that a source reads may be read", () => {
   const folders = sources.filter(({ path }) => path.startsWith("lib/discover/sources/")).flatMap(({ path, code }) =>
     [...code.matchAll(/["`](\/(?:etc|run|var)\/[^"`$]*)/g)].map(([, folder]) => `${path}: ${folder}`)
@@ -127,7 +153,7 @@ test("CHANGELOG: what it calls new log messages are messages of the program", as
   assertEquals([messages.length > 0, messages.filter((message) => !isLogged(message))], [true, []]);
 });
 
-async function readSources(): Promise<Source[]> {
+async function readSources(...places: readonly string[]): Promise<Source[]> {
   const found: Source[] = [];
   const read = async (path: string) => {
     const code = stripComments(await Deno.readTextFile(`${TOP}/${path}`));
@@ -138,12 +164,11 @@ async function readSources(): Promise<Source[]> {
   };
   const walk = async (folder: string) => {
     for await (const { name, isDirectory } of Deno.readDir(`${TOP}/${folder}`)) {
-      if (isDirectory) await walk(`${folder}/${name}`);
+      if (isDirectory && name !== "node_modules") await walk(`${folder}/${name}`);
       else if (name.endsWith(".ts")) await read(`${folder}/${name}`);
     }
   };
-  await read("main.ts");
-  await walk("lib");
+  for (const place of places) await (place.endsWith(".ts") ? read(place) : walk(place));
   return found.sort((a, b) => a.path < b.path ? -1 : 1);
 }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { UpstreamError } from "../http1/client.ts";
+import { UpstreamError } from "../http1/error.ts";
 import type { Client, RequestOptions } from "../http1/client.ts";
 import type { RequestHead, UpstreamResponse } from "../http1/message.ts";
 import { describeError } from "../telemetry/log.ts";

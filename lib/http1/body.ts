@@ -20,9 +20,6 @@ export interface BodyOptions {
   readonly onEnd: (complete: boolean) => void;
 }
 
-/** More than this is read in large pieces. */
-const SMALL_BYTES = 16_384;
-
 /** A body to be read once. */
 export class Body implements ResponseBody {
   readonly #options: BodyOptions;
@@ -93,7 +90,7 @@ export class Body implements ResponseBody {
 
   async #readInTime(): Promise<boolean> {
     const { transport, decoder, deadlines, idleTimeoutMs } = this.#options;
-    if ((decoder.remaining ?? Infinity) > SMALL_BYTES) transport.expect("much");
+    transport.expect(decoder.remaining ?? Infinity);
     const deadline = deadlines.set(
       idleTimeoutMs,
       () =>

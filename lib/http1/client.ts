@@ -18,8 +18,6 @@ import type { Connect, Server } from "./dial.ts";
 import { UpstreamError } from "./error.ts";
 import { encodeRequestHead } from "./message.ts";
 import type { RequestHead, UpstreamResponse } from "./message.ts";
-export { UpstreamError } from "./error.ts";
-export type { UpstreamErrorKind } from "./error.ts";
 export type { Connect } from "./dial.ts";
 
 /** The limits that a client keeps. */

@@ -155,7 +155,7 @@ export class Connection {
    * that bytes which come unasked are never taken for an answer.
    */
   #rest(): void {
-    this.#transport.expect("little");
+    this.#transport.expect(0);
     const arrival = this.#transport.read();
     const expiry = this.#options.deadlines.set(KEEP_MS, () => this.close());
     const resting = this.#idle = { expiry, arrival };

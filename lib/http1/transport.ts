@@ -77,9 +77,9 @@ export class Transport {
     }, ignore);
   }
 
-  /** Chooses the size of the buffer, if it is empty: a large one for a large body, a small one to wait with. */
-  expect(amount: "much" | "little"): void {
-    const size = amount === "much" ? LARGE_BUFFER_BYTES : BUFFER_BYTES;
+  /** Chooses the size of the buffer, if it is empty, by how many bytes are still to come: a small one to wait with. */
+  expect(bytes: number): void {
+    const size = bytes > BUFFER_BYTES ? LARGE_BUFFER_BYTES : BUFFER_BYTES;
     if (this.#start === this.#end && this.#buffer.length !== size) this.#buffer = new Uint8Array(size);
   }
 

@@ -5,8 +5,9 @@
  */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { createClient, UpstreamError } from "../../lib/http1/client.ts";
+import { createClient } from "../../lib/http1/client.ts";
 import type { Client, ClientLimits, Connect } from "../../lib/http1/client.ts";
+import { UpstreamError } from "../../lib/http1/error.ts";
 import type { RequestHead } from "../../lib/http1/message.ts";
 import { countDeadlines } from "../support/fakes/count_deadlines.ts";
 import { createVirtualClock } from "../support/fakes/virtual_clock.ts";

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { createClient, UpstreamError } from "../../lib/http1/client.ts";
+import { createClient } from "../../lib/http1/client.ts";
 import type { ClientLimits, Connect } from "../../lib/http1/client.ts";
+import { UpstreamError } from "../../lib/http1/error.ts";
 import { settle } from "../support/fakes/virtual_clock.ts";
 import { ok, startScriptedServer } from "../support/servers/scripted_server.ts";
 import type { Script } from "../support/servers/scripted_server.ts";

@@ -10,6 +10,7 @@
  */
 
 import type { Header } from "../../http1/message.ts";
+import { SMALL_BODY_BYTES } from "../gate/response.ts";
 import { judgeStorage } from "./storage.ts";
 import type { Storage, StorageLimits } from "./storage.ts";
 
@@ -55,10 +56,7 @@ export interface CacheLimits extends StorageLimits {
 const ENTRY_BYTES = 1_024;
 const FIELD_BYTES = 192;
 
-/** Up to here a body may be held a second time, behind a head that is ready to be sent with it. */
-const SMALL_BODY_BYTES = 16_384;
-
-/** What storing a response costs, in bytes. */
+/** What storing a response costs, in bytes. A small body may be held a second time, behind a head that is ready to be sent. */
 export function costOf(key: string, { headers, body }: Pick<Storable, "headers" | "body">): number {
   const fields = headers.reduce((sum, [name, value]) => sum + FIELD_BYTES + 2 * (name.length + value.length), 0);
   return ENTRY_BYTES + key.length + fields + body.length + Math.min(body.length, SMALL_BODY_BYTES);

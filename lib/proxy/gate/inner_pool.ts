@@ -27,9 +27,6 @@ const MAX_IDLE = 16;
 /** What the server says of its own, without the fields that pass, takes a fraction of it. */
 const MAX_HEAD_BYTES = 4_096;
 
-/** More than this is read in large pieces. */
-const SMALL_BYTES = 16_384;
-
 /** A request that is asked behind the gate. */
 interface AskedRequest {
   readonly head: ClientHead;
@@ -205,7 +202,7 @@ class SocketExchange implements InnerExchange {
 
   async more(): Promise<void> {
     const transport = this.#transport!;
-    if ((this.#decoder!.remaining ?? Infinity) > SMALL_BYTES) transport.expect("much");
+    transport.expect(this.#decoder!.remaining ?? Infinity);
     if (!await transport.read()) throw new Error("The answer was cut short");
   }
 
@@ -228,7 +225,7 @@ class SocketExchange implements InnerExchange {
     pool.used--;
     const transport = this.#transport;
     if (transport === undefined) return;
-    transport.expect("little");
+    transport.expect(0);
     const isReusable = this.isDone && this.#isPersistent && transport.available === 0;
     if (isReusable && !pool.isClosed && pool.idle.length < MAX_IDLE) pool.idle.push(transport);
     else close(transport);

@@ -37,8 +37,8 @@ export interface EncodedResponse {
   readonly persistent: boolean;
 }
 
-/** Up to here a copy is cheaper than a second write. */
-const SMALL_BODY_BYTES = 16_384;
+/** Up to here a copy of a body, behind its head, is cheaper than a second write. */
+export const SMALL_BODY_BYTES = 16_384;
 
 /** Statuses that never have a body (RFC 9110 sections 15.3.5 and 15.4.5). */
 export const WITHOUT_BODY: ReadonlySet<number> = new Set([STATUS_CODE.NoContent, STATUS_CODE.NotModified]);
@@ -114,17 +114,6 @@ export function fromInner({ headers, passed }: Pick<InnerHead, "headers" | "pass
     ...passed,
     ...headers.filter(([name]) => SERVERS_OWN.has(name) && !passed.some(([said]) => said === name)),
   ];
-}
-
-/** Joins bytes. */
-export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** Creates what writes the date for a field: anew once a second. */

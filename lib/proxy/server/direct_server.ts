@@ -11,7 +11,7 @@ import { toBytes } from "../../http1/message.ts";
 import type { Framing, Header } from "../../http1/message.ts";
 import type { Inner, InnerExchange, InnerHandler, InnerHead, Served } from "../gate/inner.ts";
 import type { ClientHead } from "../gate/request_head.ts";
-import { concat, fromInner, WITHOUT_BODY } from "../gate/response.ts";
+import { fromInner, WITHOUT_BODY } from "../gate/response.ts";
 
 /** What answering needs. */
 export interface DirectServerOptions {
@@ -118,4 +118,14 @@ class DirectExchange implements InnerExchange {
     this.#client.abort();
     this.#body?.cancel().catch(() => {});
   }
+}
+
+function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

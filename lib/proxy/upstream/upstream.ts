@@ -10,8 +10,6 @@ import { UpstreamError } from "../../http1/error.ts";
 import type { Failure } from "./policy.ts";
 import type { Header } from "../../http1/message.ts";
 
-export { ClientGoneError } from "../gate/errors.ts";
-
 /** A router that serves metadata. Two objects with one address are two findings of the same router. */
 export interface Router {
   readonly address: string;

@@ -7,7 +7,8 @@ import type { MetadataRequest } from "../../../lib/proxy/request/client_request.
 import { createCache } from "../../../lib/proxy/cache/cache.ts";
 import type { ForwardOptions } from "../../../lib/proxy/upstream/forward.ts";
 import type { RouterResponse } from "../../../lib/proxy/upstream/attempt.ts";
-import { ClientGoneError, NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
+import { ClientGoneError } from "../../../lib/proxy/gate/errors.ts";
+import { NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { fromLatin1, latin1 } from "../../support/latin1.ts";
 import { settle } from "../../support/fakes/virtual_clock.ts";
