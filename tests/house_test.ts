@@ -150,6 +150,15 @@ const WORDS: Readonly<Record<string, string>> = {
   config_drive: "config drive",
 };
 
+for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md"]) {
+  test(`${page}: every source and test that it names is there`, async () => {
+    const paths = [...sources, ...await readSources("tests", "tools")].map(({ path }) => `/${path}`);
+    const names = matchesOf(await Deno.readTextFile(`${TOP}/${page}`), /\b([a-z0-9_/]+(?:_test\b|(?=\.ts\b)))/g);
+    const missing = names.filter((name) => !paths.some((path) => path.endsWith(`/${name}.ts`)));
+    assertEquals([names.length > 0, missing], [true, []]);
+  });
+}
+
 test("CHANGELOG: what it calls new log messages are messages of the program", async () => {
   const items = [...(await Deno.readTextFile(`${TOP}/CHANGELOG.md`)).matchAll(/^- New[^]*?(?=\n- |\n\n)/gm)].join("\n");
   const messages = [...items.matchAll(/"([^"]+)"/g)].map(([, message]) => message!.replace(/\s+/g, " "));

@@ -23,7 +23,7 @@ async function commandsOn(page: string): Promise<string[][]> {
   );
 }
 
-for (const page of PAGES) {
+for (const page of [...PAGES, "SECURITY.md", "tests/README.md"]) {
   test(`${page}: every command of ./dev is one, and takes the arguments that are named`, async () => {
     const { stdout: help } = await runDev("help");
     const commands = await commandsOn(page);
@@ -34,7 +34,9 @@ for (const page of PAGES) {
       for (const arg of args) assertStringIncludes(help, arg, `${page}: ./dev ${command} ${arg}`);
     }
   });
+}
 
+for (const page of PAGES) {
   test(`${page}: every picture and page that it shows or names is there`, async () => {
     const text = await Deno.readTextFile(`${TOP}/${page}`);
     for (const [, path] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) await Deno.stat(`${TOP}/${path}`);
