@@ -59,7 +59,7 @@ networkTest("fields of the same name of an answer arrive as the router sent them
 });
 
 networkTest(
-  "a field that a client sends twice arrives at the router as one, joined by commas",
+  "a field that a client sends twice arrives at the router as one, joined by commas, and a Cookie by semicolons",
   NO_SERVERS,
   async () => {
     await using scene = await createScene({ router: "none", args: "none" });
@@ -68,12 +68,14 @@ networkTest(
     const router = await startScriptedRouter(host, { address: "10.1.1.1", guests, records: true });
     await scene.startProgram();
     const target = `${VM_ID}?twice=%20&&`;
-    assertEquals((await ask(scene, ["X-Twice: a", "X-Once: c", "X-Twice: b"], { target })).status, 200);
+    const fields = ["X-Twice: a", "Cookie: a=1", "X-Once: c", "X-Twice: b", "Cookie: b=2"];
+    assertEquals((await ask(scene, fields, { target })).status, 200);
     const { head } = JSON.parse(await router.waitForLine(/twice=/));
     assertEquals(head.toLowerCase().trimEnd().split("\r\n"), [
       `get ${target} http/1.1`,
       "host: 10.1.1.1",
       "x-twice: a, b",
+      "cookie: a=1; b=2",
       "x-once: c",
     ]);
   },
