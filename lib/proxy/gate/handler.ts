@@ -10,7 +10,7 @@ import type { EncodedResponse, OwnResponse, Recipient } from "./response.ts";
 
 /** Answers what need not be asked inside, and takes note of what was refused or cut. */
 export interface Handler {
-  /** The answer to what is refused. The connection ends with it, unless it is a whole request that finds no room. */
+  /** The answer to what is refused. The connection ends with it, unless it is to a whole request. */
   refuse(kind: RefusalKind, refused: Refused): OwnResponse;
   /** What an answer to the head is stored under; `undefined` if it always has to be asked for. */
   keyOf(head: ClientHead): string | undefined;
