@@ -79,13 +79,15 @@ export function parsePath(text: string): string {
 }
 
 /**
- * Parses the name of a network interface, or `auto`.
+ * Parses the name of a network interface, or of an alias, or `auto`.
  *
  * @throws {TypeError} If the kernel has no such names.
  */
 export function parseInterfaceName(text: string): string {
-  // IFNAMSIZ is 16 with the final NUL; the kernel refuses slashes, colons and blanks.
-  if (!/^[^\s/:]{1,15}$/.test(text)) throw new TypeError('must be an interface name such as eth0, or "auto"');
+  // Another of its names may be longer than its own: ALTIFNAMSIZ is 128 with the final NUL. An alias has a colon.
+  if (!/^[^\s/:]{1,127}(:[^\s/:]+)?$/.test(text)) {
+    throw new TypeError('must be an interface name such as eth0, or "auto"');
+  }
   return text;
 }
 

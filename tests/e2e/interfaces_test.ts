@@ -96,12 +96,17 @@ const CABLINGS: readonly {
   },
   {
     what: "the interface is named by another of its names",
-    words: ["link property add dev eth0 altname enp1s0"],
-    args: ["--iname", "enp1s0"],
+    words: ["link property add dev eth0 altname enp1s0-longer-than-15"],
+    args: ["--iname", "enp1s0-longer-than-15"],
   },
   {
     what: "the address is an alias",
     words: ["address flush dev eth0", "address add 10.1.1.50/24 dev eth0 label eth0:1"],
+  },
+  {
+    what: "the address is an alias, and named",
+    words: ["address flush dev eth0", "address add 10.1.1.50/24 dev eth0 label eth0:1"],
+    args: ["--iname", "eth0:1"],
   },
   {
     what: "the address is a /32 with a route to the router",
