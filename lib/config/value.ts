@@ -129,6 +129,11 @@ export function parseListenAddress(text: string): ListenAddress {
   return Object.freeze({ hostname, port });
 }
 
+/** Writes an address as it is parsed, which is as in a URL. */
+export function formatAddress({ hostname, port }: ListenAddress): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
 /**
  * Parses `host:port` on loopback.
  *

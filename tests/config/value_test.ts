@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   countFrom,
+  formatAddress,
   optional,
   parseAddress,
   parseAdminAddress,
@@ -80,6 +81,11 @@ test("parseListenAddress accepts link-local and loopback", () => {
     "127.0.0.1:65535": { hostname: "127.0.0.1", port: 65_535 },
   };
   for (const [text, listen] of Object.entries(table)) assertEquals(parseListenAddress(text), listen, text);
+});
+
+test("formatAddress writes an address as in a URL", () => {
+  assertEquals(formatAddress({ hostname: "169.254.169.254", port: 80 }), "169.254.169.254:80");
+  assertEquals(formatAddress({ hostname: "::1", port: 80 }), "[::1]:80");
 });
 
 test("parseListenAddress refuses addresses that leave the VM, and says why", () => {

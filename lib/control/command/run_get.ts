@@ -12,6 +12,8 @@
  */
 
 import { ConfigError } from "../../config/config_error.ts";
+import { formatAddress } from "../../config/value.ts";
+import type { ListenAddress } from "../../config/value.ts";
 import { Connection } from "../../http1/connection.ts";
 import type { ConnectionLimits } from "../../http1/connection.ts";
 import { encodeRequestHead, isOriginForm } from "../../http1/message.ts";
@@ -20,16 +22,10 @@ import { createDeadlines } from "../../time/clock.ts";
 import { askService, ControlError } from "../control_client.ts";
 import type { CommandEnvironment } from "./run_status.ts";
 
-/** Where a service listens. */
-export interface ServiceAddress {
-  readonly hostname: string;
-  readonly port: number;
-}
-
 /** How to get. */
 export interface GetOptions {
   /** Where the service listens if it cannot be asked. */
-  readonly listen: ServiceAddress;
+  readonly listen: ListenAddress;
   readonly limits: ConnectionLimits;
   /** Writes bytes to standard output. */
   readonly writeBytes: (bytes: Uint8Array) => void;
@@ -56,7 +52,7 @@ export async function runGet(
     throw new ConfigError(`get: "${path}" must be a path such as user-data, with blanks and the like percent-encoded`);
   }
   const address = await findService(socketPath) ?? listen;
-  const authority = `${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`;
+  const authority = formatAddress(address);
   const deadlines = createDeadlines();
   const get = (headers: readonly Header[]) =>
     exchange(encodeRequestHead({ method: "GET", target, headers: [["Connection", "close"], ...headers] }, authority));
@@ -108,7 +104,7 @@ async function readAll(body: ResponseBody, take: (piece: Uint8Array) => void): P
 }
 
 /** Where the running service says that it listens; `undefined` if it cannot be asked. */
-async function findService(socketPath: string): Promise<ServiceAddress | undefined> {
+async function findService(socketPath: string): Promise<ListenAddress | undefined> {
   try {
     for await (const { listeners } of askService(socketPath, "status", new AbortController().signal)) {
       const [, bracketed, bare, port] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(listeners.metadata) ?? [];

@@ -5,6 +5,9 @@
  */
 
 import type { DiscoveryConfig } from "../../config/config.ts";
+import { formatAddress } from "../../config/value.ts";
+import type { ListenAddress } from "../../config/value.ts";
+import { isLoopback } from "../../ipv4/ipv4.ts";
 import type { Host } from "../../system/host.ts";
 import { createNetwork } from "../sources/network.ts";
 import type { Nic } from "../sources/addresses.ts";
@@ -41,8 +44,8 @@ export interface Overview {
 export interface OverviewOptions {
   readonly host: Host;
   readonly signal: AbortSignal;
-  /** The address to listen on, with and without its port. */
-  readonly listen?: { readonly hostname: string; readonly port: number } | undefined;
+  /** Where the service listens, by the configuration. */
+  readonly listen?: ListenAddress | undefined;
   readonly askService?: (() => Promise<ServiceBelief | undefined>) | undefined;
 }
 
@@ -67,8 +70,9 @@ export async function takeOverview(
     gateways,
     elsewhere: isSearched ? undefined : preferred,
     listen: listen && {
-      address: `${listen.hostname}:${listen.port}`,
-      isPresent: host.interfaces().some(({ address }) => address === listen.hostname),
+      address: formatAddress(listen),
+      // Of loopback all addresses are there, and one is told.
+      isPresent: isLoopback(listen.hostname) || host.interfaces().some(({ address }) => address === listen.hostname),
     },
     service,
   };

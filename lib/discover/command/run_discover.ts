@@ -8,6 +8,7 @@ import { withConfigDrive } from "../../config_drive/config_drive.ts";
 import type { ConfigDrive } from "../../config_drive/config_drive.ts";
 import type { DiscoveryConfig } from "../../config/config.ts";
 import type { SourceName } from "../../config/options.ts";
+import type { ListenAddress } from "../../config/value.ts";
 import { createClient } from "../../http1/client.ts";
 import type { Client } from "../../http1/client.ts";
 import { openHost } from "../../system/host.ts";
@@ -41,7 +42,7 @@ export interface DiscoverOptions {
   /** Shows on a terminal what is going on; nothing is shown if not given. */
   readonly show?: (text: string) => void;
   /** Where the service listens. */
-  readonly listen?: { readonly hostname: string; readonly port: number };
+  readonly listen?: ListenAddress;
   /** Asks the running service what it believes; none is asked if not given. */
   readonly askService?: () => Promise<ServiceBelief | undefined>;
   /** What was read of a config drive; none if not given. */

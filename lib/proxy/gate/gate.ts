@@ -14,6 +14,7 @@
  * @module
  */
 
+import { formatAddress } from "../../config/value.ts";
 import type { ListenAddress } from "../../config/value.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Clock, Timer } from "../../time/clock.ts";
@@ -24,7 +25,6 @@ import type { Connections } from "./connections.ts";
 import type { Handler } from "./handler.ts";
 import type { Inner } from "./inner.ts";
 import { createKnownHeads } from "./head_reader.ts";
-import { formatAddress } from "./listen.ts";
 import type { Ends } from "./peers.ts";
 import { createAcceptProbe } from "./probe.ts";
 import { createDateText } from "./response.ts";

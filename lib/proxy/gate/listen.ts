@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatAddress } from "../../config/value.ts";
 import type { ListenAddress } from "../../config/value.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Clock } from "../../time/clock.ts";
@@ -70,11 +71,6 @@ export async function listen(
     say("another program has the port, waiting for it", { address });
     await clock.sleep(RETRY_MS, signal);
   }
-}
-
-/** Writes an address down, as in a URL. */
-export function formatAddress({ hostname, port }: ListenAddress): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 async function isListenedOn(

@@ -5,12 +5,13 @@
  * @module
  */
 
+import { formatAddress } from "../../config/value.ts";
 import type { ListenAddress } from "../../config/value.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Clock } from "../../time/clock.ts";
 import { openGate } from "../gate/gate.ts";
 import type { Gate } from "../gate/gate.ts";
-import { formatAddress, listen } from "../gate/listen.ts";
+import { listen } from "../gate/listen.ts";
 import { createPeerCheck } from "../gate/peers.ts";
 import { REFUSALS } from "../gate/refusal.ts";
 import type { ClientHead } from "../gate/request_head.ts";

@@ -48,6 +48,15 @@ test("takeOverview leaves out what cannot be found out", async () => {
   });
 });
 
+test("takeOverview writes the listen address as status does, and knows that all of loopback is there", async () => {
+  for (
+    const [hostname, listen] of [
+      ["127.0.0.5", { address: "127.0.0.5:80", isPresent: true }],
+      ["::1", { address: "[::1]:80", isPresent: false }],
+    ] as const
+  ) assertEquals((await take({}, { listen: { hostname, port: 80 } })).listen, listen);
+});
+
 test("takeOverview takes an interface of which ip tells nothing for one that is up", async () => {
   const { interfaces } = await take({ links: [] });
   assertEquals(interfaces.map(({ isUp }) => isUp), [true]);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { formatAddress, listen, ListenError } from "../../../lib/proxy/gate/listen.ts";
+import { listen, ListenError } from "../../../lib/proxy/gate/listen.ts";
 import type { ListenOptions } from "../../../lib/proxy/gate/listen.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
@@ -107,9 +107,4 @@ test("listen fails at once where waiting is no use", async () => {
   const error = await assertRejects(() => impossible.listening, ListenError);
   assertEquals([error.message, error.cause === undefined], [`Cannot listen on ${HOST}:70000`, false]);
   assertEquals([...foreign.lines, ...impossible.lines], []);
-});
-
-test("formatAddress writes an address as in a URL", () => {
-  assertEquals(formatAddress({ hostname: "169.254.169.254", port: 80 }), "169.254.169.254:80");
-  assertEquals(formatAddress({ hostname: "::1", port: 80 }), "[::1]:80");
 });
