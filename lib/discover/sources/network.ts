@@ -195,7 +195,7 @@ export function createNetwork(options: NetworkOptions): Network {
         const isSearched = searched.some(({ name, address }) => name === own.name && address === own.address);
         const { network, mask } = rangeOf(own);
         // In a network of one or two there is no first address but the other one.
-        return isSearched && mask < SMALLEST_SUBNET ? [{ address: formatIPv4(network + 1), iface: own.name }] : [];
+        return isSearched && mask < MASK_OF_TWO ? [{ address: formatIPv4(network + 1), iface: own.name }] : [];
       });
     },
 
@@ -245,5 +245,5 @@ function findOther(
     find((nic) => nic === only, "the only other one with an address");
 }
 
-/** A netmask of 30 bits: there are two hosts. */
-const SMALLEST_SUBNET = 0xffff_fffe;
+/** The netmask of 31 bits (RFC 3021). */
+const MASK_OF_TWO = 0xffff_fffe;
