@@ -13,7 +13,7 @@ export const RUNTIME_FOLDER = "/run/mdproxy4cs";
 /** Where pre-start.sh, as root, puts what only root may read: root writes into nobody else's folder. */
 export const ROOT_FOLDER = "/run/mdproxy4cs-root";
 
-/** What is in it. What is not named here may not be connected to. */
+/** What is in the two. What is not named here may not be connected to. */
 export const RUNTIME_FILES = Object.freeze({
   /** The private end of the server of requests. */
   innerSocket: `${RUNTIME_FOLDER}/inner.sock`,

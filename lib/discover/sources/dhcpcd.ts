@@ -7,7 +7,7 @@
  * | `<if>-<ssid>.lease`                                     | dhcpcd, on wireless          |
  * | `/var/lib/dhcpcd5/dhcpcd-<if>.lease`, `/var/db/dhcpcd/` | older versions               |
  *
- * The files belong to root and are mode 0640: the unit's pre-start script copies them into the runtime folder.
+ * The files belong to root and are mode 0640: the unit's pre-start script copies them for the program.
  *
  * @module
  */

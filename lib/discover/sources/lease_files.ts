@@ -44,7 +44,7 @@ export interface LeaseSource extends Source {
 /**
  * Creates the source of one client's leases.
  *
- * @param client the name of the folder in the runtime folder, where root leaves copies of what only root may read
+ * @param client the name of the folder in which root leaves copies of what only root may read
  */
 export function createLeaseSource(client: string, formats: readonly LeaseFormat[]): LeaseSource {
   const copies = `${RUNTIME_FILES.leases}/${client}`;

@@ -6,7 +6,7 @@
  * | `/run/NetworkManager/devices/<ifindex>`            | NetworkManager, its state                    |
  * | `/var/lib/NetworkManager/internal-<uuid>-<if>.lease` | NetworkManager's own DHCP client             |
  *
- * The second folder is root's alone: the unit's pre-start script copies what is in it into the runtime folder.
+ * The second folder is root's alone: the unit's pre-start script copies what is in it for the program.
  *
  * @module
  */

@@ -104,7 +104,7 @@ const COPIES = [
   ["wicked", "lease-eth0-dhcp-ipv4.xml", "<server-id>10.1.1.1</server-id>", "/var/lib/wicked/"],
 ] as const;
 for (const [source, name, content, original] of COPIES) {
-  test(`${source} reads what root left in the runtime folder, and is silent on what is root's alone`, async () => {
+  test(`${source} reads what root left for the program, and is silent on what is root's alone`, async () => {
     const copies = { [`${RUNTIME_FILES.leases}/${source}`]: "", [original]: DENIED };
     assertEquals(await ask(source, { files: copies }), []);
     const files = { ...copies, [`${RUNTIME_FILES.leases}/${source}/${name}`]: content };
