@@ -11,7 +11,7 @@ export type Labels = Readonly<Record<string, string>>;
 
 /** A number that only grows. */
 export interface Counter {
-  increment(labels?: Labels, by?: number): void;
+  increment(labels?: Labels): void;
 }
 
 /** A number that is read when somebody asks. */
@@ -51,9 +51,9 @@ export function createRegistry(): Registry {
       const totals = new Map<string, number>();
       declare("counter", name, help, () => [...totals].map(([labels, total]) => `${name}${labels} ${total}`));
       return {
-        increment(labels, by = 1) {
+        increment(labels) {
           const key = formatLabels(labels);
-          totals.set(key, (totals.get(key) ?? 0) + by);
+          totals.set(key, (totals.get(key) ?? 0) + 1);
         },
       };
     },

@@ -32,9 +32,10 @@ function sources(resolved: Partial<StatusSources["resolved"]> = {}, more: Partia
 
 test("describeStatus shows everything under the names that its page promises", () => {
   const metrics = createRegistry();
-  metrics.counter("mdproxy4cs_requests_total", "").increment({ class: "2xx" }, 3);
+  const answered = metrics.counter("mdproxy4cs_requests_total", "");
+  for (const status of ["2xx", "2xx", "4xx"]) answered.increment({ class: status });
   metrics.counter("mdproxy4cs_upstream_errors_total", "").increment({ kind: "refused" });
-  metrics.counter("mdproxy4cs_cache_total", "").increment({ outcome: "hit" }, 2);
+  metrics.counter("mdproxy4cs_cache_total", "").increment({ outcome: "hit" });
   metrics.gauge("mdproxy4cs_requests_in_flight", "", () => [{ value: 1 }]);
   const problem = { time: "2026-11-25T04:00:00.000Z", level: "warn", message: "odd", fields: {} } as const;
   const lastFailure = { at: AT, message: "dhcp: silent" };
@@ -62,8 +63,8 @@ test("describeStatus shows everything under the names that its page promises", (
     },
     lastFailedSearch: { at: "2026-11-25T04:00:00.000Z", message: "dhcp: silent" },
     lastProblems: [problem],
-    requests: { inFlight: 1, answered: { "2xx": 3 }, upstreamErrors: { refused: 1 } },
-    cache: { hit: 2 },
+    requests: { inFlight: 1, answered: { "2xx": 2, "4xx": 1 }, upstreamErrors: { refused: 1 } },
+    cache: { hit: 1 },
     listeners: { metadata: "169.254.169.254:39724", admin: null, control: "/run/mdproxy4cs/control.sock" },
   });
 });
