@@ -146,7 +146,7 @@ export function parseAdminAddress(text: string): ListenAddress {
 }
 
 /**
- * Parses one unicast IPv4 address.
+ * Parses one IPv4 address.
  *
  * @throws {TypeError} If it is not one.
  */
