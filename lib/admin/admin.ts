@@ -1,7 +1,7 @@
 /**
  * Shows operators and monitoring how the program is, on a port of its own: `/metrics`, `/healthz`, `/readyz`, `/status`.
  *
- * States what it needs to know of the rest and imports none of it.
+ * States what it needs to know of the rest, and is handed it.
  *
  * @module
  */
