@@ -69,10 +69,17 @@ test("proxy says of a HEAD what the router says, also when that is no length", a
   const heads = [
     "HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n",
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "HTTP/1.1 204 No Content\r\n\r\n",
+    "HTTP/1.1 205 Reset Content\r\n\r\n",
   ];
   await using proxy = await startProxy(({ path, write }) => write(heads[Number(path.slice(1))]!));
-  assertEquals(header(await proxy.ask({ method: "HEAD", target: "/0" }), "content-length"), "1234");
-  assertEquals(header(await proxy.ask({ method: "HEAD", target: "/1" }), "content-length"), undefined);
+  const answers = await Promise.all(heads.map((_, at) => proxy.ask({ method: "HEAD", target: `/${at}` })));
+  assertEquals(answers.map((answer) => [answer.status, header(answer, "content-length")]), [
+    [200, "1234"],
+    [200, undefined],
+    [204, undefined],
+    [205, undefined],
+  ]);
 });
 
 test("proxy points a Location that names the router at itself, by the name the client used", async () => {

@@ -2,7 +2,7 @@
  * Answers behind the gate without a server: where there is no folder for a socket that only this program can reach, any
  * socket would be open to all users of the machine, who could take up its connections for ever.
  *
- * Slower than `Deno.serve`, and frames bodies alike.
+ * Slower than `Deno.serve`, and answers alike, but for a body of which nobody says the length: it does not count what is in hand.
  *
  * @module
  */

@@ -23,6 +23,7 @@ import { createReasonLog } from "./reason_log.ts";
 import type { NoteReason } from "./reason_log.ts";
 import { UpstreamError } from "../../http1/error.ts";
 import { localLocation } from "../request/header_policy.ts";
+import { WITHOUT_BODY } from "../upstream/attempt.ts";
 import { statusOfFailure } from "../upstream/policy.ts";
 import { NoRouterError } from "../upstream/upstream.ts";
 
@@ -219,7 +220,8 @@ export function fieldsFor(
   { headers, address, body }: Pick<MetadataResponse, "headers" | "address" | "body">,
   { method, host }: { readonly method: RequestHead["method"]; readonly host: string | undefined },
 ): readonly Header[] {
-  const isFramed = isFramedByRuntime(method, body);
+  // What is in hand the runtime counts anyway, and where there is only a head it errs.
+  const isFramed = method !== "HEAD" && !(body instanceof Uint8Array);
   const fields: Header[] = [];
   for (const field of headers) {
     const [name, value] = field;
@@ -227,11 +229,6 @@ export function fieldsFor(
     else if (name !== "content-length" || !isFramed) fields.push(field);
   }
   return fields;
-}
-
-/** Whether the length is for the runtime to say: what is in hand it counts anyway, and where there is only a head it errs. */
-function isFramedByRuntime(method: RequestHead["method"], body: unknown): boolean {
-  return method !== "HEAD" && !(body instanceof Uint8Array);
 }
 
 /**
@@ -245,11 +242,11 @@ export function toResponse(
   { method }: { readonly method: RequestHead["method"] },
 ): Response {
   const length = headers.find(([name]) => name === "content-length")?.[1];
-  if (length !== undefined && isFramedByRuntime(method, body)) {
-    return new Response(body ?? null, { status, headers: { "content-length": length } });
+  if (body instanceof ReadableStream && length !== undefined) {
+    return new Response(body, { status, headers: { "content-length": length } });
   }
   // To a HEAD whose length the router left out the runtime would add that it is 0.
-  const isUnsaid = method === "HEAD" && status < 300 && length === undefined;
+  const isUnsaid = method === "HEAD" && status < 300 && length === undefined && !WITHOUT_BODY.has(status);
   return new Response(body ?? (isUnsaid ? endedStream() : null), { status });
 }
 

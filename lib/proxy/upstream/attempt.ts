@@ -131,7 +131,7 @@ export interface RouterResponse {
 }
 
 /** Statuses without a body (RFC 9110 section 15). */
-const WITHOUT_BODY: ReadonlySet<number> = new Set([
+export const WITHOUT_BODY: ReadonlySet<number> = new Set([
   STATUS_CODE.NoContent,
   STATUS_CODE.ResetContent,
   STATUS_CODE.NotModified,

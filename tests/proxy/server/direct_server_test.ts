@@ -21,7 +21,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
   }\r\n${LARGE}\r\n0\r\n\r\n`,
   "/latest/nothing": `HTTP/1.1 204 No Content\r\n${DATE}\r\n`,
   "/latest/unchanged": `HTTP/1.1 304 Not Modified\r\n${DATE}ETag: "x"\r\n\r\n`,
-  "/latest/reset": `HTTP/1.1 205 Reset Content\r\n${DATE}Content-Length: 0\r\n\r\n`,
+  "/latest/reset": `HTTP/1.1 205 Reset Content\r\n${DATE}Content-Length: 4\r\n\r\nbody`,
   "/latest/missing": `HTTP/1.1 404 Not Found\r\n${DATE}Content-Length: 4\r\n\r\nnone`,
   "/latest/moved":
     `HTTP/1.1 301 Moved Permanently\r\n${DATE}Location: http://10.1.1.1/latest/small\r\nContent-Length: 0\r\n\r\n`,
@@ -74,11 +74,18 @@ test("createDirectServer answers as the server on a socket does", async () => {
 test("createDirectServer carries requests in a row, and frames each answer", async () => {
   await using proxy = await startProxy(script, { config: { cacheTtlMs: 0 }, hasFolder: false });
   using exchange = await proxy.open();
-  const targets = ["/latest/large-chunked", "/latest/nothing", "/latest/chunked", "/latest/missing", "/latest/large"];
+  const targets = [
+    "/latest/large-chunked",
+    "/latest/nothing",
+    "/latest/reset",
+    "/latest/chunked",
+    "/latest/missing",
+    "/latest/large",
+  ];
   await exchange.send(targets.map((target) => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`).join(""));
   const lengths = [];
   for (const _ of targets) lengths.push((await exchange.receive()).body.length);
-  assertEquals(lengths, [LARGE.length, 0, 4, 0, LARGE.length]);
+  assertEquals(lengths, [LARGE.length, 0, 0, 4, 0, LARGE.length]);
 });
 
 test("createDirectServer cuts an answer that the router cuts, and ends what no client waits for", async () => {

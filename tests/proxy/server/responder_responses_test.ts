@@ -28,6 +28,8 @@ test("toResponse leaves the length of a HEAD open where the router did, and only
       ["HEAD", 299, [], true],
       ["HEAD", 300, [], false],
       ["HEAD", 404, [], false],
+      ["HEAD", 204, [], false],
+      ["HEAD", 205, [], false],
       ["HEAD", 200, [["content-length", "5"]], false],
       ["GET", 200, [], false],
     ] as const
@@ -49,11 +51,12 @@ test("fieldsFor points a Location at this program where the router named itself,
   assertEquals(fieldsFor({ headers, address: undefined, body }, ASKED), headers);
 });
 
-test("toResponse has the runtime frame a stream by the router's length, and says no length of what is in hand or spoken of", () => {
+test("toResponse has the runtime frame a stream by the router's length, and says no length of what is in hand, spoken of or not there", () => {
   const headers = [["content-length", "4"]] as const;
   const of = (method: "GET" | "HEAD", body?: Parameters<typeof toResponse>[1]) =>
     toResponse({ status: 200, headers }, body, { method }).headers.get("content-length");
-  assertEquals([of("GET", new ReadableStream()), of("GET", fromLatin1("text")), of("HEAD")], ["4", null, null]);
+  const lengths = [of("GET", new ReadableStream()), of("GET", fromLatin1("text")), of("GET"), of("HEAD")];
+  assertEquals(lengths, ["4", null, null, null]);
 });
 
 test("fieldsFor leaves it to the runtime to say the length of a stream and of nothing, and says that of all else", () => {
