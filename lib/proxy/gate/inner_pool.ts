@@ -120,6 +120,8 @@ class SocketExchange implements InnerExchange {
   #decoder: BodyDecoder | undefined;
   #isPersistent = false;
   #isReleased = false;
+  /** Whether the request has come to whoever answers. */
+  #isTaken = false;
   /** When the request was sent that is not answered yet. */
   #sentAt: number | undefined;
   /** Ends it, when the client has left and that could not be noticed behind the gate yet. */
@@ -140,8 +142,8 @@ class SocketExchange implements InnerExchange {
       try {
         return await this.#askOn(kept, head);
       } catch (error) {
-        // It died while nobody used it: nothing was heard, and no request has a body that could be gone.
-        if (this.#isReleased || kept.available > 0) throw error;
+        // It died while nobody used it. Whoever had taken the request may have done what must not be done twice.
+        if (this.#isReleased || this.#isTaken) throw error;
         close(kept);
       }
     }
@@ -177,7 +179,7 @@ class SocketExchange implements InnerExchange {
         return { status, headers, framing, passed: request.passed };
       }
     } finally {
-      asked.take(target);
+      this.#isTaken = asked.take(target) === undefined;
       this.#sentAt = undefined;
       this.#leave?.();
     }

@@ -9,26 +9,40 @@ import { test } from "../../support/test.ts";
 const HEAD = { method: "GET", target: "/", headers: [["host", "x"]], minor: 1, persistent: true } as const;
 const ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine";
 
-/** A connection that answers each request with the next text; without one it ends, as one that died does. */
+/**
+ * A connection on which each request is taken and answered with the next text, of which an empty one is the end; without a text
+ * it ends before that, as one that died does.
+ */
 function connectionOf(...answers: string[]) {
   const asked = { count: 0, closed: false };
+  const server = { take(_target: string) {} };
+  let target = "";
   const write = (bytes: Uint8Array) => {
     asked.count++;
+    target = latin1(bytes).split(" ", 2)[1]!;
     return Promise.resolve(bytes.length);
   };
   const sizes: number[] = [];
   const read = (into: Uint8Array) => {
     sizes.push(into.length);
-    const bytes = toBytes(answers.shift() ?? "");
+    const answer = answers.shift();
+    if (answer !== undefined) server.take(target);
+    const bytes = toBytes(answer ?? "");
     into.set(bytes);
     return Promise.resolve(bytes.length || null);
   };
-  return { asked, sizes, conn: { write, read, close: () => void (asked.closed = true) } as unknown as Deno.Conn };
+  return {
+    asked,
+    sizes,
+    server,
+    conn: { write, read, close: () => void (asked.closed = true) } as unknown as Deno.Conn,
+  };
 }
 
 /** A pool that gets these connections one after the other. */
 function poolOf(...connections: ReturnType<typeof connectionOf>[]) {
   const asked = new AskedRequests();
+  for (const { server } of connections) server.take = (target) => void asked.take(target);
   const left = [...connections];
   const connect = () => {
     const next = left.shift();
@@ -83,16 +97,18 @@ test("createInnerPool asks again on a new connection, once, when a kept one has 
   assertEquals([pool.used, fresh.asked.count], [0, 2]);
 });
 
-test("createInnerPool asks once where something of an answer came, or the connection was new", async () => {
-  const cut = connectionOf(ANSWER, "HTTP/1.1 200 O");
+test("createInnerPool asks once where the request was taken, or the connection was new", async () => {
   const unused = connectionOf(ANSWER);
-  const pool = poolOf(cut, unused);
-  await answerOf(pool.open());
-  await assertRejects(() => answerOf(pool.open()), Error, "closed the connection");
+  for (const cut of [connectionOf(ANSWER, "HTTP/1.1 200 O"), connectionOf(ANSWER, "")]) {
+    const pool = poolOf(cut, unused);
+    await answerOf(pool.open());
+    await assertRejects(() => answerOf(pool.open()), Error, "closed the connection");
+    assertEquals(cut.asked.count, 2);
+  }
 
   const silent = connectionOf();
   await assertRejects(() => answerOf(poolOf(silent, unused).open()), Error, "closed the connection");
-  assertEquals([cut.asked.count, silent.asked.count, unused.asked.count], [2, 1, 0]);
+  assertEquals([silent.asked.count, unused.asked.count], [1, 0]);
 });
 
 test("createInnerPool leaves no request behind, whether it is answered, asked again or given up", async () => {
