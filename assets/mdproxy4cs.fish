@@ -25,7 +25,7 @@ complete -c mdproxy4cs -l idle-timeout -x -d 'how long a body may stand still, a
 complete -c mdproxy4cs -l request-timeout -x -d 'how long a request may wait for its answer to begin, searches and retries included'
 complete -c mdproxy4cs -l transfer-timeout -x -d 'how long a request may take as a whole'
 complete -c mdproxy4cs -l max-connections -x -d 'how many connections clients may have at once; for one more, the one idle for longest is closed'
-complete -c mdproxy4cs -l max-requests -x -d 'how many requests are served at once; more get 503'
+complete -c mdproxy4cs -l max-requests -x -d 'how many requests are served at once, besides those whose answer is stored; more get 503'
 complete -c mdproxy4cs -l max-url -x -d 'the longest URL a client may ask for'
 complete -c mdproxy4cs -l max-header -x -d 'the most header bytes a client may send or the router may answer with'
 complete -c mdproxy4cs -l cache-ttl -x -d 'how long an answer under /latest/ may be reused; 0 is off'

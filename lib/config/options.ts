@@ -219,7 +219,7 @@ export const OPTIONS = [
     flag: "max-requests",
     unit: "COUNT",
     default: "64",
-    help: "how many requests are served at once; more get 503",
+    help: "how many requests are served at once, besides those whose answer is stored; more get 503",
     parse: countFrom(1, { to: 160 }),
     place: "proxy.maxRequests",
   },
