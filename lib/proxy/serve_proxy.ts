@@ -28,7 +28,7 @@ export interface ServeDependencies<R extends Router>
   readonly innerSocket: string | undefined;
 }
 
-/** The proxy at work. */
+/** The proxy at work. It accepts as long as there is also a server behind the gate. */
 export interface ServedProxy extends Gate {
   /** Has the router asked again for all that is stored. */
   expire(): void;
@@ -50,7 +50,7 @@ export async function serveProxy<R extends Router>(
   const asked = new AskedRequests();
   const server = innerSocket === undefined
     ? undefined
-    : openInnerServer(asked.serve(proxy.handle), { path: innerSocket, onError, log, clock });
+    : openInnerServer(asked.serve(proxy.handle), { path: innerSocket, onError, log });
   const inner: Inner = server === undefined
     ? createDirectServer(proxy.handle, { onError, dateText: createDateText(clock.date) })
     : createInnerPool({ connect: server.connect, asked, clock });
@@ -69,7 +69,7 @@ export async function serveProxy<R extends Router>(
     get inFlight() {
       return gate.inFlight;
     },
-    isAccepting: () => gate.isAccepting(),
+    isAccepting: async () => server?.isServing() !== false && await gate.isAccepting(),
     expire: proxy.expire,
     async shutdown(graceMs) {
       await gate.shutdown(graceMs);

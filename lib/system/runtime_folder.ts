@@ -58,7 +58,8 @@ export async function openRuntimeFolder(log: Log, path = RUNTIME_FOLDER): Promis
   }
 }
 
-function makeFolder(path: string): void {
+/** Makes a folder that nobody else may enter, if there is none. @throws {Error} If it cannot be made. */
+export function makeFolder(path: string): void {
   try {
     Deno.mkdirSync(path, { mode: 0o700 });
   } catch (error) {

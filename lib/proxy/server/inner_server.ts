@@ -4,9 +4,8 @@
  * @module
  */
 
-import { removeLeftOver } from "../../system/runtime_folder.ts";
+import { makeFolder, removeLeftOver } from "../../system/runtime_folder.ts";
 import type { Log } from "../../telemetry/log.ts";
-import type { Clock } from "../../time/clock.ts";
 import type { InnerConnect } from "../gate/inner_pool.ts";
 import { emptyResponse } from "./responder.ts";
 
@@ -17,17 +16,17 @@ export interface InnerServerOptions {
   /** The answer to a request that could not be handled, or whose body was cut. */
   readonly onError: (error: unknown) => Response;
   readonly log: Log;
-  readonly clock: Clock;
 }
 
 /** A server that runs. */
 export interface RunningInnerServer {
+  /** Connects to it; to another one in its place if it is gone. */
   readonly connect: InnerConnect;
+  /** Whether there is one, as far as is known; where there was none, one is tried to be had. */
+  isServing(): boolean;
   /** Ends it, when the gate is closed. */
   shutdown(): Promise<void>;
 }
-
-const RETRY_MS = 100;
 
 /** Creates what is told of errors that a handler lets out, and of bodies that were cut. */
 export function createErrorResponder(log: Log): (error: unknown) => Response {
@@ -41,9 +40,11 @@ export function createErrorResponder(log: Log): (error: unknown) => Response {
 /** Starts the server. */
 export function openInnerServer(
   handler: Deno.ServeHandler<Deno.Addr>,
-  { path, onError, log, clock }: InnerServerOptions,
+  { path, onError, log }: InnerServerOptions,
 ): RunningInnerServer {
-  const stop = new AbortController();
+  let isStopped = false;
+  /** Whether the last one is over and no other could be started. */
+  let isMissing = false;
   /** The last one, and those before it that still serve what was connected to them. */
   const running = new Set<Deno.HttpServer<Deno.Addr>>();
 
@@ -54,6 +55,8 @@ export function openInnerServer(
       onListen() {},
       onError,
     };
+    // It may have been taken away meanwhile.
+    makeFolder(path.slice(0, path.lastIndexOf("/")));
     removeLeftOver(path);
     const server: Deno.HttpServer<Deno.Addr> = Deno.serve(
       { ...options, transport: "unix", path },
@@ -62,33 +65,35 @@ export function openInnerServer(
     // Out of descriptors it closes its listener, and is over with that error; what it serves already, it goes on serving.
     const replace = () => {
       running.delete(server);
-      void replaceServer(server);
+      // Whoever needs it next tries again.
+      tryToReplace(server);
     };
     running.add(server);
     server.finished.then(replace, replace);
     return server;
   };
-  let current: Deno.HttpServer<Deno.Addr>;
-  let starting: Promise<void> | undefined;
-  /** Has another server take the place of this one, once: whoever finds it gone meanwhile waits for that one too. */
-  const replaceServer = async (server: Deno.HttpServer<Deno.Addr>) => {
-    if (stop.signal.aborted || current !== server) return;
-    starting ??= startAgain().finally(() => starting = undefined);
-    await starting;
+  let current = start();
+
+  /** Has another server take the place of this one, if none has yet. @throws {Error} If it cannot be started. */
+  const replaceServer = (server: Deno.HttpServer<Deno.Addr>) => {
+    if (isStopped || current !== server) return;
+    try {
+      current = start();
+    } catch (error) {
+      log[isMissing ? "debug" : "warn"]("cannot restart the server behind the gate", { error });
+      isMissing = true;
+      throw error;
+    }
+    isMissing = false;
+    log.debug("the server behind the gate was restarted");
   };
-  const startAgain = async () => {
-    while (!stop.signal.aborted) {
-      try {
-        current = start();
-        log.debug("the server behind the gate was restarted");
-        return;
-      } catch (error) {
-        log.warn("cannot restart the server behind the gate, trying again", { error });
-        await clock.sleep(RETRY_MS, stop.signal);
-      }
+  const tryToReplace = (server: Deno.HttpServer<Deno.Addr>) => {
+    try {
+      replaceServer(server);
+    } catch {
+      // It was said.
     }
   };
-  current = start();
 
   const dial = () => Deno.connect({ transport: "unix", path });
 
@@ -99,14 +104,18 @@ export function openInnerServer(
         return await dial();
       } catch (error) {
         const isGone = error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound;
-        if (stop.signal.aborted || !isGone) throw error;
+        if (isStopped || !isGone) throw error;
         // It listens no more, or its socket was removed, and it is over only when all that it serves is.
-        await replaceServer(server);
+        replaceServer(server);
         return await dial();
       }
     },
+    isServing() {
+      if (isMissing) tryToReplace(current);
+      return !isMissing;
+    },
     async shutdown() {
-      stop.abort();
+      isStopped = true;
       await Promise.all([...running].map((server) => server.shutdown()));
     },
   };
