@@ -120,6 +120,7 @@ verify() {
   [ -r "$checksums" ] || fail "there is no checksums.txt beside $archive" "Download it from the same release."
   expected=$(awk -v name="$name" '$2 == name || $2 == "*" name { print $1 }' "$checksums")
   [ -n "$expected" ] || fail "$checksums does not name $name" "Download both from the same release, and keep their names."
+  command -v sha256sum >/dev/null || fail "cannot verify $name: sha256sum is not installed" "Install it (coreutils)."
   actual=$(sha256sum "$archive" | cut -d ' ' -f 1)
   [ "$actual" = "$expected" ] || fail "the checksum of $name is wrong: it is $actual and must be $expected" \
     "The download is damaged, or not what was released. Nothing was installed. Download it again."
@@ -132,7 +133,10 @@ put() {
 
 # unpack FILTER: whoever unpacks names a program that may be missing.
 unpack() {
-  command -v "$1" >/dev/null || fail "cannot unpack $archive: $1 is not installed" "Install it, or take the .tar.gz."
+  for program in "$1" tar; do
+    command -v "$program" >/dev/null ||
+      fail "cannot unpack $archive: $program is not installed" "Install it, or take the .tar.gz, which needs gzip and tar."
+  done
   case $1 in
     dpkg-deb) dpkg-deb --extract "$archive" "$work/deb" ;;
     *) "$1" -dc "$archive" | tar -xf - -C "$work" ;;

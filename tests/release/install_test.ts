@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { archiveName } from "../../tools/release/release.ts";
 import { debName } from "../../tools/release/deb.ts";
 import { startGitHub } from "../support/github.ts";
@@ -203,6 +203,18 @@ installTest("install.sh says what to do when there is neither curl nor wget", as
   assertStringIncludes(said, "neither curl nor wget is installed");
   assertStringIncludes(said, "--archive FILE");
 });
+
+for (const program of ["sha256sum", "tar"]) {
+  installTest(
+    `install.sh names ${program} where it is missing, and no other reason`,
+    async ({ install, files, folder }) => {
+      const { code, said } = await install([], { PATH: await binWithout(folder, [program]) });
+      assertEquals([code, await files()], [1, []]);
+      assertMatch(said, new RegExp(`^install\\.sh: cannot (verify|unpack) \\S+: ${program} is not installed$`, "m"));
+      assert(!/damaged|full/.test(said), said);
+    },
+  );
+}
 
 /** A folder with links to all that is installed, but for some programs. */
 async function binWithout(folder: string, programs: readonly string[]): Promise<string> {
