@@ -99,6 +99,7 @@ export function createPasswordService<R extends Router>(
         // A redirection's page is no password either.
         if (status >= 300) {
           body.cancel();
+          log.warn("the password service answered with an error", { router: address, status });
           return emptyResponse(status);
         }
         signal.addEventListener("abort", () => body.cancel());
