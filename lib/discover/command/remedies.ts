@@ -43,7 +43,9 @@ export const REMEDIES: Readonly<Record<CauseKind, string>> = {
   malformed: "something else than a web server listens on its port 80: see who it is",
   too_large: SEE_CURL,
 
-  refused: "if it is the router, its web server is down or still starting: restart the router if that lasts",
+  refused:
+    "if it is the router, its web server is down or still starting: restart the router if that lasts; a firewall of this " +
+    "machine that rejects what goes to port 80 looks the same (`nft list ruleset`)",
   response_timeout: `it accepts connections and does not answer: ${SEE_ROUTER}`,
   cut_short: SEE_ROUTER,
   idle_timeout: SEE_ROUTER,
