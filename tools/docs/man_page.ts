@@ -40,7 +40,7 @@ Without a command it serves until it is stopped.
 .TP
 .B discover
 Searches once, prints what every source said of the router, and what to try next if none was found. It can run beside the
-service.
+service; with \\-\\-env\\-file=/etc/default/mdproxy4cs it searches with the service's settings.
 .TP
 .B status
 Says what the running service knows: the router in force, since when and from where, or why there is none.
@@ -86,7 +86,7 @@ found no running service.
 .TP
 .B 4
 .B status
-may not be asked by this user.
+may not be asked by this user, or got no answer.
 .TP
 .BR 3 ", " 4 ", " 5
 The status that
