@@ -3,7 +3,8 @@
  * its new password once, and forgets it when the guest says that it has saved it.
  *
  * Each request has an effect there, so it is made once: not kept, not shared, not made again when it fails or the router
- * moves, and it says nothing of the router's metadata, whichever way it ends. Nothing of it is logged but that it failed.
+ * moves, and it says nothing of the router's metadata, whichever way it ends. It ends with its client: otherwise any number
+ * could be under way for clients that have left. Nothing of it is logged but that it failed.
  *
  * | request | answer |
  * |---|---|
@@ -22,6 +23,8 @@ import { UpstreamError } from "../http1/error.ts";
 import type { ResponseBody } from "../http1/message.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Deadlines } from "../time/clock.ts";
+import type { WatchClient } from "./cache/answers.ts";
+import { ClientGoneError } from "./gate/errors.ts";
 import { emptyResponse, statusOf } from "./server/responder.ts";
 import { NoRouterError } from "./upstream/upstream.ts";
 import type { Router, Upstream } from "./upstream/upstream.ts";
@@ -35,7 +38,7 @@ export interface DrivePassword {
 /** Answers requests for the password. */
 export interface PasswordService {
   /** @param options.asks the value of `DomU_Request` */
-  answer(method: string, options: { readonly asks: string }): Promise<Response>;
+  answer(method: string, options: { readonly asks: string; readonly watchClient: WatchClient }): Promise<Response>;
 }
 
 /** What the service works with. */
@@ -63,22 +66,27 @@ const MAX_BODY_BYTES = 4_096;
 export function createPasswordService<R extends Router>(
   { isEnabled, requestTimeoutMs, upstream, client, driveOf, deadlines, log }: PasswordServiceOptions<R>,
 ): PasswordService {
-  /** Does something within the time of a request. @throws what `late` gives if that is over before */
-  const inTime = async <T>(late: () => Error, act: (signal: AbortSignal) => T | Promise<T>): Promise<T> => {
+  /** Does something within the time of a request. @throws what `late` gives if that is over before, or why its client is gone */
+  const inTime = async <T>(
+    { late, watchClient }: { readonly late: () => Error; readonly watchClient: WatchClient },
+    act: (signal: AbortSignal) => T | Promise<T>,
+  ): Promise<T> => {
     const attempt = new AbortController();
     const deadline = deadlines.set(requestTimeoutMs, () => attempt.abort(late()));
+    const endWatch = watchClient((reason) => attempt.abort(reason));
     try {
       return await act(attempt.signal);
     } catch (error) {
       throw attempt.signal.aborted ? attempt.signal.reason : error;
     } finally {
       deadline.cancel();
+      endWatch();
     }
   };
 
-  const findRouter = () =>
+  const findRouter = (watchClient: WatchClient) =>
     inTime(
-      () => new NoRouterError(`No router was found in ${requestTimeoutMs} ms`),
+      { late: () => new NoRouterError(`No router was found in ${requestTimeoutMs} ms`), watchClient },
       async (signal) => {
         try {
           return await upstream.router(signal);
@@ -88,9 +96,15 @@ export function createPasswordService<R extends Router>(
       },
     );
 
-  const askRouter = ({ address }: R, asks: string): Promise<Response> =>
+  const askRouter = (
+    { address }: R,
+    { asks, watchClient }: { readonly asks: string; readonly watchClient: WatchClient },
+  ): Promise<Response> =>
     inTime(
-      () => new UpstreamError("response_timeout", `No password server answered in ${requestTimeoutMs} ms`),
+      {
+        late: () => new UpstreamError("response_timeout", `No password server answered in ${requestTimeoutMs} ms`),
+        watchClient,
+      },
       async (signal) => {
         const head = { method: "GET", target: "/", headers: [["DomU_Request", asks]] } as const;
         // A kept connection that turns out to be dead would have the request made twice.
@@ -115,17 +129,17 @@ export function createPasswordService<R extends Router>(
   };
 
   return {
-    async answer(method, { asks }) {
+    async answer(method, { asks, watchClient }) {
       if (!isEnabled) return emptyResponse(STATUS_CODE.NotFound);
       if (method !== "GET") return emptyResponse(STATUS_CODE.MethodNotAllowed);
       if (asks !== FETCH && asks !== ACKNOWLEDGE) return emptyResponse(STATUS_CODE.BadRequest);
       try {
-        const router = await findRouter();
+        const router = await findRouter(watchClient);
         const drive = driveOf(router);
-        return await (drive === undefined ? askRouter(router, asks) : askDrive(drive, asks));
+        return await (drive === undefined ? askRouter(router, { asks, watchClient }) : askDrive(drive, asks));
       } catch (error) {
         const status = statusOf(error);
-        log.warn("the password service did not answer", { status, error });
+        if (!(error instanceof ClientGoneError)) log.warn("the password service did not answer", { status, error });
         return emptyResponse(status);
       }
     },

@@ -131,9 +131,14 @@ export function createProxy<R extends Router>(
   };
 
   const answerPassword = async (
-    { method, startedAt, asks }: { readonly method: string; readonly startedAt: number; readonly asks: string },
+    { method, startedAt, asks, served }: {
+      readonly method: string;
+      readonly startedAt: number;
+      readonly asks: string;
+      readonly served: Served;
+    },
   ): Promise<Response> => {
-    const response = await passwords.answer(method, { asks });
+    const response = await passwords.answer(method, { asks, watchClient: watcherOf(served) });
     return responder.respond(response, { method, path: undefined, startedAt });
   };
 
@@ -196,7 +201,7 @@ export function createProxy<R extends Router>(
         return responder.respond(admitted, { method, path, startedAt });
       }
       const { asksPassword: asks } = asked;
-      if (asks !== undefined) return answerPassword({ method, startedAt, asks });
+      if (asks !== undefined) return answerPassword({ method, startedAt, asks, served });
       const response = answer(admitted, watcherOf(served));
       const context = { request: admitted, served, startedAt };
       return response instanceof Promise ? responder.passLater(response, context) : responder.pass(response, context);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createPasswordService } from "../../lib/proxy/password_service.ts";
 import type { PasswordService } from "../../lib/proxy/password_service.ts";
+import { ClientGoneError, StoppingError } from "../../lib/proxy/gate/errors.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
 import { bodyOf, createFakeClient, createFakeUpstream, createFedBody } from "../support/fakes/upstream_fakes.ts";
 import type { FakeClient, FakeUpstream } from "../support/fakes/upstream_fakes.ts";
@@ -9,7 +10,11 @@ import type { VirtualClock } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
 
 interface Case {
-  readonly service: PasswordService;
+  readonly service: {
+    answer(method: string, options: { readonly asks: string }): ReturnType<PasswordService["answer"]>;
+  };
+  /** Those whose clients are watched. */
+  readonly watched: Set<(reason: unknown) => void>;
   readonly client: FakeClient;
   readonly upstream: FakeUpstream;
   readonly clock: VirtualClock;
@@ -25,7 +30,7 @@ function start({ isEnabled = true, address = "10.1.1.1" } = {}): Case {
   const upstream = createFakeUpstream(address === "" ? undefined : address, { onReport: "same" });
   const lines: string[] = [];
   const drive: string[] = [];
-  const service = createPasswordService({
+  const passwords = createPasswordService({
     isEnabled,
     requestTimeoutMs: TIMEOUT_MS,
     upstream,
@@ -38,7 +43,13 @@ function start({ isEnabled = true, address = "10.1.1.1" } = {}): Case {
     deadlines: clock.deadlines,
     log: createLog((line) => void lines.push(line), { level: "debug", format: "text" }),
   });
-  return { service, client, upstream, clock, lines, drive };
+  const watched: Case["watched"] = new Set();
+  const watchClient = (onGone: (reason: unknown) => void) => {
+    watched.add(onGone);
+    return () => void watched.delete(onGone);
+  };
+  const service: Case["service"] = { answer: (method, { asks }) => passwords.answer(method, { asks, watchClient }) };
+  return { service, watched, client, upstream, clock, lines, drive };
 }
 
 const turn = () => new Promise<void>((resolve) => queueMicrotask(resolve));
@@ -155,6 +166,20 @@ test("createPasswordService gives up on a server that does not answer in time, a
   assert(client.asked[0]!.aborted);
   assertMatch(lines[0]!, /No password server answered in 15000 ms/);
 });
+
+for (const [error, status, logged] of [[new ClientGoneError(), 499, 0], [new StoppingError(), 503, 1]] as const) {
+  test(`createPasswordService ends with its client or the program, by ${error.name}`, async () => {
+    for (const [address, count] of [["10.1.1.1", 1], ["", 0]] as const) {
+      const { service, watched, client, lines } = start({ address });
+      const answer = read(service.answer("GET", { asks: "send_my_password" }));
+      await turns();
+      for (const end of watched) end(error);
+      assertEquals((await answer).status, status);
+      assertEquals(client.asked.map(({ aborted }) => aborted), new Array(count).fill(true));
+      assertEquals([watched.size, lines.length], [0, logged]);
+    }
+  });
+}
 
 test("createPasswordService gives up on an answer that does not end in time, and on none that did", async () => {
   const { service, client, clock } = start();

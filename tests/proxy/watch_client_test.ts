@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { ClientHead } from "../../lib/proxy/gate/request_head.ts";
 import { createProxy } from "../../lib/proxy/proxy.ts";
 import { SILENT } from "../../lib/telemetry/log.ts";
 import { createRegistry } from "../../lib/telemetry/metrics.ts";
@@ -8,13 +9,14 @@ import { createVirtualClock, settle } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
 
 const HEAD = { method: "GET", target: "/latest/vm-id", headers: [], minor: 0, persistent: true } as const;
+const PASSWORD: ClientHead = { ...HEAD, headers: [["domu_request", "send_my_password"]] };
 
 /** A proxy on a clock that stands still, and requests that tell whether their client is watched. */
 function setUp() {
   const clock = createVirtualClock();
   const client = createFakeClient();
   const listen = { hostname: "127.0.0.1", port: 39724 };
-  const proxy = createProxy(proxyConfig({ listen }), {
+  const proxy = createProxy(proxyConfig({ listen, passwordService: true }), {
     upstream: createFakeUpstream("10.1.1.1", { onReport: "same" }),
     client,
     log: SILENT,
@@ -22,7 +24,7 @@ function setUp() {
     inFlight: () => 0,
     clock,
   });
-  const ask = () => {
+  const ask = (head: ClientHead = HEAD) => {
     const leaving = new AbortController();
     const state = { watched: 0, listeners: 0 };
     const served = {
@@ -41,7 +43,7 @@ function setUp() {
         } as unknown as AbortSignal;
       },
     };
-    const response = Promise.resolve(proxy.handle(HEAD, served));
+    const response = Promise.resolve(proxy.handle(head, served));
     return { response, state, leave: () => leaving.abort() };
   };
   return { clock, client, proxy, ask };
@@ -70,9 +72,9 @@ test("proxy watches a client whose answer takes longer, until it has it", async 
 });
 
 test("proxy gives up what it asks for a client that goes away, also one that had before it was watched", async () => {
-  for (const leavesAt of [20, 250]) {
+  for (const [leavesAt, head] of [[20, HEAD], [250, HEAD], [20, PASSWORD], [250, PASSWORD]] as const) {
     const { clock, client, proxy, ask } = setUp();
-    const { response, leave } = ask();
+    const { response, leave } = ask(head);
     await clock.run(leavesAt);
     leave();
     await clock.run(200);
@@ -82,11 +84,13 @@ test("proxy gives up what it asks for a client that goes away, also one that had
 });
 
 test("proxy ends what is waited for when the program stops", async () => {
-  const { clock, client, proxy, ask } = setUp();
-  const { response } = ask();
-  await clock.run(10);
-  proxy.abort();
-  await settle();
-  assertEquals([(await response).status, client.asked[0]!.aborted], [503, true]);
-  proxy.close();
+  for (const head of [HEAD, PASSWORD]) {
+    const { clock, client, proxy, ask } = setUp();
+    const { response } = ask(head);
+    await clock.run(10);
+    proxy.abort();
+    await settle();
+    assertEquals([(await response).status, client.asked[0]!.aborted], [503, true]);
+    proxy.close();
+  }
 });
