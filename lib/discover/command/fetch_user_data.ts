@@ -6,6 +6,8 @@
  */
 
 import type { Client } from "../../http1/client.ts";
+import type { Clock } from "../../time/clock.ts";
+import { withTimeout } from "../../time/with_timeout.ts";
 
 /** What came. Never the data themselves: they are secrets. */
 export interface UserDataReport {
@@ -19,24 +21,33 @@ export interface UserDataReport {
 }
 
 const TARGET = "/latest/user-data";
+/** More than CloudStack takes of anybody: where so much has come, large answers do come. */
+const MAX_BYTES = 4 * 1024 * 1024;
+/** A router that lets it trickle for longer has not given it. */
+const LIMIT_MS = 30_000;
 
-/** Fetches it. Never rejects. */
+/** Fetches it, or enough of it. Never rejects. */
 export async function fetchUserData(
   client: Pick<Client, "request">,
   address: string,
-  signal: AbortSignal,
+  clock: Clock,
 ): Promise<UserDataReport> {
   let status: number | undefined;
   let length: number | undefined;
   let bytes = 0;
-  try {
+  const fetch = async (signal: AbortSignal) => {
     const request = { method: "GET", target: TARGET, headers: [["Accept", "*/*"]] } as const;
-    const response = await client.request(address, request, { signal, fresh: true });
-    status = response.status;
-    length = response.body.length;
-    for (let chunk = await response.body.read(); chunk !== undefined; chunk = await response.body.read()) {
+    const { body, ...head } = await client.request(address, request, { signal, fresh: true });
+    signal.addEventListener("abort", () => body.cancel());
+    ({ status } = head);
+    ({ length } = body);
+    for (let chunk = await body.read(); chunk !== undefined; chunk = await body.read()) {
       bytes += chunk.length;
+      if (bytes > MAX_BYTES) return;
     }
+  };
+  try {
+    await withTimeout(LIMIT_MS, { clock, signal: new AbortController().signal }, fetch);
     return { status, bytes, length, failure: undefined };
   } catch (error) {
     return { status, bytes, length, failure: error instanceof Error ? error.message : String(error) };

@@ -87,7 +87,7 @@ export async function runDiscover(config: DiscoveryConfig, options: DiscoverOpti
 
   const { listen, askService } = options;
   const overview = await takeOverview(config, { host, signal, listen, askService });
-  const userData = report.router && await fetchUserData(client, report.router.address, signal);
+  const userData = report.router && await fetchUserData(client, report.router.address, clock);
   client.close();
   const causes = causesOf(report);
   const findings: Findings = {
