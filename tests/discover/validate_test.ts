@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { createValidate } from "../../lib/discover/validate.ts";
+import { createClient } from "../../lib/http1/client.ts";
 import { UpstreamError } from "../../lib/http1/error.ts";
+import { startScriptedServer } from "../support/servers/scripted_server.ts";
 import { test } from "../support/test.ts";
 
 const NEVER = new AbortController().signal;
@@ -89,4 +91,27 @@ test("createValidate lets the client's errors through", async () => {
   const error = new UpstreamError("refused", "The router refused the connection");
   const check = createValidate({ request: () => Promise.reject(error) });
   assertEquals(await assertRejects(() => check("10.1.1.1", NEVER)), error);
+});
+
+test("createValidate listens to nobody any more who lets an answer trickle when its time is over", async () => {
+  const limits = { connectTimeoutMs: 2_000, responseTimeoutMs: 2_000, idleTimeoutMs: 2_000, maxHeaderBytes: 8_192 };
+  await using server = startScriptedServer(async ({ write, closed }) => {
+    await write("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\ni");
+    await closed;
+  });
+  const connect = ({ signal }: { signal: AbortSignal }) =>
+    Deno.connect({ hostname: "127.0.0.1", port: server.port, signal });
+  const client = createClient(limits, connect);
+  const over = new AbortController();
+  const check = createValidate({
+    async request(...asked) {
+      const response = await client.request(...asked);
+      setTimeout(() => over.abort());
+      return response;
+    },
+  });
+  const { message } = await assertRejects(() => check("10.1.1.1", over.signal), Error);
+  assertEquals(message.includes("stood still"), false, message);
+  await server.untilOpen(0);
+  client.close();
 });
