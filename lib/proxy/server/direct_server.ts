@@ -81,6 +81,8 @@ class DirectExchange implements InnerExchange {
       if (length === undefined) headers.push(["transfer-encoding", "chunked"]);
       this.#isOver = this.#framing === 0;
     }
+    // The client may have gone meanwhile.
+    if (this.#isReleased) this.#giveUp();
     return { status: response.status, headers, framing: this.#framing, passed };
   }
 
@@ -114,6 +116,11 @@ class DirectExchange implements InnerExchange {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#onReleased();
+    this.#giveUp();
+  }
+
+  /** Ends what is not over. */
+  #giveUp(): void {
     if (this.#isOver) return;
     this.#client.abort();
     this.#body?.cancel().catch(() => {});

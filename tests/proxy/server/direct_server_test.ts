@@ -134,6 +134,17 @@ test("createDirectServer counts what is under way, and tells the handler when no
   assertEquals([over.inner.used, over.exchange.isDone, signal?.aborted], [0, true, false]);
 });
 
+test("createDirectServer gives up an answer that comes when nobody waits any more", async () => {
+  let cancelled = 0;
+  const answer = Promise.withResolvers<Response>();
+  const { exchange, ask } = open(() => answer.promise);
+  const asked = ask();
+  exchange.release();
+  answer.resolve(new Response(new ReadableStream({ cancel: () => void cancelled++ })));
+  await asked;
+  assertEquals(cancelled, 1);
+});
+
 test("createDirectServer dates what has no date, and leaves the one that there is", async () => {
   for (const [fields, date] of [[{}, "D"], [{ date: "then" }, "then"]] as const) {
     const { exchange, ask } = open(() => new Response(null, { headers: fields }));
