@@ -22,7 +22,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
-import { restMs, retryMs, searchMs } from "./backoff.ts";
+import { MIN_INTERVAL_MS, restMs, retryMs, searchMs } from "./backoff.ts";
 import { confirmRouter, hasDhcp, probeRouter } from "./confirm.ts";
 import { doubtOf } from "./doubt.ts";
 import { causeKindOf, DiscoveryError, mergeCauses, toCause, ValidationError } from "./errors.ts";
@@ -206,7 +206,10 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       events.renamed(kept, server);
       wantsSearch = true;
     } catch (error) {
-      if (!signal.aborted) suspect(kept, error);
+      if (signal.aborted) return;
+      suspect(kept, error);
+      // It could not be asked, and what is due still is.
+      if (isTrusted) await clock.sleep(MIN_INTERVAL_MS, signal);
     }
   }
 

@@ -126,6 +126,23 @@ test("createResolver does not suspect a router that this machine had nothing lef
     assertEquals([resolver.status().state, log.slice(before)], ["ready", []]);
   }));
 
+test("createResolver asks for a proof that is due now and then while this machine has nothing left to ask with", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const found = await settle(scene);
+    router.web = new UpstreamError("exhausted", "This machine has nothing left to connect with");
+    const before = lan.seen.request;
+    resolver.observe(found, { target: "/latest/user-data", status: 500 });
+    for (let tenth = 0; tenth < 100; tenth++) await clock.run(100);
+    const tries = lan.seen.request - before;
+    assert(tries > 5 && tries <= 21, `${tries} in ten seconds`);
+    assertStrictEquals(resolver.router(NEVER), found);
+    router.web = FOREIGN;
+    await clock.run(1_000);
+    assertEquals(resolver.status().state, "suspect", "the doubt is not forgotten");
+  }));
+
 test("createResolver.observe has the proof asked for at once, and ever more rarely while it is given", () =>
   play(async (scene) => {
     const { lan, resolver, clock } = scene;

@@ -26,8 +26,8 @@ export interface FakeRouter {
   dhcp: boolean;
   /** What its DHCP server calls itself, if not by its address. */
   serverId?: string;
-  /** What a request for the instance-id gets: a status and a body, or what happens instead. */
-  web: { status: number; body: string } | "refuses" | "hangs";
+  /** What a request for the instance-id gets: a status and a body, or what happens instead, or why it cannot be made. */
+  web: { status: number; body: string } | "refuses" | "hangs" | Error;
   /** How long each of its answers takes. */
   delayMs: number;
   /** Whether other paths than the instance-id's get the same answer, and not 404. */
@@ -104,12 +104,14 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
     async request(address, { target }, { signal, onSent }) {
       see("request");
       const router = routers.find((router) => router.address === address);
+      if (router?.web instanceof Error) throw router.web;
       if (router !== undefined && router.web !== "refuses") onSent?.({ reused: false });
       if (router === undefined || router.web === "hangs") await untilAborted(signal);
       await clock.sleep(router!.delayMs, signal);
       signal.throwIfAborted();
       const { web } = router!;
       if (web === "hangs") return await untilAborted(signal);
+      if (web instanceof Error) throw web;
       if (web === "refuses") throw new UpstreamError("refused", "The router refused the connection");
       const isKnown = router!.isWhole || target === "/latest/meta-data/instance-id";
       const chunks = isKnown && web.body !== "" ? [Uint8Array.from(new TextEncoder().encode(web.body))] : [];
