@@ -59,7 +59,10 @@ read_arguments() {
     [ $# -ge 2 ] || fail "$1 needs a value" "See install.sh --help."
     case $1 in
       --version) version=${2#v} ;;
-      --root) root=${2%/} ;;
+      --root)
+        [ -n "$2" ] || fail "--root is empty" "Give the root folder of an image, or leave --root out."
+        root=${2%/}
+        ;;
       --repository) repository=$2 ;;
       --arch) arch=$2 ;;
       --format) format=$2 ;;
@@ -126,9 +129,11 @@ verify() {
     "The download is damaged, or not what was released. Nothing was installed. Download it again."
 }
 
-# put MODE SOURCE TARGET
+# put MODE SOURCE TARGET: what fails leaves nothing, least of all on a disk that is full.
 put() {
-  mkdir -p "${3%/*}" && cp "$2" "$3.new" && chmod "$1" "$3.new" && mv -f "$3.new" "$3"
+  mkdir -p "${3%/*}" && cp "$2" "$3.new" && chmod "$1" "$3.new" && mv -f "$3.new" "$3" && return
+  rm -f "$3.new"
+  return 1
 }
 
 # unpack FILTER: whoever unpacks names a program that may be missing.
@@ -185,7 +190,7 @@ install_files() {
     *.deb) unpack dpkg-deb && arrange_deb ;;
     *) fail "$name is no .tar.gz, .tar.xz or .deb" "Give an unchanged file of a release." ;;
   esac
-  [ -x "$folder/mdproxy4cs" ] || fail "$archive holds no mdproxy4cs" "Give an unchanged release archive."
+  [ -f "$folder/mdproxy4cs" ] || fail "$archive holds no mdproxy4cs" "Give an unchanged release archive."
   files | while read -r mode source target; do
     # An older release has fewer files: what a newer one had besides goes with it, but for the settings.
     if [ ! -e "$folder/$source" ]; then

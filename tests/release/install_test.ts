@@ -30,10 +30,11 @@ function installTest(
   name: string,
   run: (image: Image) => Promise<void>,
   replace: Readonly<Record<string, string>> = {},
+  network: "namespaces" | "none" = "none",
 ): void {
   networkTest(
     name,
-    { programs: ["curl", "wget", "systemd-networkd", "zip", "libdeflate-gzip", "xz", "dpkg-deb"], network: "none" },
+    { programs: ["curl", "wget", "systemd-networkd", "zip", "libdeflate-gzip", "xz", "dpkg-deb"], network },
     async () => {
       const release = await builtRelease();
       const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
@@ -54,11 +55,12 @@ interface Image {
   readonly root: string;
   readonly release: string;
   readonly github: GitHub;
-  /** Runs install.sh on the image and returns its exit code and what it said. */
+  /** Runs install.sh on the image, behind the words of `within`, and returns its exit code and what it said. */
   install(
     args?: readonly string[],
     env?: Readonly<Record<string, string>>,
     umask?: string,
+    within?: readonly string[],
   ): Promise<{ code: number; said: string }>;
   /** The files in the image, with their modes. */
   files(): Promise<string[]>;
@@ -71,9 +73,9 @@ function createImage(folder: string, { github, release }: { github: GitHub; rele
     root,
     release,
     github,
-    async install(args = [], env = {}, umask = "022") {
+    async install(args = [], env = {}, umask = "022", within = []) {
       await Deno.mkdir(`${folder}/tmp`, { recursive: true });
-      const line = ["sh", INSTALL, "--root", root, "--arch", "amd64", ...args];
+      const line = [...within, "sh", INSTALL, "--root", root, "--arch", "amd64", ...args];
       const { code, stdout, stderr } = await runCommand(["sh", "-c", 'umask "$0"; exec "$@"', umask, ...line], {
         env: { TMPDIR: `${folder}/tmp`, MDPROXY4CS_API: github.url, MDPROXY4CS_DOWNLOADS: github.url, ...env },
       });
@@ -250,6 +252,34 @@ installTest("install.sh --format xz downloads the smaller archive", async ({ ins
   assert(github.requests.some((path) => path.endsWith(".tar.xz")));
 });
 
+installTest(
+  "install.sh installs where no program may be run in TMPDIR, as on a hardened machine",
+  async ({ install, files, release }) => {
+    const mount = 'mount -t tmpfs -o noexec tmpfs "$TMPDIR"; exec "$@"';
+    const within = ["unshare", "--map-root-user", "--mount", "sh", "-euc", mount, "sh"];
+    const { code, said } = await install(["--archive", `${release}/${ARCHIVE}`], {}, "022", within);
+    assertEquals(code, 0, said);
+    assertEquals(await files(), INSTALLED);
+  },
+  {},
+  "namespaces",
+);
+
+installTest(
+  "install.sh leaves what was there, and no part of a file, where the image's disk is full",
+  async ({ install, files, root, folder, release }) => {
+    await install();
+    await Deno.writeTextFile(`${root}/usr/bin/mdproxy4cs`, "an older one");
+    const bin = await binWithout(folder, ["cp"]);
+    await Deno.writeTextFile(`${bin}/cp`, '#!/bin/sh\necho half > "$2"\nexit 1\n', { mode: 0o755 });
+    const { code, said } = await install(["--archive", `${release}/${ARCHIVE}`], { PATH: bin });
+    assertEquals(code, 1);
+    assertStringIncludes(said, "Is its disk full or read-only? What was there before still works.");
+    assertEquals(await files(), INSTALLED);
+    assertEquals(await Deno.readTextFile(`${root}/usr/bin/mdproxy4cs`), "an older one");
+  },
+);
+
 /** Systems that lack what the executable needs: the files in them, and what is said. */
 const LACKING: readonly (readonly [what: string, files: Readonly<Record<string, string>>, said: string])[] = [
   [
@@ -323,6 +353,15 @@ installTest(
       assertStringIncludes(said, "See install.sh --help.");
     }
     assertEquals(await files(), []);
+  },
+);
+
+installTest(
+  "install.sh takes an empty --root for a mistake, not for the running system",
+  async ({ install, files }) => {
+    const { code, said } = await install(["--root", ""]);
+    assertEquals([code, await files()], [1, []]);
+    assertStringIncludes(said, "--root is empty");
   },
 );
 
