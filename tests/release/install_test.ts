@@ -359,7 +359,7 @@ installTest(
 installTest(
   "install.sh takes an empty --root for a mistake, not for the running system",
   async ({ install, files }) => {
-    const { code, said } = await install(["--root", ""]);
+    const { code, said } = await install(["--root", "", "--archive", "/nowhere"]);
     assertEquals([code, await files()], [1, []]);
     assertStringIncludes(said, "--root is empty");
   },
