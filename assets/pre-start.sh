@@ -35,15 +35,18 @@ is_first_start() {
 
 # Adds the listen address to the loopback interface, unless it is there.
 add_address() {
-  case $address in
-    169.254.*) ;;
-    *) return 0 ;; # loopback, which is always there
-  esac
-  if has_address; then return; fi
+  # Loopback is always there, and what is no address the program refuses, once and for all.
+  if ! is_link_local || has_address; then return 0; fi
   # Somebody else may be adding it at this moment, which makes this fail and is just as good.
   if error=$(ip address add "$address/32" dev lo 2>&1) || has_address; then return; fi
   say "cannot add $address to lo: $error"
   return 1
+}
+
+is_link_local() {
+  case $address in *[!0-9.]* | *.*.*.*.*) return 1 ;; 169.254.?*.?*) ;; *) return 1 ;; esac
+  last_two=${address#169.254.}
+  [ "${last_two%.*}" -le 255 ] && [ "${last_two#*.}" -le 255 ]
 }
 
 has_address() { ip address show dev lo | grep -qF "inet $address/"; }

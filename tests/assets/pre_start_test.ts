@@ -50,6 +50,16 @@ networkTest("pre-start.sh adds the address that is configured, and none where th
   assertEquals(await linkLocal(host), ["169.254.1.2/32 on lo"]);
 });
 
+networkTest("pre-start.sh leaves it to the program to refuse what is no address, which ends with 78", {}, async () => {
+  await using network = await createNetwork();
+  const host = await createVm(network);
+  await host.must(["mkdir", "/run/mdproxy4cs.starts"]); // no counting here
+  for (const address of ["169.254.999.1", "169.254.1", "169.254.1.", "169.254.1.2.3", "169.254.1.2 ", "169.254.a.b"]) {
+    const { code, stderr } = await host.run([PRE_START], { env: { MDPROXY4CS_HTTP_LISTEN: `${address}:39724` } });
+    assertEquals([address, code, stderr, await linkLocal(host)], [address, 0, "", []]);
+  }
+});
+
 networkTest("pre-start.sh needs no option of ip that old versions lack", {}, async () => {
   await using network = await createNetwork();
   const host = await createVm(network);
