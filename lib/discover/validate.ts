@@ -35,10 +35,6 @@ export function createValidate(client: Pick<Client, "request">): Validate {
     const request = { method: "GET", target: PROOF, headers: [["Accept", "*/*"]] } as const;
     // A kept connection would only prove that the router lived when it was made.
     const response = await client.request(address, request, { signal, fresh: true, onSent: onConnected });
-    // Whoever lets the rest trickle would be listened to for hours after nobody wants to know any more.
-    const end = () => response.body.cancel();
-    signal.addEventListener("abort", end);
-    if (signal.aborted) end();
     if (response.status === 200) return parseInstanceId(await readText(response.body));
     response.body.cancel();
     throw new ValidationError(kindOfStatus(response.status), `${PROOF} has ${describeStatus(response)}`);

@@ -27,6 +27,7 @@ export interface ClientLimits extends ConnectionLimits {
 
 /** How one request is to be made. */
 export interface RequestOptions {
+  /** Ends it, until its body is over. */
   readonly signal: AbortSignal;
   /** Use a new connection, not a kept one. */
   readonly fresh?: boolean;
@@ -44,7 +45,7 @@ export interface Client {
    *
    * @throws {UpstreamError} If the router does not answer as it should.
    * @throws {TypeError} If the request is not one that can be sent.
-   * @throws the signal's reason, if it aborts first; the connection is closed then
+   * @throws the signal's reason, if it aborts first; the connection is closed then, also while the body is read
    */
   request(address: string, head: RequestHead, options: RequestOptions): Promise<UpstreamResponse>;
   /** Closes the kept connections. */

@@ -39,6 +39,8 @@ export class Connection {
   #heard = false;
   #interimBytes = 0;
   #idle: { readonly expiry: Timer; readonly arrival: Promise<boolean> } | undefined;
+  /** Ends the exchange under way, its body included. */
+  #signal: AbortSignal | undefined;
 
   constructor(conn: Deno.Conn, options: ConnectionOptions) {
     this.#transport = new Transport(conn);
@@ -55,7 +57,7 @@ export class Connection {
    *
    * @param request the encoded head
    * @throws {UpstreamError} If the router does not answer as it should; the connection is closed then.
-   * @throws the signal's reason, if it aborts first; the connection is closed then
+   * @throws the signal's reason, if it aborts first; the connection is closed then, also while the body is read
    */
   async exchange(
     request: Uint8Array<ArrayBuffer>,
@@ -74,10 +76,10 @@ export class Connection {
       throw error;
     }
 
-    const abort = () => this.close(signal.reason);
-    signal.addEventListener("abort", abort);
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#abort);
     // It may have aborted in the moment in which the connection came about.
-    if (signal.aborted) abort();
+    if (signal.aborted) this.#abort();
     const deadline = deadlines.set(responseTimeoutMs, () =>
       this.close(
         new UpstreamError("response_timeout", `The router did not begin its answer in ${responseTimeoutMs} ms`),
@@ -100,13 +102,15 @@ export class Connection {
       throw error;
     } finally {
       deadline.cancel();
-      signal.removeEventListener("abort", abort);
     }
   }
+
+  readonly #abort = () => this.close(this.#signal!.reason);
 
   /** Closes it; whoever waits for it gets the reason. */
   close(reason: unknown = new UpstreamError("reset", "The connection was closed")): void {
     if (this.#transport.closed) return;
+    this.#endExchange();
     this.#idle?.expiry.cancel();
     this.#transport.close(reason);
     this.#options.onClosed(this);
@@ -155,6 +159,7 @@ export class Connection {
    * that bytes which come unasked are never taken for an answer.
    */
   #rest(): void {
+    this.#endExchange();
     this.#transport.expect(0);
     const arrival = this.#transport.read();
     const expiry = this.#options.deadlines.set(KEEP_MS, () => this.close());
@@ -164,5 +169,9 @@ export class Connection {
     };
     arrival.then(surprise, surprise);
     this.#options.onFree(this);
+  }
+  #endExchange(): void {
+    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#signal = undefined;
   }
 }

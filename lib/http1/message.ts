@@ -40,6 +40,7 @@ export interface ResponseBody {
    * The next bytes, never empty; `undefined` at the end.
    *
    * @throws {UpstreamError} If it is cut short, malformed or stands still.
+   * @throws the reason of the request's signal, if it aborts first
    */
   read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Gives up the rest; closes the connection unless the rest has come already. */

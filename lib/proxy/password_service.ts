@@ -116,7 +116,6 @@ export function createPasswordService<R extends Router>(
           log.warn("the password service answered with an error", { router: address, status });
           return emptyResponse(status);
         }
-        signal.addEventListener("abort", () => body.cancel());
         const [, type = "text/plain"] = headers.find(([name]) => name === "content-type") ?? [];
         return toResponse(await readAll(body), { status, type });
       },

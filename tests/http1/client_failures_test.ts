@@ -2,7 +2,9 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { createClient } from "../../lib/http1/client.ts";
 import type { ClientLimits, Connect } from "../../lib/http1/client.ts";
 import { UpstreamError } from "../../lib/http1/error.ts";
+import { createCountedSignal } from "../support/fakes/counted_signal.ts";
 import { settle } from "../support/fakes/virtual_clock.ts";
+import { latin1 } from "../support/latin1.ts";
 import { ok, startScriptedServer } from "../support/servers/scripted_server.ts";
 import type { Script } from "../support/servers/scripted_server.ts";
 import { test } from "../support/test.ts";
@@ -238,6 +240,22 @@ test("createClient ends what it does when the signal aborts, with the signal's r
     await assertRejects(() => client.request(ADDRESS, get("/"), { signal: controller.signal })),
     reason,
   );
+  client.close();
+});
+
+test("createClient ends a body when the signal aborts, with the signal's reason", async () => {
+  const { client, connections, pending } = createTimedClient();
+  const over = createCountedSignal();
+  const asked = client.request(ADDRESS, get("/"), { signal: over.signal });
+  await settle();
+  connections[0]!.arrive(bytesOf("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"));
+  const { body } = await asked;
+  assertEquals(latin1((await body.read())!), "half");
+  const rest = body.read();
+  over.abort();
+  connections[0]!.arrive(() => 0);
+  assertStrictEquals(await assertRejects(() => rest), over.signal.reason);
+  assertEquals([connections[0]!.state.closed, over.listeners, pending()], [true, 0, 0]);
   client.close();
 });
 

@@ -38,7 +38,6 @@ export async function fetchUserData(
   const fetch = async (signal: AbortSignal) => {
     const request = { method: "GET", target: TARGET, headers: [["Accept", "*/*"]] } as const;
     const { body, ...head } = await client.request(address, request, { signal, fresh: true });
-    signal.addEventListener("abort", () => body.cancel());
     ({ status } = head);
     ({ length } = body);
     for (let chunk = await body.read(); chunk !== undefined; chunk = await body.read()) {

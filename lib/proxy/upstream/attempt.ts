@@ -7,7 +7,7 @@
 
 import type { Client } from "../../http1/client.ts";
 import { UpstreamError } from "../../http1/error.ts";
-import type { Header, RequestHead, ResponseBody, UpstreamResponse } from "../../http1/message.ts";
+import type { Header, RequestHead, UpstreamResponse } from "../../http1/message.ts";
 import type { Deadlines, Timer } from "../../time/clock.ts";
 import type { Observed, Router } from "./upstream.ts";
 import { STATUS_CODE } from "@std/http/status";
@@ -46,7 +46,6 @@ export class Attempt<R extends Router> {
   readonly #options: AttemptOptions<R>;
   readonly #controller = new AbortController();
   #connection: { readonly reused: boolean } | undefined;
-  #body: ResponseBody | undefined;
   #hedgeTimer: Timer | undefined;
   #isSilent = false;
 
@@ -76,7 +75,6 @@ export class Attempt<R extends Router> {
   /** Ends it, and gives up what has come of the response. */
   abort(reason?: unknown): void {
     this.#controller.abort(reason);
-    this.#body?.cancel();
   }
 
   async #run(head: RequestHead): Promise<RouterResponse> {
@@ -95,9 +93,7 @@ export class Attempt<R extends Router> {
       if (this.#connection === undefined) this.#expectWithin(CONNECT_SILENCE_MS);
       const response = await asked;
       this.#hedgeTimer?.cancel();
-      this.#body = response.body;
       // It may have come in the very moment.
-      if (this.#controller.signal.aborted) response.body.cancel();
       this.#controller.signal.throwIfAborted();
       onHead(this, { target: head.target, status: response.status, headers: response.headers });
       return await takeResponse(response, { address, askedAt, method: head.method, deadlines });

@@ -2,9 +2,11 @@ import { assertEquals, assertRejects, assertStrictEquals, assertStringIncludes }
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import type { UpstreamErrorKind } from "../../../lib/http1/error.ts";
 import { NoRouterError } from "../../../lib/proxy/upstream/upstream.ts";
+import { createForwarder } from "../../../lib/proxy/upstream/forward.ts";
+import { bytesOf, createTimedClient } from "../../http1/client_case.ts";
 import { createCountedSignal } from "../../support/fakes/counted_signal.ts";
 import { settle } from "../../support/fakes/virtual_clock.ts";
-import { bodyOf, createFedBody } from "../../support/fakes/upstream_fakes.ts";
+import { bodyOf, createFakeUpstream, createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import type { FakeRequest } from "../../support/fakes/upstream_fakes.ts";
 import { test } from "../../support/test.ts";
 import { A, assertAnswers, assertFails, B, setUp, TIMEOUT_MS } from "./forward_case.ts";
@@ -350,4 +352,26 @@ test("createForwarder gives up an answer that comes in the moment when its clien
   assertStrictEquals(await assertRejects(() => response), reason);
   await settle();
   assertEquals([body.cancelled, upstream.observed, answeredAfterMs], [true, [], []]);
+});
+
+test("createForwarder reports no router for an answer that it gives up itself", async () => {
+  const { client, clock, connections } = createTimedClient();
+  const upstream = createFakeUpstream(A, { onReport: "same" });
+  const errors: string[] = [];
+  const forward = createForwarder({
+    ...{ upstream, client, deadlines: clock.deadlines, now: clock.now },
+    ...{ onAnswer() {}, onError: ({ kind }: UpstreamError) => void errors.push(kind) },
+  });
+  const leaving = new AbortController();
+  const options = { signal: leaving.signal, timeoutMs: TIMEOUT_MS, patienceMs: Infinity };
+  const response = forward({ method: "GET", target: "/latest/vm-id", headers: [] }, options);
+  await settle();
+  connections[0]!.arrive(bytesOf("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"));
+  await settle();
+  const reason = new Error("gone");
+  leaving.abort(reason);
+  connections[0]!.arrive(() => 0);
+  assertStrictEquals(await assertRejects(() => response), reason);
+  assertEquals([upstream.observed, upstream.reports, errors], [[`${A} 200`], [], []]);
+  client.close();
 });

@@ -130,6 +130,7 @@ export function createFakeClient(): FakeClient {
         },
         sent: (connection = { reused: false }) => onSent?.(connection),
         answer(status, body = bodyOf(""), headers = []) {
+          signal.addEventListener("abort", () => body.cancel());
           resolve({ status, headers, body });
         },
         fail: (kind) => reject(new UpstreamError(kind, `The test says ${kind}`)),
