@@ -54,6 +54,7 @@ const DECIDED = Symbol();
 export function createDial({ connect, deadlines, timeoutMs }: DialOptions): Dial {
   let credit = MAX_CREDIT;
   return async ({ address, port }, signal) => {
+    signal.throwIfAborted();
     const over = new AbortController();
     const leave = () => over.abort(signal.reason);
     signal.addEventListener("abort", leave);

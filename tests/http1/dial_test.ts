@@ -128,6 +128,13 @@ test("createDial gives up both when time is up or the signal aborts, and closes 
   }
 });
 
+test("createDial begins nothing when the signal has aborted before", async () => {
+  const { begun, dial, pending } = createDialling();
+  const reason = new Error("enough");
+  assertStrictEquals(await assertRejects(() => dial(SERVER, AbortSignal.abort(reason))), reason);
+  assertEquals([begun.length, pending()], [0, 0]);
+});
+
 test("createDial goes on with second connections where it is them that come about: packets are lost", async () => {
   const { clock, begun, dial } = createDialling();
   for (let i = 0; i < 12; i++) {
