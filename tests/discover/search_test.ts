@@ -160,6 +160,23 @@ test("startSearch goes on with DHCPINFORM alone when port 68 cannot be had, and 
   assertEquals(scene.troubles, ["dhcp: cannot listen on port 68 (needs CAP_NET_BIND_SERVICE)"]);
 });
 
+test("startSearch reads the interfaces for each time that it asks, and not for each server that is named", async () => {
+  const servers = Array.from({ length: 250 }, (_, host) => `10.1.1.${host + 1}`);
+  const leases = servers.map((server) => `lease { interface "gone"; option dhcp-server-identifier ${server}; }`);
+  const scene = createScene({ files: { "/var/lib/dhcp/dhclient.leases": leases.join("\n") } });
+  for (const serverId of servers) scene.lan.add({ address: "10.1.1.66", serverId, web: "refuses" });
+  const { host } = scene.guest;
+  let reads = 0;
+  const interfaces = () => {
+    reads += 1;
+    return host.interfaces();
+  };
+  const report = await search({ ...scene, guest: { ...scene.guest, host: { ...host, interfaces } } });
+  const { inform, discover } = scene.lan.seen;
+  assert(reads < 100, `${reads} times, for ${inform + discover} questions`);
+  assertEquals(report.router, undefined);
+});
+
 test("startSearch says why there is no router, one cause for each source", async () => {
   const scene = createScene({ routes: [{ gateway: "10.1.1.254", dev: "eth0" }] });
   scene.lan.add({ address: "10.1.1.254", dhcp: false, web: "refuses" });

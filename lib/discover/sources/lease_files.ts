@@ -96,13 +96,14 @@ async function propose(
 ): Promise<void> {
   const isIndexed = files.some(({ format }) => format.namedBy === "index");
   const nics = isIndexed ? await network.indexedNics() : await network.nics();
+  const devices = network.devices();
   for (const { name: file, bytes, format } of files) {
     const named = nics.find((nic) => isNamedAfter(file, nic, format));
     for (const { server, iface } of format.parse(bytes).toReversed()) {
       const nic = iface === undefined ? named : nics.find(({ name }) => name === iface);
       if (nic !== undefined) propose(server, nic.name);
       // An interface that is not here was renamed, or the image was made elsewhere; one that is here is not searched on.
-      else if (format.namedBy === "anyone" && !belongsElsewhere(file, iface, network)) propose(server);
+      else if (format.namedBy === "anyone" && !belongsElsewhere(file, iface, devices)) propose(server);
     }
   }
 }
@@ -115,8 +116,8 @@ function isNamedAfter(
   return namedBy === "index" ? file === String(index) : hasWord(file, name);
 }
 
-function belongsElsewhere(file: string, iface: string | undefined, network: Network): boolean {
-  return network.devices().some((device) => iface === undefined ? hasWord(file, device) : iface === device);
+function belongsElsewhere(file: string, iface: string | undefined, devices: readonly string[]): boolean {
+  return devices.some((device) => iface === undefined ? hasWord(file, device) : iface === device);
 }
 
 /** Whether a file's name has the interface's in it, set off by dashes and dots: `dhclient-eth0.leases` has eth0. */

@@ -10,12 +10,12 @@
 import { contains, formatIPv4 } from "../../ipv4/ipv4.ts";
 import type { LikelyServer } from "../../dhcp/round.ts";
 import { NO_MAC, pickNics, preferLabel, rangeOf, readAddresses } from "./addresses.ts";
-import type { Nic } from "./addresses.ts";
+import type { DeviceAddress, Nic } from "./addresses.ts";
 import type { Neighbour } from "./links.ts";
 import { parseLinks, parseNeighbours, parseRoutes } from "./links.ts";
 import type { Link, Route } from "./links.ts";
 import { SourceError } from "./source_error.ts";
-import type { Host } from "../../system/host.ts";
+import type { Host, InterfaceAddress } from "../../system/host.ts";
 
 /** An interface to search on, with what only `ip` knows of it. */
 export interface IndexedNic extends Nic {
@@ -69,12 +69,21 @@ export interface NetworkOptions {
   readonly onSubstitute?: (using: string, reason: string) => void;
 }
 
-/** Looks at the network. Interfaces are read anew at every call: they may only just be coming up. */
+/**
+ * Looks at the network. Interfaces are read anew whenever they are asked for: they may only just be coming up. What is asked
+ * of one address after the other is answered by what was read last.
+ */
 export function createNetwork(options: NetworkOptions): Network {
   const { isInameChosen, host, signal, onSubstitute } = options;
   // An alias is an address with a label, and no device.
   const [iname = "", label] = options.iname.split(":");
-  const addresses = () => readAddresses(host.interfaces());
+  let seen: Interfaces | undefined;
+  const read = (): Interfaces => {
+    const interfaces = host.interfaces();
+    return seen = { interfaces, addresses: readAddresses(interfaces) };
+  };
+  const last = () => seen ?? read();
+  const addresses = () => read().addresses;
   const ordered = () => label === undefined ? addresses() : preferLabel(addresses(), options.iname);
   const links = async () => parseLinks(await host.runIp(["-json", "-details", "link", "show"], { signal }));
   // Policy routing has default routes in tables of its own. Of all tables `ip` would show IPv6's as well.
@@ -156,7 +165,7 @@ export function createNetwork(options: NetworkOptions): Network {
 
   /** Virtual routers serve metadata over IPv4 alone: a machine that has done without is not set up wrongly, and yet not served. */
   function onlyIPv6(name: string): string {
-    const own = host.interfaces().find((entry) =>
+    const own = last().interfaces.find((entry) =>
       entry.name === name && entry.family === "IPv6" && !entry.address.startsWith("fe80")
     );
     return own === undefined ? "" : `, only ${own.address}`;
@@ -191,7 +200,7 @@ export function createNetwork(options: NetworkOptions): Network {
     },
 
     firstHosts() {
-      return addresses().flatMap((own) => {
+      return last().addresses.flatMap((own) => {
         const isSearched = searched.some(({ name, address }) => name === own.name && address === own.address);
         const { network, mask } = rangeOf(own);
         // In a network of one or two there is no first address but the other one.
@@ -199,7 +208,7 @@ export function createNetwork(options: NetworkOptions): Network {
       });
     },
 
-    devices: () => [...new Set(addresses().map(({ name }) => name))],
+    devices: () => [...new Set(last().addresses.map(({ name }) => name))],
 
     watch() {
       const snapshot = () => addresses().map(({ name, address }) => `${name} ${address}`).join();
@@ -209,10 +218,16 @@ export function createNetwork(options: NetworkOptions): Network {
 
     interfaceRank: (iface) => Math.max(0, searched.findIndex(({ name }) => name === iface)),
     whyOther: (iface) => reasons.get(iface ?? ""),
-    isOnLink: (address) => addresses().some((own) => contains(rangeOf(own), address)),
+    isOnLink: (address) => last().addresses.some((own) => contains(rangeOf(own), address)),
     // One on `lo` is the machine's own as well: a server behind a balancer has the balancer's there.
-    isOwn: (address) => host.interfaces().some((own) => own.address === address),
+    isOwn: (address) => last().interfaces.some((own) => own.address === address),
   };
+}
+
+/** The machine's interfaces as they were read, and the addresses of its devices. */
+interface Interfaces {
+  readonly interfaces: readonly InterfaceAddress[];
+  readonly addresses: readonly DeviceAddress[];
 }
 
 /** What there is to choose from. */
