@@ -9,7 +9,7 @@
 import type { Deadlines, Timer } from "../time/clock.ts";
 import { Body, createBodyDecoder } from "./body.ts";
 import { UpstreamError } from "./error.ts";
-import { decodeResponseHead, findHeadEnd, MAX_FIELDS } from "./message.ts";
+import { decodeResponseHead, findHeadEnd } from "./message.ts";
 import type { RequestHead, ResponseHead, UpstreamResponse } from "./message.ts";
 import { Transport } from "./transport.ts";
 
@@ -128,9 +128,6 @@ export class Connection {
       if (length === undefined) return undefined;
       const head = decodeResponseHead(bytes.subarray(0, length), method);
       this.#transport.take(length);
-      if (head.headers.length > MAX_FIELDS) {
-        throw new UpstreamError("too_large", `The head of the router's answer has more than ${MAX_FIELDS} fields`);
-      }
       if (head.status === 101) {
         throw new UpstreamError("malformed", "The router switched protocols, which it was not asked to");
       }

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { STATUS_CODE } from "@std/http/status";
 import { UpstreamError } from "./error.ts";
 
 /** A header field: the name in lower case, and the value without surrounding blanks. */
@@ -52,24 +53,21 @@ const FIELD_LINE = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n/y;
 /** The most fields that a router or a client may send: as objects they cost far more than their bytes. Apache takes as many. */
 export const MAX_FIELDS = 100;
 
-/** The most that are read: of a head with more it does not matter how many. */
-export const READ_FIELDS = 128;
-
 /**
  * Decodes field lines up to and with the empty line that has to end the text.
  *
  * @param text a character for each byte
- * @returns the fields in their order; or, if a line is improper, how many stood before it, `READ_FIELDS` if there are more
+ * @returns the fields in their order, `MAX_FIELDS` and one of any more; or, if a line is improper, how many stood before it
  */
 export function decodeFields(text: string, from: number): Header[] | number {
   const headers: Header[] = [];
   let at = FIELD_LINE.lastIndex = from;
   // No groups: the arrays that `exec` makes of them would be most of what a head costs.
   while (FIELD_LINE.test(text)) {
-    if (headers.length === READ_FIELDS) return READ_FIELDS;
     const colon = text.indexOf(":", at);
     const end = FIELD_LINE.lastIndex;
     headers.push([text.slice(at, colon).toLowerCase(), sliceTrimmed(text, colon + 1, end - 2)]);
+    if (headers.length > MAX_FIELDS) return headers;
     at = end;
   }
   return text.length === at + 2 && text.endsWith("\r\n") ? headers : headers.length;
@@ -220,15 +218,19 @@ export function decodeResponseHead(bytes: Uint8Array, method: RequestHead["metho
 
 function decodeHeaders(text: string, from: number): Header[] {
   const headers = decodeFields(text, from);
-  if (headers === READ_FIELDS) {
-    throw new UpstreamError("too_large", `The head of the router's answer has more than ${READ_FIELDS} fields`);
-  }
-  return typeof headers === "number" ? malformed(`has an improper line in its head, after ${headers} fields`) : headers;
+  if (typeof headers === "number") malformed(`has an improper line in its head, after ${headers} fields`);
+  if (headers.length <= MAX_FIELDS) return headers;
+  throw new UpstreamError("too_large", `The head of the router's answer has more than ${MAX_FIELDS} fields`);
 }
 
 /** Says a length once that was said more than once alike: whoever gets it on might not take it otherwise. */
 function withOneLength(headers: readonly Header[], length: string): readonly Header[] {
   return [...headers.filter(([name]) => name !== "content-length"), ["content-length", length]];
+}
+
+/** Whether a response of this status ends with its head, whatever that says of a body (RFC 9112 section 6.3). */
+export function endsWithHead(status: number): boolean {
+  return status < 200 || status === STATUS_CODE.NoContent || status === STATUS_CODE.NotModified;
 }
 
 /** RFC 9112 section 6.3, the rules in their order; stricter where it lets a recipient choose. */
@@ -242,7 +244,7 @@ function framingOf(
   if (lengths.some((other) => other !== length)) malformed("has two different lengths");
   if (length !== undefined && !/^\d{1,15}$/.test(length)) malformed("has a length that is not a number");
 
-  if (method === "HEAD" || status < 200 || status === 204 || status === 304) return 0;
+  if (method === "HEAD" || endsWithHead(status)) return 0;
   // Whatever else it may be coded with was not asked for (no TE was sent).
   if (codings.length > 0) return codings.join() === "chunked" ? "chunked" : malformed("has an unknown transfer coding");
   return length === undefined ? "close" : Number(length);

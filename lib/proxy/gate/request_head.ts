@@ -8,7 +8,7 @@
  * @module
  */
 
-import { decodeFields, itemsOf, latin1, MAX_FIELDS, READ_FIELDS } from "../../http1/message.ts";
+import { decodeFields, itemsOf, latin1, MAX_FIELDS } from "../../http1/message.ts";
 import type { Header } from "../../http1/message.ts";
 import type { RefusalKind } from "./refusal.ts";
 
@@ -96,7 +96,7 @@ export function decodeRequestHead(text: string): ClientHead | RefusalKind {
   if (typeof line === "string") return line;
   const { method, target, minor } = line;
   const headers = decodeFields(text, line.length);
-  if (typeof headers === "number") return headers === READ_FIELDS ? "long_header" : "bad_field";
+  if (typeof headers === "number") return "bad_field";
   if (headers.length > MAX_FIELDS) return "long_header";
 
   const hosts = headers.reduce((count, [name]) => name === "host" ? count + 1 : count, 0);

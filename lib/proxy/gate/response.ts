@@ -7,8 +7,8 @@
  * @module
  */
 
-import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
-import { toBytes } from "../../http1/message.ts";
+import { STATUS_TEXT } from "@std/http/status";
+import { endsWithHead, toBytes } from "../../http1/message.ts";
 import type { Header } from "../../http1/message.ts";
 import type { InnerExchange, InnerHead } from "./inner.ts";
 
@@ -40,9 +40,6 @@ export interface EncodedResponse {
 /** Up to here a copy of a body, behind its head, is cheaper than a second write. */
 export const SMALL_BODY_BYTES = 16_384;
 
-/** Statuses that never have a body (RFC 9110 sections 15.3.5 and 15.4.5). */
-export const WITHOUT_BODY: ReadonlySet<number> = new Set([STATUS_CODE.NoContent, STATUS_CODE.NotModified]);
-
 /**
  * Encodes a whole answer.
  *
@@ -55,7 +52,7 @@ export function encodeResponse(
 ): EncodedResponse {
   const fields = headers.filter(([name]) => name !== "content-length");
   if (!headers.some(([name]) => name === "date")) fields.push(["date", date]);
-  if (!WITHOUT_BODY.has(status)) fields.push(["content-length", String(body?.length ?? 0)]);
+  if (!endsWithHead(status)) fields.push(["content-length", String(body?.length ?? 0)]);
   const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   const sent = method === "HEAD" ? undefined : body;
   const isSmall = sent !== undefined && sent.length <= SMALL_BODY_BYTES;

@@ -7,11 +7,11 @@
  * @module
  */
 
-import { toBytes } from "../../http1/message.ts";
+import { endsWithHead, toBytes } from "../../http1/message.ts";
 import type { Framing, Header } from "../../http1/message.ts";
 import type { Inner, InnerExchange, InnerHandler, InnerHead, Served } from "../gate/inner.ts";
 import type { ClientHead } from "../gate/request_head.ts";
-import { fromInner, WITHOUT_BODY } from "../gate/response.ts";
+import { fromInner } from "../gate/response.ts";
 
 /** What answering needs. */
 export interface DirectServerOptions {
@@ -69,7 +69,7 @@ class DirectExchange implements InnerExchange {
     const headers: Header[] = [...response.headers];
     if (!headers.some(([name]) => name === "date")) headers.push(["date", this.#options.dateText()]);
 
-    const isBodiless = head.method === "HEAD" || WITHOUT_BODY.has(response.status);
+    const isBodiless = head.method === "HEAD" || endsWithHead(response.status);
     const length = fromInner({ headers, passed }).find(([name]) => name === "content-length")?.[1];
     if (isBodiless || response.body === null) {
       if (!isBodiless && length === undefined) headers.push(["content-length", "0"]);

@@ -23,7 +23,7 @@ import { createReasonLog } from "./reason_log.ts";
 import type { NoteReason } from "./reason_log.ts";
 import { UpstreamError } from "../../http1/error.ts";
 import { localLocation } from "../request/header_policy.ts";
-import { WITHOUT_BODY } from "../upstream/attempt.ts";
+import { isWithoutBody } from "../upstream/attempt.ts";
 import { statusOfFailure } from "../upstream/policy.ts";
 import { NoRouterError } from "../upstream/upstream.ts";
 
@@ -246,7 +246,7 @@ export function toResponse(
     return new Response(body, { status, headers: { "content-length": length } });
   }
   // To a HEAD whose length the router left out the runtime would add that it is 0.
-  const isUnsaid = method === "HEAD" && status < 300 && length === undefined && !WITHOUT_BODY.has(status);
+  const isUnsaid = method === "HEAD" && status < 300 && length === undefined && !isWithoutBody(status);
   return new Response(body ?? (isUnsaid ? endedStream() : null), { status });
 }
 

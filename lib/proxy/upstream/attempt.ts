@@ -7,6 +7,7 @@
 
 import type { Client } from "../../http1/client.ts";
 import { UpstreamError } from "../../http1/error.ts";
+import { endsWithHead } from "../../http1/message.ts";
 import type { Header, RequestHead, UpstreamResponse } from "../../http1/message.ts";
 import type { Deadlines, Timer } from "../../time/clock.ts";
 import type { Observed, Router } from "./upstream.ts";
@@ -126,12 +127,10 @@ export interface RouterResponse {
   readonly askedAt: number;
 }
 
-/** Statuses without a body (RFC 9110 section 15). */
-export const WITHOUT_BODY: ReadonlySet<number> = new Set([
-  STATUS_CODE.NoContent,
-  STATUS_CODE.ResetContent,
-  STATUS_CODE.NotModified,
-]);
+/** Whether nobody gets a body with this status: also of a 205, which is framed as any other (RFC 9110 section 15.3.6). */
+export function isWithoutBody(status: number): boolean {
+  return endsWithHead(status) || status === STATUS_CODE.ResetContent;
+}
 
 /**
  * Takes in a response.
@@ -155,7 +154,7 @@ function takeResponse(
     address,
     askedAt,
   });
-  if (bodyDropped || method === "HEAD" || WITHOUT_BODY.has(status)) {
+  if (bodyDropped || method === "HEAD" || isWithoutBody(status)) {
     body.cancel();
     return withBody(undefined);
   }

@@ -113,6 +113,8 @@ test("decodeRequestHead says why a head is refused", () => {
     ["bad_target", head("GET https://x/ HTTP/1.1", "Host: x")],
     ["bad_field", head("GET / HTTP/1.1", "Host: x", "X Y: z")],
     ["bad_field", head("GET / HTTP/1.1", "Host: x", " folded")],
+    ["bad_field", head("GET / HTTP/1.1", "Host: x", ...Array<string>(99).fill("A: b"), "x")],
+    ["long_header", head("GET / HTTP/1.1", "Host: x", ...Array<string>(100).fill("A: b"), "x")],
     ["no_host", head("GET / HTTP/1.1", "X: y")],
     ["two_hosts", head("GET / HTTP/1.1", "Host: x", "Host: x")],
     ["two_hosts", head("GET / HTTP/1.0", "Host: x", "Host: y")],
