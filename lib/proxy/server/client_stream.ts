@@ -75,6 +75,8 @@ export function createClientStream(
         controller.enqueue(piece);
         stall = deadlines.set(idleTimeoutMs, late(`The client took nothing for ${idleTimeoutMs} ms`));
       } catch (error) {
+        // It was cut, and that has ended the reading too.
+        if (over) return;
         await new Promise<void>((resolve) => stall = deadlines.set(FLUSH_MS, resolve));
         cut(error);
       }

@@ -192,8 +192,10 @@ export function createFedBody(length?: number): FedBody {
     length,
     takeWhole: () => undefined,
     read: () => pieces.shift() ?? new Promise((resolve) => waiting.push(resolve)),
+    // As of a connection: it is closed, and whoever reads from it hears of that.
     cancel() {
       cancelled = true;
+      if (waiting.length > 0) this.fail("reset");
     },
     get cancelled() {
       return cancelled;
