@@ -79,10 +79,11 @@ export function createDial({ connect, deadlines, timeoutMs }: DialOptions): Dial
         new UpstreamError("connect_timeout", `The router did not accept a connection in ${timeoutMs} ms`),
       ));
     try {
-      begin().catch(reject);
+      begin().catch((error) => {
+        over.abort(connectError(error));
+        reject(over.signal.reason);
+      });
       return await connected;
-    } catch (error) {
-      throw over.signal.aborted ? over.signal.reason : connectError(error);
     } finally {
       second.cancel();
       limit.cancel();

@@ -90,6 +90,17 @@ test("createDial fails with what the first connection fails with, whatever becam
   assertEquals([begun.length, pending()], [2, 0]);
 });
 
+test("createDial fails with what the first connection fails with, and closes a second one that comes about in the same moment", async () => {
+  const { clock, connected, begun } = startDialling();
+  await clock.run(300);
+  begun[0]!.fail(new Deno.errors.ConnectionRefused("refused"));
+  await null;
+  begun[1]!.come();
+  assertEquals(await failure(connected), "refused");
+  await clock.run(0);
+  assertEquals(begun[1]!.isClosed, true);
+});
+
 test("createDial says that this machine has nothing left to connect with, and not that the router failed", async () => {
   const wants = ["EAGAIN", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].map((code) =>
     Object.assign(new Error(code), { code })
