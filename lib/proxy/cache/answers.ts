@@ -6,7 +6,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { Header } from "../../http1/message.ts";
+import type { Header, ResponseBody } from "../../http1/message.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Cache, StoredResponse } from "./cache.ts";
 import type { MetadataRequest } from "../request/client_request.ts";
@@ -62,7 +62,10 @@ export function createAnswers(
     return fromCache(stored, request, "stale");
   };
 
-  const send = (request: MetadataRequest, stored: StoredResponse | undefined) => (signal: AbortSignal) => {
+  const send = (
+    request: MetadataRequest,
+    { stored, signal }: { readonly stored: StoredResponse | undefined; readonly signal: AbortSignal },
+  ) => {
     // Once it is known that stale ones must do, nobody waits for a search that others wait for already.
     const patienceMs = stored === undefined ? Infinity : servesStale ? 0 : STALE_PATIENCE_MS;
     return forward(request, { signal, timeoutMs: requestTimeoutMs, patienceMs });
@@ -105,15 +108,20 @@ export function createAnswers(
       const joined = sharedKey === undefined ? undefined : singleflight.join(sharedKey, client.signal);
       const shared = joined && await joined;
       // Of a stream only one can have it.
-      if (shared !== undefined && isWhole(shared) && isForOthersToo(shared.headers)) {
+      if (shared !== undefined && !isStream(shared.body) && isForOthersToo(shared.headers)) {
         return receive(shared, "collapsed");
       }
 
-      const forwarded = send(request, stored);
+      const askRouter = async (signal: AbortSignal) => {
+        const response = await send(request, { stored, signal });
+        store(response, { key, method: request.method, generation });
+        // Whoever waited on when this client left goes for a stream of his own.
+        if (client.signal.aborted && isStream(response.body)) response.body.cancel();
+        return response;
+      };
       const response = await (sharedKey === undefined || joined !== undefined
-        ? forwarded(client.signal)
-        : singleflight.start(sharedKey, client.signal, forwarded));
-      store(response, { key, method: request.method, generation });
+        ? askRouter(client.signal)
+        : singleflight.start(sharedKey, client.signal, askRouter));
       return receive(response, key === undefined ? "bypass" : "miss");
     } catch (error) {
       if (stored === undefined || !isAway(error)) throw error;
@@ -135,8 +143,8 @@ function fromCache(stored: StoredResponse, { method }: MetadataRequest, from: "h
   return { status: STATUS_CODE.OK, headers: stored.headers(), body, address: undefined, from };
 }
 
-function isWhole({ body }: RouterResponse): boolean {
-  return body === undefined || body instanceof Uint8Array;
+function isStream(body: RouterResponse["body"]): body is ResponseBody {
+  return body !== undefined && !(body instanceof Uint8Array);
 }
 
 /**

@@ -242,7 +242,7 @@ test("createAnswers asks for each request when the cache is off", async () => {
   }
 });
 
-test("createAnswers does not let a client that leaves take an answer from the others", async () => {
+test("createAnswers does not let a client that leaves take an answer from the others, nor from those who ask next", async () => {
   const { ask, sent } = setUp();
   const leader = ask();
   const follower = ask();
@@ -251,6 +251,7 @@ test("createAnswers does not let a client that leaves take an answer from the ot
   assertEquals(sent[0]!.cancelled, undefined);
   sent[0]!.answer("i-1");
   await assertReplies(follower, "collapsed", "i-1");
+  await assertReplies(ask(), "hit", "i-1");
 });
 
 test("createAnswers gives an errand up when the last client leaves, and begins anew for the next", async () => {
@@ -275,6 +276,19 @@ test("createAnswers gives a stream to one of those who wait, and the others go f
   assertStrictEquals((await leader.response).body, stream);
   await settle();
   assertEquals(sent.length, 2);
+  sent[1]!.answer("small by now");
+  await assertReplies(follower, "miss", "small by now");
+});
+
+test("createAnswers gives a stream up whose client has left while others waited for it", async () => {
+  const { ask, sent } = setUp();
+  const leader = ask();
+  const follower = ask();
+  leader.leave();
+  const stream = createFedBody();
+  sent[0]!.answer(stream);
+  await settle();
+  assertEquals([sent.length, stream.cancelled], [2, true]);
   sent[1]!.answer("small by now");
   await assertReplies(follower, "miss", "small by now");
 });
