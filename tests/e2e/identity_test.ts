@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Host } from "../support/net/network.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import type { Process } from "../support/net/process.ts";
+import { programLine } from "../support/net/program.ts";
 import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
@@ -51,6 +52,8 @@ networkTest(
     const line = await program.waitForLine(/refusing a router of another identity/);
     assertMatch(line, /address=10\.1\.1\.66\b.*identity=i-6-66-VM\b.*i-2-50-VM.*SIGHUP.*restart/);
     assertEquals((await scene.get(VM_ID)).body, "");
+    const { stdout } = await scene.guest.run(programLine(["discover", "--discovery-timeout", "2s"]));
+    assertMatch(stdout, /found by dhcp on eth0, but the service refuses it: .*i-6-66-VM.*i-2-50-VM.*reload/);
 
     await router.start();
     assertEquals((await scene.getUntilGood(VM_ID)).body, `vm-of-${OWN}`);

@@ -9,6 +9,8 @@
 
 import type { SourceName } from "../../config/options.ts";
 import type { Cause } from "../errors.ts";
+import type { Router } from "../router.ts";
+import type { ServiceBelief } from "./overview.ts";
 import { rankOf, REMEDIES } from "./remedies.ts";
 
 /** The most likely cause and the next thing to try, each a sentence without a full stop. */
@@ -44,6 +46,20 @@ export function diagnose(findings: Findings): Diagnosis {
       cause: "no source had anything to say, and live DHCP was not among them",
       next: "add dhcp to --discovery, or give the router's address with --server",
     };
+}
+
+/** Diagnoses a running service that refuses the router that was found, for its instance-id; `undefined` if it does not. */
+export function diagnoseRefusal(
+  { identity }: Pick<Router, "identity">,
+  service: Pick<ServiceBelief, "state" | "router"> | string | undefined,
+): Diagnosis | undefined {
+  if (service === undefined || typeof service === "string" || service.state === "ready") return undefined;
+  const known = service.router?.identity ?? identity;
+  if (known === identity) return undefined;
+  return {
+    cause: `the service refuses it: it serves the metadata of ${identity}, this machine's is ${known}`,
+    next: REMEDIES.other_identity,
+  };
 }
 
 /** The cause that explains the others; `undefined` if all sources were silent. */

@@ -18,7 +18,7 @@ import type { CandidateReport, Outcome, SearchReport } from "../report.ts";
 export interface Findings {
   readonly overview: Overview;
   readonly notes: readonly string[];
-  /** What to try, where no router was found. */
+  /** What to try, where no router was found, or the service refuses the one that was. */
   readonly advice: Diagnosis | undefined;
   /** What came of user-data, where a router was found. */
   readonly userData: UserDataReport | undefined;
@@ -87,6 +87,7 @@ function formatResult({ router }: SearchReport, { advice, userData }: Findings):
   if (router === undefined) return endSentence(`No router found. Most likely: ${advice?.cause}. Next: ${advice?.next}`);
   const { address, source, iface } = router;
   const found = `The router is ${address}, found by ${source}${iface === undefined ? "" : ` on ${iface}`}`;
+  if (advice !== undefined) return `${found}, but ${advice.cause}. Next: ${advice.next}.`;
   const missing = userData && describeUserData(userData);
   if (missing === undefined) return `${found}.`;
   return `${found}, but its large answers do not come: ${missing}. Next: something on the way drops large packets without ` +

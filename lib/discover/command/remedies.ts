@@ -28,8 +28,7 @@ export const REMEDIES: Readonly<Record<CauseKind, string>> = {
   unusable: "a router has a unicast address on the VM's network, never one of loopback, link-local or multicast: " +
     "correct --server, or whatever names that address",
   own_address: "that address is on this machine: see `ip address` who put it there, or correct --server",
-  other_identity:
-    "if this machine was given to another VM, `systemctl reload mdproxy4cs` or a restart accepts the new identity",
+  other_identity: "if that identity is right, `systemctl reload mdproxy4cs` or a restart accepts it",
 
   unknown_guest:
     "a router knows its guests by their address and MAC: compare this machine's with those that CloudStack shows",

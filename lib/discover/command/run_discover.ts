@@ -22,7 +22,7 @@ import type { Cause } from "../errors.ts";
 import type { SearchReport } from "../report.ts";
 import { startSearch } from "../search.ts";
 import { createValidate } from "../validate.ts";
-import { diagnose } from "./diagnose.ts";
+import { diagnose, diagnoseRefusal } from "./diagnose.ts";
 import type { Diagnosis } from "./diagnose.ts";
 import { fetchUserData } from "./fetch_user_data.ts";
 import { formatJson } from "./format_json.ts";
@@ -95,7 +95,7 @@ export async function runDiscover(config: DiscoveryConfig, options: DiscoverOpti
     notes: notes.unsaid(causes),
     advice: report.router === undefined
       ? advise(config, { report, overview, causes: [...causes, ...notes.causes] })
-      : undefined,
+      : diagnoseRefusal(report.router, overview.service),
     userData,
   };
   write(json ? formatJson(report, findings) : formatReport(report, findings, { isColored }));

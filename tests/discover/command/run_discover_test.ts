@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { DiscoveryConfig } from "../../../lib/config/config.ts";
 import { runDiscover } from "../../../lib/discover/command/run_discover.ts";
 import type { DiscoverOptions } from "../../../lib/discover/command/run_discover.ts";
+import type { ServiceBelief } from "../../../lib/discover/command/overview.ts";
 import { LEASE_SOURCES } from "../../../lib/discover/sources/lease_sources.ts";
 import { test } from "../../support/test.ts";
 import { discoveryConfig } from "../../support/fakes/config.ts";
@@ -12,7 +13,7 @@ import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 /** Runs the command on a network of one's making. */
 async function discover(
   furnish: (lan: Lan) => void,
-  { config = {}, guest = {}, drive, json = false, isColored = false, show }: {
+  { config = {}, guest = {}, drive, json = false, isColored = false, show, service }: {
     readonly config?: Partial<DiscoveryConfig>;
     readonly guest?: Partial<GuestOptions>;
     /** What there is in the place of a network. */
@@ -20,6 +21,8 @@ async function discover(
     readonly json?: boolean;
     readonly isColored?: boolean;
     readonly show?: (text: string) => void;
+    /** What runs beside the command. */
+    readonly service?: ServiceBelief;
   } = {},
 ): Promise<{ code: number; output: string }> {
   const clock = createVirtualClock();
@@ -36,6 +39,7 @@ async function discover(
     listen: { hostname: "169.254.169.254", port: 39724 },
     ...(show === undefined ? {} : { show }),
     host: lan.createGuest(guest).host,
+    askService: () => Promise.resolve(service),
   });
   await clock.run(10_000);
   const code = await exit;
@@ -130,6 +134,29 @@ test("runDiscover writes the same as JSON, with a version and the words of the s
   const document = JSON.parse(failed.output);
   assertEquals([document.router, document.userData, document.elsewhere], [null, null, null]);
   assertEquals(document.advice.cause, "eth0 has no IPv4 address");
+});
+
+test("runDiscover says that the service refuses the router that was found, for its instance-id, and what accepts it", async () => {
+  const router = { kind: "router", address: "10.1.1.1", source: "dhcp" };
+  const result = async (state: ServiceBelief["state"], identity: string | null) => {
+    const service = {
+      program: { version: "2.1.0", pid: 412 },
+      state,
+      router: { ...router, identity },
+      lastFailedSearch: null,
+    };
+    const { code, output } = await discover((lan) => lan.add({ address: "10.1.1.66" }), { service });
+    return [code, output.trimEnd().split("\n").at(-1)];
+  };
+  const found = "The router is 10.1.1.66, found by dhcp on eth0";
+  assertEquals(await result("suspect", "i-6-66-VM"), [
+    0,
+    `${found}, but the service refuses it: it serves the metadata of i-2-50-VM, this machine's is i-6-66-VM. ` +
+    "Next: if that identity is right, `systemctl reload mdproxy4cs` or a restart accepts it.",
+  ]);
+  assertEquals(await result("suspect", "i-2-50-VM"), [0, `${found}.`]);
+  assertEquals(await result("suspect", null), [0, `${found}.`]);
+  assertEquals(await result("ready", "i-6-66-VM"), [0, `${found}.`]);
 });
 
 test("runDiscover says which address a router offers where it knows the machine by another one", async () => {
