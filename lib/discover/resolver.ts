@@ -155,10 +155,10 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     });
     remember(found);
     identity.adopt(found.identity);
+    schedule.begin({ isAnother: found.address !== router?.address });
     router = found;
     failures = 0;
     confirmedAt = found.since;
-    schedule.begin();
     trust(found);
   }
 

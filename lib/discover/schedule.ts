@@ -17,8 +17,8 @@ const PROOF_EVERY = 3;
 
 /** What is due, and when. */
 export interface Schedule {
-  /** A router was taken: it has just proved itself. */
-  begin(): void;
+  /** A router was taken: it has just proved itself. Of another one than before nothing was doubted yet. */
+  begin(taken: { readonly isAnother: boolean }): void;
   /** For how long there is nothing to ask, in milliseconds; not above 0 if there is. */
   restMs(): number;
   /** Takes what is due, and plans the next time. */
@@ -31,7 +31,7 @@ export interface Schedule {
 
 /** Creates a schedule on which nothing is due. No interval: the router is only asked when it is doubted. */
 export function createSchedule(confirmIntervalMs: number, clock: Pick<Clock, "now" | "random">): Schedule {
-  const doubts = createDoubts(clock.now);
+  let doubts = createDoubts(clock.now);
   let confirmations = 0;
   let confirmDueAt = Infinity;
   let proofDueAt = Infinity;
@@ -39,7 +39,8 @@ export function createSchedule(confirmIntervalMs: number, clock: Pick<Clock, "no
     confirmDueAt = confirmIntervalMs === 0 ? Infinity : clock.now() + jitter(confirmIntervalMs, clock);
   };
   return {
-    begin() {
+    begin({ isAnother }) {
+      if (isAnother) doubts = createDoubts(clock.now);
       confirmations = 0;
       proofDueAt = Infinity;
       plan();

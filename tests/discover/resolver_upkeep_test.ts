@@ -162,6 +162,24 @@ test("createResolver.observe has the proof asked for at once, and ever more rare
     assertEquals(resolver.status().state, "suspect");
   }));
 
+test("createResolver.observe has the proof of a router that was found since asked for at once, whatever was said of the one before", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    const before = await settle(scene);
+    for (let second = 0; second < 60; second++) {
+      resolver.observe(before, { target: "/latest/user-data", status: 500 });
+      await clock.run(1_000);
+    }
+    router.address = "10.1.1.2";
+    resolver.report(before, new UpstreamError("refused", "The router refused the connection"));
+    await clock.run(1_000);
+    router.web = "refuses";
+    resolver.observe(resolver.status().router!, { target: "/latest/user-data", status: 302 });
+    await clock.run(10);
+    assertEquals([resolver.status().router?.address, resolver.status().state], ["10.1.1.2", "suspect"]);
+  }));
+
 test("createResolver.report asks a router that keeps a request waiting whether it is there, once a minute", () =>
   play(async (scene) => {
     const { lan, resolver, clock, log } = scene;
