@@ -49,7 +49,7 @@ export class Body implements ResponseBody {
       while (!this.#over) {
         if (transport.available === 0 && !await this.#readInTime()) {
           if (!decoder.endsAtClose) {
-            throw new UpstreamError("cut_short", "The router closed the connection within its answer");
+            throw new UpstreamError("cut_short", "The server closed the connection within its answer");
           }
           this.#end(true);
           return undefined;
@@ -93,8 +93,7 @@ export class Body implements ResponseBody {
     transport.expect(decoder.remaining ?? Infinity);
     const deadline = deadlines.set(
       idleTimeoutMs,
-      () =>
-        transport.close(new UpstreamError("idle_timeout", `The router's answer stood still for ${idleTimeoutMs} ms`)),
+      () => transport.close(new UpstreamError("idle_timeout", `The answer stood still for ${idleTimeoutMs} ms`)),
     );
     try {
       return await transport.read();
@@ -256,5 +255,5 @@ function hexDigit(byte: number): number | undefined {
 }
 
 function malformed(what: string): never {
-  throw new UpstreamError("malformed", `The router's answer has a chunk with ${what}`);
+  throw new UpstreamError("malformed", `The answer has a chunk with ${what}`);
 }

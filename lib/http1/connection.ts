@@ -71,7 +71,7 @@ export class Connection {
     this.#interimBytes = 0;
     if (this.#transport.available > 0) {
       // It came in this very moment, before anything was asked: no answer.
-      const error = new UpstreamError("reset", "The router sent what it was not asked for");
+      const error = new UpstreamError("reset", "The server sent what it was not asked for");
       this.close(error);
       throw error;
     }
@@ -82,15 +82,15 @@ export class Connection {
     if (signal.aborted) this.#abort();
     const deadline = deadlines.set(responseTimeoutMs, () =>
       this.close(
-        new UpstreamError("response_timeout", `The router did not begin its answer in ${responseTimeoutMs} ms`),
+        new UpstreamError("response_timeout", `The server did not begin its answer in ${responseTimeoutMs} ms`),
       ));
     try {
       this.#transport.write(request);
       for (let arrival = firstArrival;; arrival = this.#transport.read()) {
         if (!await arrival) {
           throw this.#heard
-            ? new UpstreamError("cut_short", "The router closed the connection within the head of its answer")
-            : new UpstreamError("reset", "The router closed the connection without an answer");
+            ? new UpstreamError("cut_short", "The server closed the connection within the head of its answer")
+            : new UpstreamError("reset", "The server closed the connection without an answer");
         }
         this.#heard = true;
         const head = this.#takeHead(method);
@@ -123,13 +123,13 @@ export class Connection {
       const { bytes } = this.#transport;
       const length = findHeadEnd(bytes);
       if (this.#interimBytes + (length ?? bytes.length) > maxHeaderBytes) {
-        throw new UpstreamError("too_large", `The head of the router's answer is over ${maxHeaderBytes} bytes`);
+        throw new UpstreamError("too_large", `The head of the answer is over ${maxHeaderBytes} bytes`);
       }
       if (length === undefined) return undefined;
       const head = decodeResponseHead(bytes.subarray(0, length), method);
       this.#transport.take(length);
       if (head.status === 101) {
-        throw new UpstreamError("malformed", "The router switched protocols, which it was not asked to");
+        throw new UpstreamError("malformed", "The server switched protocols, which it was not asked to");
       }
       if (head.status >= 200) return head;
       this.#interimBytes += length;

@@ -76,7 +76,7 @@ export function createDial({ connect, deadlines, timeoutMs }: DialOptions): Dial
     });
     const limit = deadlines.set(timeoutMs, () =>
       over.abort(
-        new UpstreamError("connect_timeout", `The router did not accept a connection in ${timeoutMs} ms`),
+        new UpstreamError("connect_timeout", `The server did not accept a connection in ${timeoutMs} ms`),
       ));
     try {
       begin().catch((error) => {
@@ -99,10 +99,10 @@ function connectError(cause: unknown): UpstreamError {
     return new UpstreamError("exhausted", "This machine has nothing left to connect with", { cause });
   }
   if (cause instanceof Deno.errors.ConnectionRefused) {
-    return new UpstreamError("refused", "The router refused the connection", { cause });
+    return new UpstreamError("refused", "The server refused the connection", { cause });
   }
   if (cause instanceof Deno.errors.TimedOut) {
-    return new UpstreamError("connect_timeout", "The router did not accept a connection", { cause });
+    return new UpstreamError("connect_timeout", "The server did not accept a connection", { cause });
   }
-  return new UpstreamError("unreachable", "The router cannot be reached", { cause });
+  return new UpstreamError("unreachable", "The server cannot be reached", { cause });
 }

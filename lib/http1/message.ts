@@ -220,7 +220,7 @@ function decodeHeaders(text: string, from: number): Header[] {
   const headers = decodeFields(text, from);
   if (typeof headers === "number") malformed(`has an improper line in its head, after ${headers} fields`);
   if (headers.length <= MAX_FIELDS) return headers;
-  throw new UpstreamError("too_large", `The head of the router's answer has more than ${MAX_FIELDS} fields`);
+  throw new UpstreamError("too_large", `The head of the answer has more than ${MAX_FIELDS} fields`);
 }
 
 /** Says a length once that was said more than once alike: whoever gets it on might not take it otherwise. */
@@ -251,5 +251,5 @@ function framingOf(
 }
 
 function malformed(what: string): never {
-  throw new UpstreamError("malformed", `The router's answer ${what}`);
+  throw new UpstreamError("malformed", `The answer ${what}`);
 }

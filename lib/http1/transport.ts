@@ -67,7 +67,7 @@ export class Transport {
     return count !== null;
   };
   readonly #failed = (cause: unknown): never => {
-    throw this.#closed ? this.#reason : new UpstreamError("reset", "The router reset the connection", { cause });
+    throw this.#closed ? this.#reason : new UpstreamError("reset", "The server reset the connection", { cause });
   };
 
   /** Writes all of the bytes. Failure is left to the next read to tell, and an answer may come even so. */

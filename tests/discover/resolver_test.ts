@@ -208,7 +208,7 @@ test("createResolver logs a server it ignores by its address, and each trouble o
     }
     assertEquals(log.filter((line) => line.includes("address=10.1.1.66")), [
       "info  ignoring a candidate address=10.1.1.66 source=dhcp " +
-      'reason="10.1.1.66 serves no metadata: The router refused the connection"',
+      'reason="10.1.1.66 serves no metadata: The server refused the connection"',
     ]);
     assertEquals(log.filter((line) => line.includes("port 68")).length, 1);
   }, { guest: { port68: Object.assign(new Error("Address already in use"), { name: "AddrInUse" }) } }));

@@ -239,7 +239,7 @@ test("createResolver.observe ends a suspicion that rests on silence, and no othe
     assertEquals(resolver.status().state, "suspect");
     resolver.observe(found, { target: "/latest/user-data", status: 200 });
     assertEquals(resolver.status().state, "ready");
-    resolver.report(found, new UpstreamError("refused", "The router refused the connection"));
+    resolver.report(found, new UpstreamError("refused", "The server refused the connection"));
     resolver.observe(found, { target: "/latest/user-data", status: 200 });
     assertEquals(resolver.status().state, "suspect");
   }));

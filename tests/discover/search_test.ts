@@ -187,7 +187,7 @@ test("startSearch says why there is no router, one cause for each source", async
     "dhcp failed: no DHCP server answered on eth0 (10.1.1.50, 02:00:4c:9f:00:0a)",
     ...Object.keys(LEASE_SOURCES).map((source) => `${source} silent: has nothing to say`),
     "dns silent: has nothing to say",
-    "gateway rejected: 10.1.1.254 serves no metadata: The router refused the connection",
+    "gateway rejected: 10.1.1.254 serves no metadata: The server refused the connection",
   ]);
 });
 

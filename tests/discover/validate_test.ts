@@ -88,7 +88,7 @@ for (const [what, response, words] of QUOTED) {
 }
 
 test("createValidate lets the client's errors through", async () => {
-  const error = new UpstreamError("refused", "The router refused the connection");
+  const error = new UpstreamError("refused", "The server refused the connection");
   const check = createValidate({ request: () => Promise.reject(error) });
   assertEquals(await assertRejects(() => check("10.1.1.1", NEVER)), error);
 });

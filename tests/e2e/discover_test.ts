@@ -78,7 +78,7 @@ const TROUBLES: readonly {
   {
     what: "the DHCP server serves no metadata",
     scene: { router: { web: "none" } },
-    cause: "10.1.1.1 serves no metadata: The router refused the connection: Connection refused (os error 111)",
+    cause: "10.1.1.1 serves no metadata: The server refused the connection: Connection refused (os error 111)",
     next: REMEDIES.refused,
   },
   {

@@ -92,9 +92,7 @@ export async function runGet(
     say(`mdproxy4cs: error: ${target} has status ${status}`);
     return Math.floor(status / 100);
   } catch (error) {
-    // To the client whoever answers is a router.
-    const reason = (error as Error).message.replace(/\bthe router\b/i, "the service");
-    say(`mdproxy4cs: error: no answer from ${authority}: ${reason}`);
+    say(`mdproxy4cs: error: no answer from ${authority}: ${(error as Error).message}`);
     return 1;
   } finally {
     deadlines.close();

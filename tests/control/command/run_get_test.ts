@@ -93,7 +93,7 @@ controlTest("runGet exits with 1 where nobody answers, or not to the end", async
   });
   assertEquals(cut.code, 1);
   const said =
-    `mdproxy4cs: error: no answer from 127.0.0.1:${cut.port}: the service closed the connection within its answer`;
+    `mdproxy4cs: error: no answer from 127.0.0.1:${cut.port}: The server closed the connection within its answer`;
   assertEquals(at.said, [said]);
   const listen = { hostname: "::1", port: 1 };
   assertEquals(await runGet("x", { listen, limits: LIMITS, writeBytes() {} }, at.environment), 1);

@@ -304,7 +304,7 @@ test("createForwarder has patience with a router that was found in time, whateve
 
 test("createForwarder names what the search knows of the router that was in force, when it was not asked itself", async () => {
   const known = setUp({ known: false });
-  known.upstream.doubt(A, new UpstreamError("refused", "The router refused the connection"));
+  known.upstream.doubt(A, new UpstreamError("refused", "The server refused the connection"));
   await known.clock.run(TIMEOUT_MS);
   await assertFails(known.response, "refused");
 

@@ -112,7 +112,7 @@ export function createLan(clock: VirtualClock, onSeen: (what: Seen) => void = ()
       const { web } = router!;
       if (web === "hangs") return await untilAborted(signal);
       if (web instanceof Error) throw web;
-      if (web === "refuses") throw new UpstreamError("refused", "The router refused the connection");
+      if (web === "refuses") throw new UpstreamError("refused", "The server refused the connection");
       const isKnown = router!.isWhole || target === "/latest/meta-data/instance-id";
       const chunks = isKnown && web.body !== "" ? [Uint8Array.from(new TextEncoder().encode(web.body))] : [];
       return {
