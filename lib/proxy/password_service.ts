@@ -25,7 +25,8 @@ import type { Log } from "../telemetry/log.ts";
 import type { Deadlines } from "../time/clock.ts";
 import type { WatchClient } from "./cache/answers.ts";
 import { ClientGoneError } from "./gate/errors.ts";
-import { emptyResponse, statusOf } from "./server/responder.ts";
+import { createReasonLog } from "./server/reason_log.ts";
+import { emptyResponse, kindOfFailure, statusOf } from "./server/responder.ts";
 import { NoRouterError } from "./upstream/upstream.ts";
 import type { Router, Upstream } from "./upstream/upstream.ts";
 
@@ -50,6 +51,8 @@ export interface PasswordServiceOptions<R extends Router> {
   /** The password of what is in force, if that is a drive. */
   readonly driveOf: (router: R) => DrivePassword | undefined;
   readonly deadlines: Deadlines;
+  /** A monotonic clock, in milliseconds. */
+  readonly now: () => number;
   readonly log: Log;
 }
 
@@ -64,8 +67,11 @@ const MAX_BODY_BYTES = 4_096;
 
 /** Creates the service. */
 export function createPasswordService<R extends Router>(
-  { isEnabled, requestTimeoutMs, upstream, client, driveOf, deadlines, log }: PasswordServiceOptions<R>,
+  { isEnabled, requestTimeoutMs, upstream, client, driveOf, deadlines, now, log }: PasswordServiceOptions<R>,
 ): PasswordService {
+  const noteError = createReasonLog("the password service answered with an error", { log, now, level: "warn" });
+  const noteFailure = createReasonLog("the password service did not answer", { log, now, level: "warn" });
+
   /** Does something within the time of a request. @throws what `late` gives if that is over before, or why its client is gone */
   const inTime = async <T>(
     { late, watchClient }: { readonly late: () => Error; readonly watchClient: WatchClient },
@@ -113,7 +119,7 @@ export function createPasswordService<R extends Router>(
         // A redirection's page is no password either.
         if (status >= 300) {
           body.cancel();
-          log.warn("the password service answered with an error", { router: address, status });
+          noteError(`status ${status}`, { router: address });
           return emptyResponse(status);
         }
         const [, type = "text/plain"] = headers.find(([name]) => name === "content-type") ?? [];
@@ -138,7 +144,7 @@ export function createPasswordService<R extends Router>(
         return await (drive === undefined ? askRouter(router, { asks, watchClient }) : askDrive(drive, asks));
       } catch (error) {
         const status = statusOf(error);
-        if (!(error instanceof ClientGoneError)) log.warn("the password service did not answer", { status, error });
+        if (!(error instanceof ClientGoneError)) noteFailure(kindOfFailure(error), { status, error });
         return emptyResponse(status);
       }
     },

@@ -81,13 +81,13 @@ export function createProxy<R extends Router>(
     client,
     driveOf: drivePasswordOf,
     deadlines,
+    now,
     log,
   });
   const counts = declareProxyMetrics(metrics, inFlight);
   const rules = { ...config, isOwnHost: createHostCheck(config.listen, config.allowHosts) };
   const mayBeReady = config.cacheTtlMs > 0 && config.requireToken !== "yes";
   const noteRefusal = createReasonLog("refused a request", { log, now });
-  // Whoever may ask could fill the log with these.
   const noteCut = createReasonLog("an answer was cut", { log, now, level: "warn" });
   const responder = createResponder({ ...config, requests, deadlines, counts, log, noteCut, clock });
   const cache = createCache(config, now);

@@ -95,7 +95,8 @@ for (
         address: "10.1.1.1",
         guests: [{ ...GUEST, metadata: METADATA }],
       });
-      const program = await scene.startProgram(DEADLINES);
+      // At any other level one way to fail is a line once a minute.
+      const program = await scene.startProgram([...DEADLINES, "--log-level", "debug"]);
       assertEquals((await scene.get("/latest/fine")).body, "fine");
 
       const table: string[] = [];

@@ -41,6 +41,7 @@ function start({ isEnabled = true, address = "10.1.1.1" } = {}): Case {
         forget: () => Promise.resolve(void drive.push("forget")),
       },
     deadlines: clock.deadlines,
+    now: clock.now,
     log: createLog((line) => void lines.push(line), { level: "debug", format: "text" }),
   });
   const watched: Case["watched"] = new Set();
@@ -98,8 +99,8 @@ test("createPasswordService passes the router's type, status and pieces on, and 
     assert(page.cancelled);
   }
   assertEquals(lines.map((line) => line.replace(/^\S+ /, "")), [
-    "warn  the password service answered with an error router=10.1.1.1 status=302\n",
-    "warn  the password service answered with an error router=10.1.1.1 status=400\n",
+    'warn  the password service answered with an error reason="status 302" router=10.1.1.1\n',
+    'warn  the password service answered with an error reason="status 400" router=10.1.1.1\n',
   ]);
 });
 
@@ -130,6 +131,25 @@ test("createPasswordService makes a request once, though it fails and the router
   assertEquals(await answer, { status: 502, text: "", type: null, cache: null });
   assertEquals([client.asked.length, upstream.reports], [1, []]);
   assertMatch(lines.join("\n"), /^.*the password service did not answer.*status=502.*\n$/);
+});
+
+test("createPasswordService warns once a minute of what goes wrong in one way, however often it is asked", async () => {
+  const { service, client, clock, lines } = start();
+  const ask = async (end: (asked: FakeClient["asked"][number]) => void) => {
+    const answer = service.answer("GET", { asks: "send_my_password" });
+    await turns();
+    end(client.asked.at(-1)!);
+    await answer;
+  };
+  const warnings = () => lines.splice(0).filter((line) => line.includes(" warn "));
+  for (let times = 0; times < 50; times++) {
+    await ask((asked) => asked.fail("reset"));
+    await ask((asked) => asked.answer(500, bodyOf("")));
+  }
+  assertEquals(warnings().length, 2);
+  await clock.run(60_000);
+  await ask((asked) => asked.fail("reset"));
+  assertMatch(warnings().join(""), /^\S+ warn {2}the password service did not answer reason=reset .* before=49\n$/);
 });
 
 test("createPasswordService waits for a router as long as any request, and no longer", async () => {

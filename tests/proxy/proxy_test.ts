@@ -190,7 +190,7 @@ test("proxy cuts clients that read nothing, and says so once in a while", async 
     exchange[Symbol.dispose]();
   }
   // Whoever may ask could fill the log otherwise.
-  assertEquals(proxy.lines.filter((line) => line.includes("an answer was cut")).length, 1);
+  assertEquals(proxy.lines.filter((line) => / warn .*an answer was cut/.test(line)).length, 1);
   assertMatch(proxy.metrics(), /^mdproxy4cs_requests_in_flight 0$/m);
 });
 
@@ -238,7 +238,7 @@ test("proxy asks for a token where one is required, and gives them away for a PU
   assertEquals(await get(`X-aws-ec2-metadata-token: ${latin1(issued.body)}`), [200, "i-1"]);
   assertEquals(proxy.router.heads, ["GET /latest/vm-id HTTP/1.1\r\nHost: 10.1.1.1\r\n\r\n"]);
   const said = proxy.lines.flatMap((line) =>
-    /refused a request reason="([^"]*)" status=(\d+)/.exec(line)?.slice(1) ?? []
+    / info .*refused a request reason="([^"]*)" status=(\d+)/.exec(line)?.slice(1) ?? []
   );
   assertEquals(said, [
     ...["it has no token that is good, see --require-token", "401"],
@@ -390,7 +390,7 @@ test("proxy says which request failed, with which status, and why", async () => 
   assertEquals(failed.length, 1);
   assertMatch(
     failed[0]!,
-    / warn {2}request failed method=GET path=\/latest\/vm-id status=502 error="10\.1\.1\.1 failed.*status line of HTTP/,
+    / warn {2}request failed reason=malformed method=GET path=\/latest\/vm-id status=502 error="10\.1\.1\.1 failed.*status line of HTTP/,
   );
 });
 

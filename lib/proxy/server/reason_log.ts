@@ -1,6 +1,7 @@
 /**
- * Says why requests are refused, answered with an error by the router, or not answered to their end: each reason once in a
- * while, whoever repeats it, and how often it occurred meanwhile.
+ * Says why requests are refused, fail, are answered with an error by the router, or not answered to their end: each reason
+ * once in a while, whoever repeats it, and how often it occurred meanwhile; each time at debug. Whatever a request can have
+ * said at a higher level goes through here: whoever may ask could fill the log otherwise.
  *
  * @module
  */
@@ -34,6 +35,7 @@ export function createReasonLog(message: string, { log, now, level = "info" }: R
     const last = said.get(reason);
     if (last !== undefined && now() - last.at < PAUSE_MS) {
       last.unsaid++;
+      log.debug(message, { reason, ...fields });
       return;
     }
     log[level](message, { reason, ...fields, before: last?.unsaid || undefined });

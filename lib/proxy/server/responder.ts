@@ -8,6 +8,7 @@
 import { STATUS_CODE } from "@std/http/status";
 import type { Clock, Deadlines, UnorderedList } from "../../time/clock.ts";
 import type { Header, RequestHead, ResponseBody } from "../../http1/message.ts";
+import { describeError } from "../../telemetry/log.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { MetadataResponse } from "../cache/answers.ts";
 import type { StoredResponse } from "../cache/cache.ts";
@@ -15,7 +16,7 @@ import type { ReadyRecipient } from "../gate/handler.ts";
 import type { Served } from "../gate/inner.ts";
 import { createDateText, encodeResponse } from "../gate/response.ts";
 import type { EncodedResponse } from "../gate/response.ts";
-import { ClientGoneError, ClientTimeoutError, StoppingError } from "../gate/errors.ts";
+import { ClientGoneError, StoppingError } from "../gate/errors.ts";
 import type { MetadataRequest } from "../request/client_request.ts";
 import type { CacheOutcome, ProxyMetrics } from "../metrics/proxy_metrics.ts";
 import { createClientStream } from "./client_stream.ts";
@@ -69,7 +70,7 @@ export interface ResponderOptions {
   readonly deadlines: Deadlines;
   readonly counts: ProxyMetrics;
   readonly log: Log;
-  /** Notes that a client did not take its answer. */
+  /** Notes that an answer did not reach its client as a whole. */
   readonly noteCut: NoteReason;
   readonly clock: Pick<Clock, "now" | "date">;
 }
@@ -89,6 +90,7 @@ export function createResponder(
     return response;
   };
 
+  const noteFailure = createReasonLog("request failed", { log, now, level: "warn" });
   const noteError = createReasonLog("the router answered with an error", { log, now });
   /** A key that is missing is nothing to speak of; that the router does not know this machine, or breaks, is. */
   const noteFromRouter = ({ status, address }: MetadataResponse, { target }: MetadataRequest) => {
@@ -106,8 +108,7 @@ export function createResponder(
         if (error === undefined) return;
         const path = pathOf(request.target);
         if (error instanceof ClientGoneError) log.debug("a client went away within its answer", { path });
-        else if (error instanceof ClientTimeoutError) noteCut(error.message, { path });
-        else log.warn("an answer was cut", { path, error });
+        else noteCut(describeError(error), { path });
       },
     });
     const underWay = requests.add(cut);
@@ -160,7 +161,7 @@ export function createResponder(
         const response = emptyResponse(statusOf(error));
         const path = pathOf(target);
         if (!(error instanceof ClientGoneError)) {
-          log.warn("request failed", { method, path, status: response.status, error });
+          noteFailure(kindOfFailure(error), { method, path, status: response.status, error });
         }
         return respond(response, { startedAt, method, path });
       }
@@ -209,6 +210,11 @@ export function statusOf(error: unknown): number {
   if (error instanceof ClientGoneError) return CLIENT_GONE;
   if (!(error instanceof UpstreamError)) return STATUS_CODE.InternalServerError;
   return statusOfFailure(error.kind);
+}
+
+/** The kind of why a request could not be answered. */
+export function kindOfFailure(error: unknown): string {
+  return error instanceof Error && "kind" in error ? String(error.kind) : "unexpected";
 }
 
 /**

@@ -4,11 +4,16 @@ import type { Fields } from "../../../lib/telemetry/log.ts";
 import { SILENT } from "../../../lib/telemetry/log.ts";
 import { test } from "../../support/test.ts";
 
-test("createReasonLog says each reason once a minute, and how often it was meanwhile", () => {
+test("createReasonLog says each reason once a minute, and how often it was meanwhile; each time at debug", () => {
   const said: [string, Fields | undefined][] = [];
+  const unsaid: (Fields | undefined)[] = [];
   let time = 0;
   const note = createReasonLog("refused a request", {
-    log: { ...SILENT, info: (message, fields) => void said.push([message, fields]) },
+    log: {
+      ...SILENT,
+      info: (message, fields) => void said.push([message, fields]),
+      debug: (_, fields) => void unsaid.push(fields),
+    },
     now: () => time,
   });
   const take = () => said.splice(0).map(([message, fields]) => [message, fields?.["reason"], fields?.["before"]]);
@@ -23,4 +28,5 @@ test("createReasonLog says each reason once a minute, and how often it was meanw
   for (let i = 0; i < 2; i++) note("a", {});
   note("b", {});
   assertEquals(take(), [["refused a request", "a", 2], ["refused a request", "b", undefined]]);
+  assertEquals(unsaid, [{ reason: "a", status: 403 }, { reason: "a" }, { reason: "a" }]);
 });

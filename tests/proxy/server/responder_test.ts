@@ -95,7 +95,7 @@ test("createResponder can cut a body that is under way when the program stops, a
   stop();
   assertEquals((await half) instanceof StoppingError, true);
   assertEquals([over.cancelled, under.cancelled, requests.size], [false, true, 0]);
-  assertEquals(lines, ['<4>an answer was cut path=/latest/user-data error="The program stops"\n']);
+  assertEquals(lines, ['<4>noted a cut reason="The program stops" path=/latest/user-data\n']);
   stop();
   assertEquals(lines.length, 1);
 });
@@ -110,23 +110,35 @@ test("createResponder speaks of a router that breaks or does not know the machin
   }
 });
 
-const FAILURES: readonly (readonly [error: Error, status: number])[] = [
-  [new UpstreamError("refused", "no"), 502],
-  [new UpstreamError("response_timeout", "late"), 504],
-  [new NoRouterError("none"), 503],
-  [new StoppingError("over"), 503],
-  [new Error("a fault of its own"), 500],
+const FAILURES: readonly (readonly [error: Error, reason: string, status: number])[] = [
+  [new UpstreamError("refused", "no"), "refused", 502],
+  [new UpstreamError("response_timeout", "late"), "response_timeout", 504],
+  [new NoRouterError("none"), "no_router", 503],
+  [new StoppingError("over"), "stopping", 503],
+  [new Error("a fault of its own"), "unexpected", 500],
 ];
 
-for (const [error, status] of FAILURES) {
+for (const [error, reason, status] of FAILURES) {
   test(`createResponder answers ${status} without a body where there is none for "${error.message}", and says so`, async () => {
     const { responder, context, lines } = setUp();
     const response = await responder.passLater(Promise.reject(error), context);
     assertEquals([response.status, response.body], [status, null]);
     assertEquals(lines.length, 2);
-    assertMatch(lines[0]!, new RegExp(`^<4>request failed method=GET path=/latest/user-data status=${status} error=`));
+    assertMatch(lines[0]!, new RegExp(`^<4>request failed reason=${reason} method=GET .* status=${status} error=`));
   });
 }
+
+test("createResponder warns once a minute that requests fail in one way, whatever the words are", async () => {
+  const { clock, responder, context, lines } = setUp();
+  const fail = (error: Error) => responder.passLater(Promise.reject(error), context);
+  const warnings = () => lines.splice(0).filter((line) => line.startsWith("<4>"));
+  for (let number = 0; number < 100; number++) await fail(new UpstreamError("reset", `for the ${number}. time`));
+  await fail(new NoRouterError("none"));
+  assertEquals(warnings().map((line) => line.split(" ")[2]), ["reason=reset", "reason=no_router"]);
+  await clock.run(60_000);
+  await fail(new UpstreamError("reset", "again"));
+  assertMatch(warnings().join(""), /^<4>request failed reason=reset [^\n]* error=again before=99\n$/);
+});
 
 test("createResponder makes no words about a client that went away", async () => {
   const { responder, context, answer, lines } = setUp();
