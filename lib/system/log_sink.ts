@@ -8,7 +8,8 @@ import { WRITABLE } from "./permissions.ts";
 
 /** An open destination of log lines. */
 export interface LogSink {
-  write(line: string): void;
+  /** @returns whether the whole line was written: a reader that went away or a full disk must not stop metadata from being served */
+  write(line: string): boolean;
   /** Opens the file anew, as after logrotate moved it. Standard output stays as it is. */
   reopen(): void;
   close(): void;
@@ -23,13 +24,12 @@ export const STANDARD_OUTPUT = "-";
  * @throws {Error} If the file cannot be opened; the message says where it may be.
  */
 export function openLogSink(path: string): LogSink {
-  const encoder = new TextEncoder();
   if (path === STANDARD_OUTPUT) {
-    return { write: (line) => writeAll(Deno.stdout, encoder.encode(line)), reopen() {}, close() {} };
+    return { write: createLineWriter(() => Deno.stdout), reopen() {}, close() {} };
   }
   let file = openFile(path);
   return {
-    write: (line) => writeAll(file, encoder.encode(line)),
+    write: createLineWriter(() => file),
     reopen() {
       const next = openFile(path);
       file.close();
@@ -69,9 +69,19 @@ function refuseSpecialFile(path: string): void {
   }
 }
 
-/** A reader that went away or a full disk must not stop metadata from being served: the line is lost. */
-function writeAll(writer: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
-  try {
-    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(writer.writeSync(rest));
-  } catch { /* nowhere left to say it */ }
+function createLineWriter(destination: () => { writeSync(bytes: Uint8Array): number }): LogSink["write"] {
+  const encoder = new TextEncoder();
+  /** Whether the last line has a beginning and no end. */
+  let isTorn = false;
+  return (line) => {
+    try {
+      for (let rest = encoder.encode(isTorn ? `\n${line}` : line); rest.length > 0;) {
+        rest = rest.subarray(destination().writeSync(rest));
+        isTorn = rest.length > 0;
+      }
+      return true;
+    } catch {
+      return false;
+    }
+  };
 }

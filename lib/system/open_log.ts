@@ -29,7 +29,10 @@ export interface OpenLog {
   readonly close: () => void;
 }
 
-/** Opens the log. A file that cannot be opened is replaced by standard output: a VM must boot without its log. */
+/**
+ * Opens the log. A file that cannot be opened is replaced by standard output: a VM must boot without its log. Lines that
+ * cannot be written are counted, and that is said behind the first that can.
+ */
 export function openLog(config: LogOptions): OpenLog {
   let sink: LogSink;
   let problem: unknown;
@@ -41,7 +44,16 @@ export function openLog(config: LogOptions): OpenLog {
   }
   const toJournal = config.format === "text" && config.file === STANDARD_OUTPUT && readsJournal();
   const format = toJournal ? "journal" : config.format;
-  const { log, events } = rememberRecent(createLog(sink.write, { level: config.level, format }));
+  let lost = 0;
+  const write = (line: string) => {
+    if (!sink.write(line)) lost += 1;
+    else if (lost > 0) {
+      const count = lost;
+      lost = 0;
+      log.warn("lines of the log were lost", { count });
+    }
+  };
+  const { log, events } = rememberRecent(createLog(write, { level: config.level, format }));
   if (problem !== undefined) log.warn("logging to standard output instead", { error: problem });
 
   return {

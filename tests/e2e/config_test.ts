@@ -133,6 +133,43 @@ networkTest("mdproxy4cs logs to a file in the folder of BOSH's logs, which is a 
   assertEquals(program.lines, []);
 });
 
+networkTest(
+  "mdproxy4cs serves while the disk of its log is full, and says afterwards how many lines were lost",
+  SERVERS,
+  async () => {
+    await using scene = await createScene({ args: "none" });
+    const { guest } = scene;
+    await guest.emptyFolder("/var/log");
+    // A page for the log, and one that is taken.
+    await guest.must(["sh", "-ec", "mount -o remount,size=8k /var/log; head -c 4096 /dev/zero > /var/log/other"]);
+    const path = "/var/log/mdproxy4cs.log";
+    await using _program = guest.start([binary(), "--log-file", path, "--log-level", "debug"]);
+    const lengths: number[] = [];
+    // A line for each is more than there is room for.
+    for (let count = 0; count < 60; count++) {
+      assertEquals((await scene.getUntilGood("/latest/vm-id")).status, 200);
+      lengths.push((await guest.must(["cat", path])).length);
+    }
+    assertEquals(lengths.slice(-2), [4_096, 4_096]);
+    await guest.must(["rm", "/var/log/other"]);
+    assertEquals((await scene.get("/latest/vm-id")).status, 200);
+    const [, count] = /^\S+Z warn {2}lines of the log were lost count=(\d+)$/m.exec(await guest.must(["cat", path]))!;
+    assert(Number(count) > 1, count);
+  },
+);
+
+networkTest("mdproxy4cs serves on when nobody reads its log any more", SERVERS, async () => {
+  await using scene = await createScene({ args: "none" });
+  const { guest, network } = scene;
+  const script = 'cd "$1"; mkfifo log; head -n 1 < log & exec "$0" --log-level debug > log';
+  await using program = guest.start(["sh", "-ec", script, binary(), network.folder]);
+  for (let count = 0; count < 10; count++) {
+    assertEquals((await scene.getUntilGood("/latest/vm-id")).status, 200);
+  }
+  assertEquals(program.lines.length, 1);
+  assertEquals((await program.stop()).code, 0);
+});
+
 networkTest("mdproxy4cs outlives the signals that mean nothing to it", ROUTER, async () => {
   await using scene = await createScene();
   for (

@@ -117,19 +117,60 @@ for (const [what, { stream, isTerminal, format }, line] of DESTINATIONS) {
       isTerminal: () => isTerminal,
       writeSync: (bytes: Uint8Array) => written.push(text(bytes)) * bytes.length,
     };
-    const { isTerminal: was, writeSync } = Deno.stdout;
-    Object.assign(Deno.stdout, own);
     try {
-      const { log, close } = openLog({ level: "info", format, file: "-" });
-      log.warn("a line");
-      close();
+      withStandardOutput(own, () => {
+        const { log, close } = openLog({ level: "info", format, file: "-" });
+        log.warn("a line");
+        close();
+      });
     } finally {
-      Object.assign(Deno.stdout, { isTerminal: was, writeSync });
       if (before === undefined) Deno.env.delete("JOURNAL_STREAM");
       else Deno.env.set("JOURNAL_STREAM", before);
     }
     assertMatch(written.join(""), line);
   });
+}
+
+test("openLog goes on where nothing can be written, begins a new line behind half a one, and says what was lost", () => {
+  let room = 0;
+  let written = "";
+  const writeSync = (bytes: Uint8Array) => {
+    if (room === 0) throw new Deno.errors.WriteZero("No space left on device");
+    const count = Math.min(room, bytes.length);
+    room -= count;
+    written += text(bytes.subarray(0, count));
+    return count;
+  };
+  withStandardOutput({ isTerminal: () => false, writeSync }, () => {
+    const { log, recent, close } = openLog({ level: "info", format: "json", file: "-" });
+    for (const space of [0, 10, 0, Infinity]) {
+      room = space;
+      log.info(`with room for ${space}`);
+    }
+    log.info("and all is well");
+    close();
+    assertEquals(recent().map(({ message, fields }) => [message, fields]), [["lines of the log were lost", {
+      count: "3",
+    }]]);
+  });
+  const [half, ...lines] = written.trimEnd().split("\n");
+  assertEquals(half, '{"time":"2');
+  assertEquals(lines.map((line) => JSON.parse(line).message), [
+    "with room for Infinity",
+    "lines of the log were lost",
+    "and all is well",
+  ]);
+});
+
+/** Does something with another standard output. */
+function withStandardOutput(own: Pick<typeof Deno.stdout, "isTerminal" | "writeSync">, act: () => void): void {
+  const { isTerminal, writeSync } = Deno.stdout;
+  Object.assign(Deno.stdout, own);
+  try {
+    act();
+  } finally {
+    Object.assign(Deno.stdout, { isTerminal, writeSync });
+  }
 }
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
