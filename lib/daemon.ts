@@ -14,9 +14,10 @@ import { formatAddress } from "./config/value.ts";
 import { CONFIG_DRIVE } from "./config_drive/address.ts";
 import { createConfigDrive, withConfigDrive } from "./config_drive/config_drive.ts";
 import { serveControl } from "./control/control_server.ts";
+import { summarizeStatus } from "./control/format_status.ts";
 import { describeStatus } from "./control/status.ts";
 import { createResolver } from "./discover/resolver.ts";
-import type { Resolver, ResolverStatus } from "./discover/router.ts";
+import type { Resolver } from "./discover/router.ts";
 import { createClient } from "./http1/client.ts";
 import { servePages } from "./proxy/server/serve_pages.ts";
 import { serveProxy } from "./proxy/serve_proxy.ts";
@@ -29,7 +30,6 @@ import { openRuntimeFolder, RUNTIME_FILES } from "./system/runtime_folder.ts";
 import { openStateFile } from "./system/state_file.ts";
 import { ignoreStraySignals, untilStopped } from "./system/signals.ts";
 import { SYSTEM_CLOCK } from "./time/clock.ts";
-import { escapeControls } from "./telemetry/log.ts";
 import type { Registry } from "./telemetry/metrics.ts";
 import { createRegistry } from "./telemetry/metrics.ts";
 import { openLog } from "./system/open_log.ts";
@@ -140,8 +140,8 @@ export async function runDaemon(config: Config): Promise<number> {
       metrics: () => metrics.render(),
       status: describe,
       async whyNotReady() {
-        const status = resolver.status();
-        if (status.state !== "ready") return summarize(status);
+        const status = describe();
+        if (status.state !== "ready") return summarizeStatus(status);
         return keeper.isPresent() && await proxy.isAccepting() ? undefined : "the listen address is not served";
       },
     });
@@ -160,29 +160,17 @@ export async function runDaemon(config: Config): Promise<number> {
     log.info("reloaded", { router: resolver.status().router?.address });
   });
   log.info("listening", { listen, version: BUILD.version, pid: Deno.pid });
-  notifier.notify("READY=1", `STATUS=${summarize(resolver.status())}`);
-  resolver.onChange((status) => notifier.notify(`STATUS=${summarize(status)}`));
+  // What an operator reads behind "Status:" in `systemctl status`.
+  const summary = () => `STATUS=${summarizeStatus(describe())}`;
+  notifier.notify("READY=1", summary());
+  resolver.onChange(() => notifier.notify(summary()));
 
   const end = await Promise.race([stopped, keeper.lost]);
   if (end instanceof Error) log.error("stopping without the listen address", { error: end });
   else log.info("stopping", { signal: end });
-  notifier.notify("STOPPING=1", "STATUS=Finishing the requests in flight");
+  notifier.notify("STOPPING=1", "STATUS=stopping: finishing the requests in flight");
   // The unit adds the address before it starts the program again.
   return end instanceof Error ? 1 : 0;
-}
-
-/** Says in a sentence what an operator wants to read behind "Status:" in `systemctl status`. */
-function summarize({ state, router, lastFailure }: ResolverStatus): string {
-  switch (state) {
-    case "ready":
-      return `Serving the metadata of ${router!.address}, found by ${router!.source}`;
-    case "suspect":
-      return `Router ${router!.address} does not answer, searching for another`;
-    case "searching":
-      return `Searching for the virtual router${
-        lastFailure === undefined ? "" : `: ${escapeControls(lastFailure.message)}`
-      }`;
-  }
 }
 
 function declareMetrics(metrics: Registry, { resolver, startedAt }: { resolver: Resolver; startedAt: number }): void {

@@ -12,14 +12,15 @@ const SHOWN_PROBLEMS = 5;
 
 /** Says in one line how the program is: what it serves, or what it waits for. */
 export function summarizeStatus({ state, router, lastFailedSearch }: StatusDocument): string {
-  switch (state) {
-    case "ready":
-      return `ready: serving the metadata of ${nameOf(router!)}`;
-    case "suspect":
-      return `not ready: ${nameOf(router!)} does not answer as it should, searching${becauseOf(lastFailedSearch)}`;
-    case "searching":
-      return `not ready: searching for the virtual router${becauseOf(lastFailedSearch)}`;
-  }
+  if (state === "ready") return `ready: serving the metadata of ${nameOf(router!)}`;
+  const searching = router === null
+    ? "searching for the virtual router"
+    : `${nameOf(router)} does not answer as it should, searching`;
+  // One that failed before the router was found or confirmed says nothing of now.
+  const because = lastFailedSearch !== null && lastFailedSearch.at >= (router?.confirmedAt ?? router?.since ?? "")
+    ? `: ${escapeControls(lastFailedSearch.message)}`
+    : "";
+  return `not ready: ${searching}${because}`;
 }
 
 /** Writes the document in lines, the most important first. */
@@ -59,10 +60,6 @@ function describeProvider({ kind, address, source, interface: iface, since, sear
   const where = kind === "drive" ? "" : `${address}, `;
   const on = iface === null ? "" : ` on ${iface}`;
   return `${where}found by ${source}${on} in ${searchMs} ms, since ${since}`;
-}
-
-function becauseOf(failed: StatusDocument["lastFailedSearch"]): string {
-  return failed === null ? "" : `: ${failed.message}`;
 }
 
 function formatTotals(totals: Readonly<Record<string, number>>): string {

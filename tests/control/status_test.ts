@@ -101,11 +101,26 @@ const SUMMARIES: readonly [what: string, resolved: Partial<StatusSources["resolv
     { state: "suspect" },
     "not ready: 10.1.1.1, found by dhcp does not answer as it should, searching",
   ],
+  [
+    "a router in doubt for which a search has failed",
+    { state: "suspect", lastFailure: { at: AT + 120_001, message: "dhcp: silent" } },
+    "not ready: 10.1.1.1, found by dhcp does not answer as it should, searching: dhcp: silent",
+  ],
+  [
+    "a router in doubt, and no search that failed before it was confirmed,",
+    { state: "suspect", lastFailure: { at: AT + 119_999, message: "dhcp: silent" } },
+    "not ready: 10.1.1.1, found by dhcp does not answer as it should, searching",
+  ],
   ["no router", { state: "searching", router: undefined }, "not ready: searching for the virtual router"],
   [
     "a failed search",
     { state: "searching", router: undefined, lastFailure: { at: AT, message: "dhcp: deaf" } },
     "not ready: searching for the virtual router: dhcp: deaf",
+  ],
+  [
+    "a failed search, and no control character of a stranger's,",
+    { state: "searching", router: undefined, lastFailure: { at: AT, message: "\u001b[2J\n\u202e" } },
+    "not ready: searching for the virtual router: \\u001b[2J\\u000a\\u202e",
   ],
 ];
 

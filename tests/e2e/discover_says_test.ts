@@ -109,3 +109,13 @@ networkTest(
     assertMatch(stdout, /^nothing to say: networkd, /m);
   },
 );
+
+networkTest("discover says what is doubtful about its configuration, apart from what it writes", ROUTER, async () => {
+  await using scene = await createScene({ args: "none" });
+  const args = ["--discovery", "dhcp", "--server", "10.1.1.7", "--log-level", "loud\u009b", "--json"];
+  const { code, stdout, stderr } = await scene.guest.run(programLine(["discover", ...args]));
+  assertEquals(code, 0, stderr);
+  assertEquals(JSON.parse(stdout).router.address, "10.1.1.1");
+  assertMatch(stderr, /^mdproxy4cs: warning: --server is not used: --discovery does not name server$/m);
+  assertMatch(stderr, /^mdproxy4cs: warning: --log-level: .*"loud\\u009b"/m);
+});

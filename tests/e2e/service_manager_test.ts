@@ -2,7 +2,10 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { binary } from "../support/binary.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { startScript } from "../support/net/script.ts";
-import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
+import { createScene, NO_SERVERS, ROUTER, SERVERS } from "../support/scene.ts";
+import { sampleMetadata } from "../support/servers/metadata.ts";
+import { GUEST } from "../support/servers/router.ts";
+import { startScriptedRouter } from "../support/servers/scripted_router.ts";
 
 const SOCKET = "/run/systemd/notify";
 
@@ -35,13 +38,42 @@ networkTest(
 
     const program = await scene.startProgram([], { env: { NOTIFY_SOCKET: SOCKET, WATCHDOG_USEC: "400000" } });
     await manager.waitForLine(/READY=1\\nSTATUS=/);
-    await manager.waitForLine(/STATUS=Serving the metadata of 10\.1\.1\.1, found by/);
+    await manager.waitForLine(/STATUS=ready: serving the metadata of 10\.1\.1\.1, found by/);
     await manager.waitForLine(/WATCHDOG=1/);
     const heard = manager.lines.length;
     await manager.waitForLine(/WATCHDOG=1/, { from: heard });
     assertEquals((await program.stop()).code, 0);
     await manager.waitForLine(/STOPPING=1/);
     assert(!program.lines.some((line) => / (warn|error) /.test(line)), program.lines.join("\n"));
+  },
+);
+
+networkTest(
+  "/readyz and the service manager hear why there is no router, without a control character of a stranger's",
+  NO_SERVERS,
+  async () => {
+    await using scene = await createScene({ router: "none", args: "none" });
+    const metadata = { ...sampleMetadata(GUEST.address), "instance-id": "i-2\u009b2J\u202e" };
+    const host = await scene.addHost("router", "10.1.1.1");
+    await startScriptedRouter(host, { address: "10.1.1.1", guests: [{ ...GUEST, metadata }] });
+    await scene.guest.must(["mkdir", "-p", "/run/systemd"]);
+    const manager = startScript(scene.guest, "servers/service_manager.ts", [SOCKET]);
+    await manager.waitForLine(/^listening$/);
+    const admin = "127.0.0.1:39725";
+    await scene.startProgram(["--admin-listen", admin, "--discovery-timeout", "1s"], {
+      env: { NOTIFY_SOCKET: SOCKET },
+    });
+
+    // The stand-in prints what it hears as JSON.
+    const heard = JSON.parse(await manager.waitForLine(/no instance-id/));
+    const { status, body } = await scene.get(`http://${admin}/readyz`);
+    for (const text of [heard, body]) {
+      assertMatch(
+        text,
+        /^(STATUS=)?not ready: searching .* is no instance-id but "i-2\\u009b2J\\u202e": it has other[^\n]*\n?$/,
+      );
+    }
+    assertEquals(status, 503);
   },
 );
 
