@@ -1,5 +1,5 @@
 /**
- * Where log lines go: standard output, or a file that can be opened anew after it was rotated away.
+ * Where log lines go: standard output, or a file.
  *
  * @module
  */
@@ -10,8 +10,6 @@ import { WRITABLE } from "./permissions.ts";
 export interface LogSink {
   /** @returns whether the whole line was written: a reader that went away or a full disk must not stop metadata from being served */
   write(line: string): boolean;
-  /** Opens the file anew, as after logrotate moved it. Standard output stays as it is. */
-  reopen(): void;
   close(): void;
 }
 
@@ -24,19 +22,9 @@ export const STANDARD_OUTPUT = "-";
  * @throws {Error} If the file cannot be opened; the message says where it may be.
  */
 export function openLogSink(path: string): LogSink {
-  if (path === STANDARD_OUTPUT) {
-    return { write: createLineWriter(() => Deno.stdout), reopen() {}, close() {} };
-  }
-  let file = openFile(path);
-  return {
-    write: createLineWriter(() => file),
-    reopen() {
-      const next = openFile(path);
-      file.close();
-      file = next;
-    },
-    close: () => file.close(),
-  };
+  if (path === STANDARD_OUTPUT) return { write: createLineWriter(Deno.stdout), close() {} };
+  const file = openFile(path);
+  return { write: createLineWriter(file), close: () => file.close() };
 }
 
 function openFile(path: string): Deno.FsFile {
@@ -69,14 +57,14 @@ function refuseSpecialFile(path: string): void {
   }
 }
 
-function createLineWriter(destination: () => { writeSync(bytes: Uint8Array): number }): LogSink["write"] {
+function createLineWriter(destination: { writeSync(bytes: Uint8Array): number }): LogSink["write"] {
   const encoder = new TextEncoder();
   /** Whether the last line has a beginning and no end. */
   let isTorn = false;
   return (line) => {
     try {
       for (let rest = encoder.encode(isTorn ? `\n${line}` : line); rest.length > 0;) {
-        rest = rest.subarray(destination().writeSync(rest));
+        rest = rest.subarray(destination.writeSync(rest));
         isTorn = rest.length > 0;
       }
       return true;

@@ -24,7 +24,7 @@ export interface OpenLog {
   readonly log: Log;
   /** The last warnings and errors, oldest first. */
   readonly recent: () => readonly RecentEvent[];
-  /** Opens the log file anew; keeps the old one, and says so, if that fails. */
+  /** Opens the log file anew, as after logrotate moved it; stays with what there is, and says so, if that fails. */
   readonly reopen: () => void;
   readonly close: () => void;
 }
@@ -35,6 +35,7 @@ export interface OpenLog {
  */
 export function openLog(config: LogOptions): OpenLog {
   let sink: LogSink;
+  /** Why standard output stands in for the file. */
   let problem: unknown;
   try {
     sink = openLogSink(config.file);
@@ -54,16 +55,21 @@ export function openLog(config: LogOptions): OpenLog {
     }
   };
   const { log, events } = rememberRecent(createLog(write, { level: config.level, format }));
-  if (problem !== undefined) log.warn("logging to standard output instead", { error: problem });
+  const sayStandIn = (error: unknown) => log.warn("logging to standard output instead", { error });
+  if (problem !== undefined) sayStandIn(problem);
 
   return {
     log,
     recent: events,
     reopen() {
       try {
-        sink.reopen();
+        const next = openLogSink(config.file);
+        sink.close();
+        sink = next;
+        problem = undefined;
       } catch (error) {
-        log.warn("keeping the old log file", { error });
+        if (problem === undefined) log.warn("keeping the old log file", { error });
+        else sayStandIn(error);
       }
     },
     close: () => sink.close(),

@@ -3,19 +3,19 @@ import { openLogSink } from "../../lib/system/log_sink.ts";
 import { openLog } from "../../lib/system/open_log.ts";
 import { test } from "../support/test.ts";
 
-test("openLogSink appends, and goes on in a new file once the old one was moved away", () => {
+test("openLog appends, and goes on in a new file once the old one was moved away", () => {
   const folder = Deno.makeTempDirSync();
   const path = `${folder}/mdproxy4cs.log`;
   Deno.writeTextFileSync(path, "before\n");
-  const sink = openLogSink(path);
-  sink.write("one\n");
+  const { log, reopen, close } = openLog({ level: "info", format: "text", file: path });
+  log.info("one");
   Deno.renameSync(path, `${path}.1`);
-  sink.write("two\n");
-  sink.reopen();
-  sink.write("three\n");
-  sink.close();
-  assertEquals(Deno.readTextFileSync(`${path}.1`), "before\none\ntwo\n");
-  assertEquals(Deno.readTextFileSync(path), "three\n");
+  log.info("two");
+  reopen();
+  log.info("three");
+  close();
+  assertMatch(Deno.readTextFileSync(`${path}.1`), /^before\n.* one\n.* two\n$/);
+  assertMatch(Deno.readTextFileSync(path), /^.* three\n$/);
   Deno.removeSync(folder, { recursive: true });
 });
 
@@ -60,12 +60,20 @@ test("openLogSink waits for nothing: a FIFO, a folder and a device are refused",
   Deno.removeSync(folder, { recursive: true });
 });
 
-test("openLog logs to standard output instead of a file that cannot be opened, and says so", () => {
-  const { log, recent, reopen, close } = openLog({ level: "error", format: "text", file: "/no/such/folder/log" });
-  assertEquals(recent().map(({ message }) => message), ["logging to standard output instead"]);
+test("openLog logs to standard output instead of a file that cannot be opened, says so, and takes the file once it can", () => {
+  const folder = Deno.makeTempDirSync();
+  const file = `${folder}/sub/mdproxy4cs.log`;
+  const { log, recent, reopen, close } = openLog({ level: "error", format: "text", file });
   log.info("below the level");
   reopen();
+  assertEquals(recent().map(({ message }) => message), Array(2).fill("logging to standard output instead"));
+  Deno.mkdirSync(`${folder}/sub`);
+  reopen();
+  log.error("a line");
   close();
+  assertMatch(Deno.readTextFileSync(file), /^\S+Z error a line\n$/);
+  assertEquals(recent().length, 3);
+  Deno.removeSync(folder, { recursive: true });
 });
 
 test("openLog writes text with the time into a file, whoever reads standard output", () => {
