@@ -71,7 +71,8 @@ function formatLine({ time, level, message, fields }: Event, format: LogFormat):
     : `${new Date(time).toISOString()} ${level.padEnd(5)} ${text}\n`;
 }
 
-function plainValue(value: unknown): string | number | boolean {
+/** Says a field's value as a line does: an error with its causes, and of a long text the beginning. */
+export function plainValue(value: unknown): string | number | boolean {
   if (typeof value === "number" || typeof value === "boolean") return value;
   const text = value instanceof Error ? describeError(value) : String(value);
   return text.length <= MAX_FIELD_LENGTH ? text : `${text.slice(0, MAX_FIELD_LENGTH)}…`;

@@ -5,7 +5,7 @@
  */
 
 import type { Fields, Log, LogLevel } from "./log.ts";
-import { describeError } from "./log.ts";
+import { plainValue } from "./log.ts";
 
 /** A warning or an error that was logged. */
 export interface RecentEvent {
@@ -27,7 +27,7 @@ export function rememberRecent(log: Log, count = 10): RecentLog {
   const kept: RecentEvent[] = [];
   const remembering = (level: "warn" | "error") => (message: string, fields: Fields = {}) => {
     const texts = Object.entries(fields).filter(([, value]) => value !== undefined)
-      .map(([key, value]) => [key, value instanceof Error ? describeError(value) : String(value)]);
+      .map(([key, value]) => [key, String(plainValue(value))]);
     kept.push({ time: new Date().toISOString(), level, message, fields: Object.fromEntries(texts) });
     if (kept.length > count) kept.shift();
     log[level](message, fields);

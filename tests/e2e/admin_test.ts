@@ -20,6 +20,9 @@ networkTest(
       const { body } = await scene.get(`${ADMIN}/metrics`);
       const { code, stdout, stderr } = await guest.run(["promtool", "check", "metrics"], { input: body });
       assertEquals([code, stdout, stderr], [0, "", ""], body);
+      // Of which promtool says nothing.
+      const series = body.trimEnd().split("\n").map((line) => line.slice(0, line.lastIndexOf(" ")));
+      assertEquals(series.length, new Set(series).size, body);
       return body;
     };
     assertMatch(await check(), /^mdproxy4cs_ready 0$/m);

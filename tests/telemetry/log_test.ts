@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { LogFormat, LogLevel } from "../../lib/telemetry/log.ts";
-import { createLog, describeError, escapeControls, toPrintableJson } from "../../lib/telemetry/log.ts";
+import { createLog, describeError, escapeControls, SILENT, toPrintableJson } from "../../lib/telemetry/log.ts";
 import { rememberRecent } from "../../lib/telemetry/recent.ts";
 import { test } from "../support/test.ts";
 
@@ -124,6 +124,12 @@ test("describeError says an error with its causes, each once", () => {
   );
   assertEquals(describeError("plain"), "plain");
   assertEquals(describeError(new Error("No router found", { cause: Symbol("late") })), "No router found");
+});
+
+test("rememberRecent keeps no more of a field than a line says", () => {
+  const recent = rememberRecent(SILENT, 1);
+  recent.log.warn("request failed", { path: "x".repeat(16_000), status: 502 });
+  assertEquals(recent.events()[0]!.fields, { path: `${"x".repeat(512)}…`, status: "502" });
 });
 
 test("rememberRecent keeps the last warnings and errors and passes everything on", () => {
