@@ -1,5 +1,5 @@
 /**
- * Runs the program from source, with the permissions that the compiled one has.
+ * Runs the program from source, with the permissions that the compiled one has, and ends with it.
  *
  * @module
  */
@@ -12,7 +12,14 @@ if (why !== undefined) {
   console.error(why);
   Deno.exit(1);
 }
-const { code } = await new Deno.Command(Deno.execPath(), {
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.addSignalListener(signal, () => {
+    // Of Ctrl-C a terminal tells the program too, and a second one would end it at once.
+    if (signal !== "SIGINT" || !Deno.stdin.isTerminal()) program.kill(signal);
+  });
+}
+const program = new Deno.Command(Deno.execPath(), {
   args: ["run", ...networkFlags(), ...programFlags(Deno.version.deno), `${TOP}/main.ts`, ...Deno.args],
-}).spawn().status;
+}).spawn();
+const { code } = await program.status;
 Deno.exit(code);
