@@ -39,17 +39,14 @@ export function openWrapper(): Promise<Opened> {
 }
 
 async function layOut(write: (path: string, folder: string) => Promise<void>): Promise<Opened> {
+  await using undo = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
-  const settle = removeIfStopped(folder);
+  undo.defer(removeIfStopped(folder));
+  undo.defer(() => Deno.remove(folder, { recursive: true }));
   const path = `${folder}/mdproxy4cs`;
   await write(path, folder);
   await Deno.chmod(path, 0o755);
   await Deno.chmod(folder, 0o755);
-  return {
-    path,
-    async [Symbol.asyncDispose]() {
-      await Deno.remove(folder, { recursive: true });
-      settle();
-    },
-  };
+  const made = undo.move();
+  return { path, [Symbol.asyncDispose]: () => made.disposeAsync() };
 }
