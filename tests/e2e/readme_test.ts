@@ -48,6 +48,11 @@ async function refused(scene: Scene, status: number, ...requests: readonly (read
   }
 }
 
+async function noConnection(scene: Scene, url = VM_ID) {
+  const { status, error } = await scene.get(url);
+  assertEquals([status, /^curl: \(7\)/.test(error)], [0, true], error);
+}
+
 /** Has a request pass and returns what the router's web server was sent. */
 async function passed(scene: Scene, ...fields: readonly string[]): Promise<string> {
   const host = await scene.addHost("recorder", "10.1.1.1");
@@ -90,6 +95,17 @@ const slowly: SceneOptions = {
 
 /** By the first cell of the row: one proof for each thing that the row says. */
 const STATUSES: Readonly<Record<string, readonly Proof[]>> = {
+  "no connection": [
+    { show: (scene) => scene.program.stop().then(() => noConnection(scene)) },
+    {
+      async show(scene) {
+        scene.program.kill("SIGSTOP"); // it would add the address again
+        await scene.guest.ip("address delete 169.254.169.254/32 dev lo");
+        await noConnection(scene);
+      },
+    },
+    { show: (scene) => noConnection(scene, `http://169.254.169.254${VM_ID}`) },
+  ],
   "502": [
     {
       async show(scene) {
