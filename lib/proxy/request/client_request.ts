@@ -128,8 +128,8 @@ function readTarget(
 const AUTHORITY = /^(\[[0-9a-f:]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/;
 
 /**
- * Creates the check for the value of a Host: the listen address, loopback in any spelling, or one of the allowed
- * names, each with any port or none (a forwarded port is another number on the client's side).
+ * Creates the check for the value of a Host: the listen address, loopback, or one of the allowed names, each with any port
+ * or none (a forwarded port is another number on the client's side). A name that was allowed with a port has that one only.
  */
 export function createHostCheck(listen: ListenAddress, allowed: readonly string[]): (authority: string) => boolean {
   const own = listen.hostname.includes(":") ? `[${listen.hostname}]` : listen.hostname;
@@ -137,8 +137,9 @@ export function createHostCheck(listen: ListenAddress, allowed: readonly string[
   const usual = new Set([...names].flatMap((name) => [name, `${name}:${listen.port}`]));
 
   return (authority) => {
-    if (usual.has(authority)) return true;
-    const [, name] = AUTHORITY.exec(authority.toLowerCase()) ?? [];
+    const text = authority.toLowerCase();
+    if (usual.has(text)) return true;
+    const [, name] = AUTHORITY.exec(text) ?? [];
     return name !== undefined && (names.has(name) || isLoopback(name));
   };
 }

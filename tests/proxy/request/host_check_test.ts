@@ -46,3 +46,11 @@ for (const [authority, own] of HOSTS) {
 test("createHostCheck knows a listen address in IPv6 by its brackets", () => {
   assertEquals(createHostCheck({ hostname: "::1", port: 39724 }, [])("[::1]:39724"), true);
 });
+
+test("createHostCheck knows a name that was allowed with a port by that port alone, however it is written", () => {
+  const isAllowed = createHostCheck({ hostname: "169.254.169.254", port: 39724 }, ["metadata.internal:8080"]);
+  assertEquals(
+    ["metadata.internal:8080", "Metadata.Internal:8080", "metadata.internal:80", "metadata.internal"].map(isAllowed),
+    [true, true, false, false],
+  );
+});
