@@ -4,6 +4,7 @@
 #
 # Whatever fails here but the listen address costs a convenience and is said; the VM's metadata are worth more.
 set -eu
+umask 077 # under the unit it is so: nobody else may hold the lock
 
 listen=${MDPROXY4CS_HTTP_LISTEN:-169.254.169.254:39724}
 address=${listen%:*}
@@ -70,6 +71,16 @@ is_among() {
   return 1
 }
 
+# Copies what the program may not read. Whoever reads a sick drive may hang, beyond any signal: what takes too long is left
+# behind, and the program starts without. One copies at a time, so that what is there in the end is whole.
+copy() {
+  for what in leases config-drive; do
+    status=0
+    timeout 15 flock --close /run/mdproxy4cs.lock "$0" "copy-$what" || status=$?
+    if [ "$status" -eq 124 ]; then say "$what: gave up copying after 15 seconds: does the drive answer?"; fi
+  done
+}
+
 # Copies the leases that only root may read to where the program may: into a folder of root's, for the program's group.
 copy_leases() {
   group=$(stat -c %g /run/mdproxy4cs/. 2>/dev/null) || return 0
@@ -108,15 +119,16 @@ ensure_shared() {
 copy_config_drive() {
   ensure_shared || return 1
   copy=$shared/config-drive
-  rm -rf "$copy.new"
+  rm -rf "$copy" "$copy.new"
   device=$(find_config_drive)
-  if [ -n "$device" ]; then
-    mkdir -p "$copy.new" "$shared/drive"
-    # In a mount namespace of its own, which takes the mount with it however this ends.
-    timeout 20 unshare --mount --propagation private "$0" copy-from "$device" "$copy.new" || rm -rf "$copy.new"
+  if [ -z "$device" ]; then return; fi
+  mkdir -p "$copy.new" "$shared/drive"
+  # In a mount namespace of its own, which takes the mount with it however this ends.
+  if unshare --mount --propagation private "$0" copy-from "$device" "$copy.new"; then
+    mv -T "$copy.new" "$copy"
+  else
+    rm -rf "$copy.new"
   fi
-  rm -rf "$copy"
-  if [ -d "$copy.new" ]; then mv -T "$copy.new" "$copy"; fi
 }
 
 # Names the device that bears the label of a config drive.
@@ -170,13 +182,11 @@ case ${1:-start} in
   start)
     pace
     reserve_port
-    copy_leases
-    copy_config_drive || :
+    copy
     add_address
     ;;
-  reload)
-    copy_leases
-    copy_config_drive || :
-    ;;
+  reload) copy ;;
+  copy-leases) copy_leases ;;
+  copy-config-drive) copy_config_drive ;;
   copy-from) copy_from "$2" "$3" ;;
 esac

@@ -223,3 +223,42 @@ networkTest("pre-start.sh copies no lease where no unit has made the program's f
   await host.must([PRE_START]);
   assertEquals((await host.run(["ls", "/run/mdproxy4cs-root/leases"])).code, 2);
 });
+
+networkTest("pre-start.sh run many times at once leaves whole leases, and nobody stumbles", {}, async () => {
+  await using network = await createNetwork();
+  const host = await createVm(network);
+  await host.must(["mkdir", "/run/mdproxy4cs.starts", "/run/mdproxy4cs"]); // no counting here
+  const names = Array.from({ length: 8 }, (_, i) => `eth${i}.lease`);
+  for (const name of names) await host.write(`/var/lib/dhcpcd/${name}`, name.repeat(20_000));
+  for (let round = 0; round < 3; round++) {
+    const outcomes = await Promise.all(Array.from({ length: 12 }, () => host.run([PRE_START])));
+    assertEquals(outcomes.map(({ code, stderr }) => [code, stderr]), Array(12).fill([0, ""]));
+    assertEquals(await host.must(["diff", "-r", "/var/lib/dhcpcd", "/run/mdproxy4cs-root/leases/dhcpcd"]), "");
+  }
+});
+
+/** A program that no signal ends, as one that waits for a sick drive; it keeps nothing open that a test waits for. */
+const HANGS = "trap '' TERM; exec 2>/dev/null; while [ -e /run/sick ]; do sleep 0.1; done";
+
+for (
+  const [what, programs] of Object.entries({
+    "be searched for a label": { blkid: HANGS },
+    "be mounted": { blkid: "echo /dev/sick", mount: HANGS },
+  })
+) {
+  networkTest(`pre-start.sh gives up a drive that hangs when it is to ${what}`, {}, async () => {
+    await using network = await createNetwork();
+    const host = await createVm(network);
+    await host.write("/run/sick", "");
+    const timeout =
+      'case "$*" in *config-drive) shift; exec /usr/bin/timeout 1 "$@" ;; esac; exec /usr/bin/timeout "$@"';
+    await fakePrograms(host, { ...programs, timeout });
+    const { code, stderr } = await host.run([PRE_START], FAKES_FIRST);
+    await host.must(["rm", "/run/sick"]);
+    assertEquals(
+      [code, stderr],
+      [0, "mdproxy4cs: config-drive: gave up copying after 15 seconds: does the drive answer?\n"],
+    );
+    assertEquals(await linkLocal(host), ["169.254.169.254/32 on lo"]);
+  });
+}
