@@ -38,6 +38,8 @@ export interface ConnectionOptions {
   readonly isStopping: () => boolean;
   /** Called with every head that is complete. */
   readonly onRequest: () => void;
+  /** Called with what is the doing of no client and of no server. */
+  readonly onFault: (error: unknown) => void;
   /** Called once. */
   readonly onClosed: (connection: ClientConnection) => void;
 }
@@ -149,6 +151,7 @@ export class ClientConnection {
       this.#close(new ClientGoneError("The client closed the connection"));
     } catch (error) {
       // The client is gone, or was cut, or the server behind cut its answer: all that is left is to close.
+      if (this.#closed === undefined && isFault(error)) this.#with.onFault(error);
       this.#close(error);
     }
   }
@@ -297,4 +300,9 @@ export class ClientConnection {
     this.#conn.close();
     this.#with.onClosed(this);
   }
+}
+
+/** Whether an error is the program's own: what connections and servers fail with is of other classes. */
+function isFault(error: unknown): boolean {
+  return [TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind);
 }

@@ -101,7 +101,7 @@ class AcceptLoop implements Gate {
   #failedAt: number | undefined;
 
   constructor(listener: Deno.TcpListener, options: GateOptions) {
-    const { limits, handler, inner, clock } = options;
+    const { limits, handler, inner, log, clock } = options;
     this.#inner = inner;
     this.#connections = createConnections(clock);
     this.#listener = listener;
@@ -118,6 +118,7 @@ class AcceptLoop implements Gate {
       now: clock.now,
       isStopping: () => this.#stop.signal.aborted,
       onRequest: () => void this.#requests++,
+      onFault: (error) => log.error("cannot serve a request", { error }),
     };
     this.#accepting = this.#accept();
     this.#awaitRest();

@@ -131,6 +131,7 @@ export function serve(options: Partial<Omit<ConnectionOptions, "handler">> & {
   const clock = createVirtualClock();
   const client = createClient();
   const cuts: string[] = [];
+  const faults: unknown[] = [];
   const calls = { requests: 0, closed: 0 };
   const connection = new ClientConnection(client.conn, "127.0.0.1", {
     limits: LIMITS,
@@ -141,6 +142,7 @@ export function serve(options: Partial<Omit<ConnectionOptions, "handler">> & {
     now: clock.now,
     isStopping: () => false,
     onRequest: () => void calls.requests++,
+    onFault: (error) => void faults.push(error),
     onClosed: () => void calls.closed++,
     ...options,
     handler: {
@@ -164,7 +166,7 @@ export function serve(options: Partial<Omit<ConnectionOptions, "handler">> & {
     connection.expire(clock.now());
     await settle();
   };
-  return { clock, client, cuts, calls, connection, wait, over };
+  return { clock, client, cuts, faults, calls, connection, wait, over };
 }
 
 /** A request. */

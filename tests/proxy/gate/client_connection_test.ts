@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { toBytes } from "../../../lib/http1/message.ts";
 import type { Header } from "../../../lib/http1/message.ts";
+import type { Handler } from "../../../lib/proxy/gate/handler.ts";
 import { maxHeadBytes } from "../../../lib/proxy/gate/request_head.ts";
 import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";
 import { encodeResponse } from "../../../lib/proxy/gate/response.ts";
@@ -336,6 +337,24 @@ test("ClientConnection notices a client that resets behind requests that it sent
   await client.send(get("/2"));
   await client.fail();
   assertEquals([calls.closed, state.released, cuts], [1, 1, []]);
+});
+
+test("ClientConnection tells of a fault of the program, and of nothing that a client or a server does", async () => {
+  const fault = new TypeError("a fault");
+  const fail = () => {
+    throw fault;
+  };
+  const handlers: readonly Partial<Handler>[] = [{ keyOf: fail }, { keyOf: () => "key", ready: fail }, { own: fail }];
+  for (const handler of handlers) {
+    const { client, faults } = serve({ handler });
+    await client.send(get("/a"));
+    assertEquals([faults, client.seen.isClosed], [[fault], true]);
+  }
+  const { client, faults } = serve({ handler: { own: () => Promise.reject(new Error("cut short")) } });
+  await client.send(get("/a"));
+  const gone = serve();
+  await gone.client.fail();
+  assertEquals([client.seen.isClosed, faults, gone.client.seen.isClosed, gone.faults], [true, [], true, []]);
 });
 
 test("ClientConnection turns a client away before it has said anything", async () => {
