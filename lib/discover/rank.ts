@@ -8,6 +8,7 @@
  * | interface | that of the better one, which under `--iname auto` is the default route's |
  * | on-link | one in a network that the machine is attached to |
  * | gateway | the default gateway |
+ * | named | one that a source names now, and not only in an earlier search |
  * | source | the one that `--discovery` names first |
  * | address | the lower one |
  *
