@@ -17,6 +17,7 @@
 import { compile } from "./compile.ts";
 import { ensureDenort, RUNTIMES } from "./denort.ts";
 import { TARGETS } from "./elf.ts";
+import { exists } from "./file_path.ts";
 import { ensurePackages, takeInstall } from "./packages.ts";
 import { TOP } from "./program.ts";
 import { runTests } from "./run_tests.ts";
@@ -47,7 +48,7 @@ async function ensureEmulated(cache: string): Promise<string> {
 async function ensureDeno(cache: string, version: string): Promise<string> {
   const folder = `${cache}/deno-${version}`;
   const deno = `${folder}/node_modules/@deno/linux-x64-glibc/deno`;
-  if (await Deno.stat(deno).then(() => true, () => false)) return deno;
+  if (await exists(deno)) return deno;
   console.error(`downloading Deno ${version}, which compiles for arm64 here`);
   await Deno.mkdir(folder, { recursive: true });
   const npm = ["npm", "install", "--prefix", folder, "--ignore-scripts", "--no-fund", "--no-audit", "--loglevel=error"];
@@ -59,7 +60,7 @@ async function ensureDeno(cache: string, version: string): Promise<string> {
 async function ensureLibraries(cache: string): Promise<string> {
   const folder = `${cache}/arm64`;
   const root = `${folder}/root`;
-  if (await Deno.stat(`${root}/.complete`).then(() => true, () => false)) return root;
+  if (await exists(`${root}/.complete`)) return root;
   console.error(`downloading ${LIBRARIES.join(", ")} for arm64`);
   for (const name of ["lists/partial", "cache/archives/partial", "debs"]) {
     await Deno.mkdir(`${folder}/${name}`, { recursive: true });
@@ -81,7 +82,7 @@ async function ensureLibraries(cache: string): Promise<string> {
     await must(["dpkg-deb", "--extract", `${folder}/debs/${name}`, root]);
   }
   // Debian 13's libraries are in /usr only; a link of this name is a package of its own.
-  if (!await Deno.lstat(`${root}/lib`).then(() => true, () => false)) await Deno.symlink("usr/lib", `${root}/lib`);
+  if (!await exists(`${root}/lib`)) await Deno.symlink("usr/lib", `${root}/lib`);
   await Deno.writeTextFile(`${root}/.complete`, "");
   return root;
 }
