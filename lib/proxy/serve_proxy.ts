@@ -18,6 +18,7 @@ import type { ProxyDependencies } from "./proxy.ts";
 import type { Router } from "./upstream/upstream.ts";
 import { createDirectServer } from "./server/direct_server.ts";
 import { createErrorResponder, openInnerServer } from "./server/inner_server.ts";
+import type { InnerServerOptions, RunningInnerServer } from "./server/inner_server.ts";
 
 /** What serving needs besides. */
 export interface ServeDependencies<R extends Router>
@@ -50,7 +51,7 @@ export async function serveProxy<R extends Router>(
   const asked = new AskedRequests();
   const server = innerSocket === undefined
     ? undefined
-    : openInnerServer(asked.serve(proxy.handle), { path: innerSocket, onError, log });
+    : openServer(asked.serve(proxy.handle), { path: innerSocket, onError, log });
   const inner: Inner = server === undefined
     ? createDirectServer(proxy.handle, { onError, dateText: createDateText(clock.date) })
     : createInnerPool({ connect: server.connect, asked, clock });
@@ -77,4 +78,17 @@ export async function serveProxy<R extends Router>(
       proxy.close();
     },
   };
+}
+
+/** Starts the server behind the gate; where its socket cannot be made, the gate does without: metadata matter more. */
+function openServer(
+  handler: Deno.ServeHandler<Deno.Addr>,
+  options: InnerServerOptions,
+): RunningInnerServer | undefined {
+  try {
+    return openInnerServer(handler, options);
+  } catch (error) {
+    options.log.warn("doing without a server behind the gate", { path: options.path, error });
+    return undefined;
+  }
 }

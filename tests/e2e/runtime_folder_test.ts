@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { asNobody } from "../support/net/nobody.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { programLine } from "../support/net/program.ts";
@@ -28,6 +28,22 @@ async function countInFlight(scene: Scene): Promise<number> {
   const { body } = await scene.get(`http://${ADMIN}/metrics`);
   return Number(/^mdproxy4cs_requests_in_flight (\d+)$/m.exec(body)![1]);
 }
+
+networkTest("mdproxy4cs serves all the same where its runtime folder takes no file", SERVERS, async () => {
+  await using scene = await createScene({
+    args: ARGS,
+    async prepare({ guest }) {
+      await guest.must(["mkdir", "/run/mdproxy4cs"]);
+      await guest.must(["mount", "-t", "tmpfs", "-o", "nr_inodes=1", "none", "/run/mdproxy4cs"]);
+    },
+  });
+  assertMatch(
+    scene.program.lines.find((line) => line.includes("doing without a server behind the gate"))!,
+    /path=\/run\/mdproxy4cs\/inner\.sock error="No space left on device/,
+  );
+  assertEquals((await scene.get("/latest/user-data")).status, 200);
+  assertEquals((await scene.get(`http://${ADMIN}/readyz`)).status, 200);
+});
 
 networkTest("mdproxy4cs makes its runtime folder again where it was taken away and it may", SERVERS, async () => {
   await using scene = await createScene({ args: ARGS });
