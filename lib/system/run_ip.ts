@@ -35,7 +35,7 @@ export type RunIp = (
   options?: { readonly signal?: AbortSignal; readonly places?: readonly string[] },
 ) => Promise<string>;
 
-/** Runs `ip` until the signal aborts, and calls back whenever it has printed something. */
+/** Runs `ip` until the signal aborts, and calls back whenever it has printed something: also that it has missed something. */
 export type MonitorIp = (
   args: readonly string[],
   options: { readonly signal: AbortSignal; readonly onChange: () => void; readonly places?: readonly string[] },
@@ -85,18 +85,16 @@ export const runIp: RunIp = async (args, { signal, places = IP_COMMANDS } = {}) 
  * @throws {CommandError} If there is no `ip` that may be run.
  */
 export const monitorIp: MonitorIp = async (args, { signal, onChange, places = IP_COMMANDS }) => {
-  const child = await atFirstPlace(places, args, (path) => command(path, { args, signal, stderr: "null" }).spawn());
-  for await (const _ of child.stdout) onChange();
-  await child.status;
+  const child = await atFirstPlace(places, args, (path) => command(path, { args, signal }).spawn());
+  const listen = async (printed: ReadableStream<Uint8Array>) => {
+    for await (const _ of printed) onChange();
+  };
+  await Promise.all([listen(child.stdout), listen(child.stderr), child.status]);
 };
 
 function command(
   path: string,
-  { args, signal, stderr = "piped" }: {
-    readonly args: readonly string[];
-    readonly signal: AbortSignal | undefined;
-    readonly stderr?: "piped" | "null";
-  },
+  { args, signal }: { readonly args: readonly string[]; readonly signal: AbortSignal | undefined },
 ): Deno.Command {
   return new Deno.Command(path, {
     args: [...args],
@@ -105,7 +103,7 @@ function command(
     clearEnv: true,
     stdin: "null",
     stdout: "piped",
-    stderr,
+    stderr: "piped",
     ...(signal === undefined ? {} : { signal }),
   });
 }

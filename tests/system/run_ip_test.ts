@@ -78,20 +78,27 @@ placesTest("runIp ends what it runs when its signal aborts", {
   await failed;
 });
 
-placesTest(
-  "monitorIp calls back for what is printed, and ends with its signal",
-  { ip: "echo up; exec sleep 600" },
-  async (place) => {
-    const over = new AbortController();
-    let changes = 0;
-    const onChange = () => {
-      changes++;
-      over.abort();
-    };
-    await monitorIp(["monitor", "link"], { signal: over.signal, onChange, places: [place("ip")] });
-    assertEquals(changes, 1);
-  },
-);
+for (
+  const [what, script] of [
+    ["what is printed", "echo up"],
+    ["events that got lost", "echo 'netlink receive error No buffer space available (105)' >&2"],
+  ] as const
+) {
+  placesTest(
+    `monitorIp calls back for ${what}, and ends with its signal`,
+    { ip: `${script}; exec sleep 600` },
+    async (place) => {
+      const over = new AbortController();
+      let changes = 0;
+      const onChange = () => {
+        changes++;
+        over.abort();
+      };
+      await monitorIp(["monitor", "link"], { signal: over.signal, onChange, places: [place("ip")] });
+      assertEquals(changes, 1);
+    },
+  );
+}
 
 placesTest("monitorIp ends when what it runs does", { ip: "echo gone >&2; exit 1" }, async (place) => {
   const { signal } = new AbortController();
