@@ -101,6 +101,20 @@ test("createClientStream cuts when told to, once", async () => {
   assertEquals([ends, body.cancelled], [["Error"], true]);
 });
 
+test("createClientStream ends once where it is cut in the moment when the next piece, or the end, has come", async () => {
+  for (const next of ["llo", undefined]) {
+    const { body, ends, cut, reader, deadlines } = setUp();
+    body.feed("he");
+    await reader.read();
+    await settle();
+    body.feed(next);
+    cut(new Error("enough"));
+    await assertRejects(() => reader.read(), Error, "enough");
+    await settle();
+    assertEquals([ends, deadlines.left], [["Error"], 0]);
+  }
+});
+
 test("createClientStream leaves no deadline behind, however it ends", async () => {
   for (const how of ["whole", "cut", "cancelled", "cancelled when the router had cut it"] as const) {
     const { deadlines, body, cut, reader } = setUp();
