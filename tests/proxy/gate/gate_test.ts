@@ -41,6 +41,22 @@ test("openGate refuses what is no request, and says so before it closes", async 
   }
 });
 
+test("openGate says so where the code of whoever answers fails, and goes on", async () => {
+  await using scene = open({
+    own: ({ target }) => {
+      if (target === "/fault") throw new TypeError("a fault");
+      return Promise.resolve({ status: 200, headers: [], body: toBytes(target) });
+    },
+  });
+  using failed = await scene.connect();
+  await failed.send(get("/fault"));
+  assertEquals((await failed.rest()).length, 0);
+  assertEquals(scene.lines, ['<3>cannot serve a request error="a fault"\n']);
+  using next = await scene.connect();
+  await next.send(get("/next"));
+  assertEquals(latin1((await next.receive()).body), "/next");
+});
+
 test("openGate turns away at once who is not allowed, without reading anything", async () => {
   await using scene = open({ isAllowed: () => false });
   using exchange = await scene.connect();
