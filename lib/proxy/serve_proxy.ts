@@ -30,7 +30,7 @@ export interface ServeDependencies<R extends Router>
 }
 
 /** The proxy at work. It accepts as long as there is also a server behind the gate. */
-export interface ServedProxy extends Gate {
+export interface ServedProxy extends Omit<Gate, "inFlight"> {
   /** Has the router asked again for all that is stored. */
   expire(): void;
 }
@@ -67,9 +67,6 @@ export async function serveProxy<R extends Router>(
   });
   return {
     address: gate.address,
-    get inFlight() {
-      return gate.inFlight;
-    },
     isAccepting: async () => server?.isServing() !== false && await gate.isAccepting(),
     expire: proxy.expire,
     async shutdown(graceMs) {
