@@ -1,6 +1,6 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/dotenv/parse";
-import { PLAIN_FLAGS } from "../../lib/config/commands.ts";
+import { COMMANDS, PLAIN_FLAGS } from "../../lib/config/commands.ts";
 import { OPTIONS, variableOf } from "../../lib/config/options.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
 import { DOCUMENTS, PICTURES } from "../../tools/docs.ts";
@@ -46,9 +46,57 @@ test("assets/default, every line uncommented, is read as the configuration of no
 });
 
 test("assets/mdproxy4cs.8 names every flag, and every variable with its default", async () => {
-  const page = (await readAsset("mdproxy4cs.8")).replaceAll("\\-", "-");
+  const page = (await readAsset("mdproxy4cs.8")).replaceAll("\\-", "-").replaceAll("\\:", "");
   for (const { flag } of [...PLAIN_FLAGS, ...OPTIONS]) assertStringIncludes(page, `--${flag}\\fR`);
-  for (const option of OPTIONS) assertStringIncludes(page, `${variableOf(option.flag)}`);
+  for (const { flag, default: preset } of OPTIONS) {
+    assertStringIncludes(page, `(${[variableOf(flag), ...preset === "" ? [] : [`default ${preset}`]].join(", ")})`);
+  }
+});
+
+test("assets/mdproxy4cs.8 has every command: in its synopsis with the flags that go with it, explained, and with its exit codes", async () => {
+  const page = (await readAsset("mdproxy4cs.8")).replaceAll("\\-", "-");
+  const sectionOf = (heading: string) => page.split(`.SH ${heading}\n`)[1]!.split("\n.SH ")[0]!;
+  for (const { name, ...command } of COMMANDS) {
+    const [, synopsis = ""] = sectionOf("SYNOPSIS").split(`.B mdproxy4cs ${name}\n`);
+    const flags = PLAIN_FLAGS.filter((flag) => "commands" in flag && [...flag.commands].some((it) => it === name));
+    const words = [...flags.map(({ flag }) => `--${flag}`), ..."operand" in command ? [command.operand] : []];
+    assertEquals([name, synopsis.split("\n.br\n")[0]!.match(/--[a-z-]+|(?<=^\.I )\w+/gm) ?? []], [name, words]);
+    assertMatch(sectionOf("COMMANDS"), new RegExp(`^\\.BI? ${name}\\b`, "m"));
+    assertMatch(sectionOf("EXIT STATUS"), new RegExp(`^\\.B ${name}$`, "m"));
+  }
+});
+
+/** What the pages name of sha256sum, curl and version 1. */
+const OF_OTHERS = ["check", "ignore-missing", "noproxy", "help-long", "completion"];
+
+for (const page of ["README.md", "SECURITY.md", "CHANGELOG.md", "assets/mdproxy4cs.8", "assets/mdproxy4cs.service"]) {
+  test(`${page}: every flag and variable that it names is one`, async () => {
+    const read = (path: string) => Deno.readTextFile(filePath(`../../${path}`, import.meta.url));
+    const text = (await read(page)).replaceAll("\\-", "-");
+    const scripts = await read("assets/install.sh") + await read("dev");
+    const namesIn = (text: string, pattern: RegExp) => new Set(Array.from(text.matchAll(pattern), ([name]) => name));
+    const FLAG = /(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*/g;
+    const VARIABLE = /\bMDPROXY4CS_[A-Z_]+\b/g;
+    const flags = [...[...PLAIN_FLAGS, ...OPTIONS].map(({ flag }) => flag), ...OF_OTHERS].map((flag) => `--${flag}`);
+    const variables = OPTIONS.map(({ flag }) => variableOf(flag));
+    const known = new Set([...flags, ...namesIn(scripts, FLAG), ...variables, ...namesIn(scripts, VARIABLE)]);
+    const named = [...namesIn(text, FLAG), ...namesIn(text, VARIABLE)];
+    assertEquals([named.length > 0, named.filter((name) => !known.has(name))], [true, []]);
+  });
+}
+
+for (const name of ["_mdproxy4cs", "mdproxy4cs.bash", "mdproxy4cs.fish"]) {
+  test(`assets/${name} offers every command and every flag`, async () => {
+    const words = new Set((await readAsset(name)).match(/[a-z][a-z0-9-]*/g));
+    const missing = [...COMMANDS.map(({ name }) => name), ...[...PLAIN_FLAGS, ...OPTIONS].map(({ flag }) => flag)]
+      .filter((word) => !words.has(word));
+    assertEquals(missing, []);
+  });
+}
+
+test("README shows every command", async () => {
+  const readme = await Deno.readTextFile(filePath("../../README.md", import.meta.url));
+  for (const { name } of COMMANDS) assertMatch(readme, new RegExp(`mdproxy4cs ${name}\\b`));
 });
 
 test("README's table of options has their defaults", async () => {
