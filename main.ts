@@ -130,12 +130,14 @@ function print(text: string): void {
   writeBytes(new TextEncoder().encode(text));
 }
 
-function writeBytes(bytes: Uint8Array): void {
+/** @returns whether somebody still reads: who has read enough, as `head` does, has gone */
+function writeBytes(bytes: Uint8Array): boolean {
   try {
     for (let rest = bytes; rest.length > 0;) rest = rest.subarray(Deno.stdout.writeSync(rest));
+    return true;
   } catch (error) {
-    // Whoever reads has read enough, as `head` does.
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw error;
   }
 }
 

@@ -27,8 +27,8 @@ export interface GetOptions {
   /** Where the service listens if it cannot be asked. */
   readonly listen: ListenAddress;
   readonly limits: ConnectionLimits;
-  /** Writes bytes to standard output. */
-  readonly writeBytes: (bytes: Uint8Array) => void;
+  /** Writes bytes to standard output. @returns whether somebody still reads it */
+  readonly writeBytes: (bytes: Uint8Array) => boolean;
 }
 
 /** A path without a slash in front is one below this: `user-data`, `meta-data/instance-id`. */
@@ -72,6 +72,7 @@ export async function runGet(
     await readAll(body, (piece) => {
       text += new TextDecoder().decode(piece);
       if (text.length > MAX_TOKEN_BYTES) throw new Error("What the service gave as a token is none");
+      return true;
     });
     return text;
   }
@@ -99,8 +100,11 @@ export async function runGet(
   }
 }
 
-async function readAll(body: ResponseBody, take: (piece: Uint8Array) => void): Promise<void> {
-  for (let piece = await body.read(); piece !== undefined; piece = await body.read()) take(piece);
+/** Reads a body to its end, or until no more of it is taken. */
+async function readAll(body: ResponseBody, take: (piece: Uint8Array) => boolean): Promise<void> {
+  for (let piece = await body.read(); piece !== undefined; piece = await body.read()) {
+    if (!take(piece)) return body.cancel();
+  }
 }
 
 /** Where the running service says that it listens; `undefined` if it cannot be asked. */

@@ -18,7 +18,7 @@ async function get(
   const listen = { hostname: "127.0.0.1", port: isAsked ? 1 : server.port };
   if (isAsked) at.start(documentOf("ready", `127.0.0.1:${server.port}`));
   const pieces: Uint8Array[] = [];
-  const writeBytes = (bytes: Uint8Array) => void pieces.push(bytes.slice());
+  const writeBytes = (bytes: Uint8Array) => pieces.push(bytes.slice()) > 0;
   const code = await runGet(path, { listen, limits: LIMITS, writeBytes }, at.environment);
   const body = new TextDecoder().decode(await new Blob(pieces as BlobPart[]).arrayBuffer());
   return { code, body, heads: [...server.heads], port: server.port };
@@ -96,6 +96,25 @@ controlTest("runGet exits with 1 where nobody answers, or not to the end", async
     `mdproxy4cs: error: no answer from 127.0.0.1:${cut.port}: The server closed the connection within its answer`;
   assertEquals(at.said, [said]);
   const listen = { hostname: "::1", port: 1 };
-  assertEquals(await runGet("x", { listen, limits: LIMITS, writeBytes() {} }, at.environment), 1);
+  assertEquals(await runGet("x", { listen, limits: LIMITS, writeBytes: () => true }, at.environment), 1);
   assertMatch(at.said[1]!, /no answer from \[::1\]:1: /);
+});
+
+controlTest("runGet ends with 0 as soon as nobody reads what it prints, and lets the service know", async (at) => {
+  const { promise: hasGone, resolve: go } = Promise.withResolvers<void>();
+  await using server = startScriptedServer(async ({ write }) => {
+    await write("HTTP/1.1 200 X\r\nConnection: close\r\n\r\n");
+    try {
+      for (;;) await write("x".repeat(65_536));
+    } catch {
+      go();
+    }
+    return "close" as const;
+  });
+  const listen = { hostname: "127.0.0.1", port: server.port };
+  let times = 0;
+  const writeBytes = () => ++times < 2;
+  assertEquals(await runGet("x", { listen, limits: LIMITS, writeBytes }, at.environment), 0);
+  await hasGone;
+  assertEquals([times, at.said], [2, []]);
 });
