@@ -129,6 +129,8 @@ function bindValues(argv: readonly string[]): string[] {
   for (let at = 0; at < own.length; at++) {
     const flag = own[at]!;
     const next = own[at + 1];
+    const valued = SWITCHES.find((name) => flag.startsWith(`--${name}=`));
+    if (valued !== undefined) throw usageError(`flag '--${valued}' takes no value`);
     const { bare, words } = BARE.get(flag) ?? {};
     const isText = flag.startsWith("--") && TEXTS.includes(flag.slice(2));
     const isValue = next !== undefined && (bare === undefined ? isText && ODD_VALUE.test(next) : words!.includes(next));

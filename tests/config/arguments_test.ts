@@ -47,6 +47,9 @@ test("parseArguments says what is wrong and points to the help", () => {
   const table: [string[], string][] = [
     [["--bogus"], "unknown long flag '--bogus', try --help"],
     [["--bogus=1"], "unknown long flag '--bogus', try --help"],
+    [["status", "--json=no"], "flag '--json' takes no value, try --help"],
+    [["--version=1"], "flag '--version' takes no value, try --help"],
+    [["--help="], "flag '--help' takes no value, try --help"],
     [["-x"], "unknown short flag '-x', try --help"],
     [["stray"], "unexpected argument 'stray', try --help"],
     [["discover", "stray"], "unexpected argument 'stray', try --help"],
