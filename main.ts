@@ -44,7 +44,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const config = readConfig({
     flags: args.values,
-    environment: (variable) => Deno.env.get(variable),
+    environment: readVariable,
     file: args.envFile === undefined ? undefined : { path: args.envFile, text: readFile(args.envFile) },
   });
   if (args.command !== "serve") return await runCommand(args, config);
@@ -92,6 +92,14 @@ function refuseBackDoors(): void {
   dropLateVariables();
   const found = findEarlyVariables();
   if (found.length > 0) throw new ConfigError(`the environment sets ${found.join(", and ")}: unset it`);
+}
+
+function readVariable(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch (cause) {
+    throw new ConfigError(`${name} must be UTF-8`, { cause });
+  }
 }
 
 function readFile(path: string): string {

@@ -40,6 +40,13 @@ test("mdproxy4cs says nothing of a reader that has read enough, and of a disk th
   assertStringIncludes(stderr, "No space left on device");
 });
 
+test("mdproxy4cs refuses a variable that is no text with exit code 78, and names it", async () => {
+  const script = `MDPROXY4CS_INAME=$(printf '\\377') exec "$1" status`;
+  const { code, stderr } = await runCommand(["sh", "-c", script, "sh", binary()]);
+  assertEquals(code, 78);
+  assertMatch(stderr, /^mdproxy4cs: error: MDPROXY4CS_INAME must be UTF-8/);
+});
+
 /** What cannot be understood, and what is said about it behind `mdproxy4cs: error: `. */
 const MISTAKES: readonly (readonly [what: string, args: readonly string[], says: string])[] = [
   ["an unknown flag", ["--bogus"], "unknown long flag '--bogus', try --help"],
