@@ -43,10 +43,11 @@ Searches once, prints what every source said of the router, and what to try next
 service; with \\-\\-env\\-file=/etc/default/mdproxy4cs it searches with the service's settings.
 .TP
 .B status
-Says what the running service knows: the router in force, since when and from where, or why there is none.
+Says what the running service knows: the router in use, since when and from where, or why there is none. Only root may ask.
 .TP
 .B wait
-Waits until the running service can give metadata, for units and scripts that need them.
+Waits until the running service has metadata, for units and scripts that need them. Only root may ask. A unit can order itself
+after mdproxy4cs\\-wait\\-ready.service, which does the same.
 .TP
 .BI get " PATH"
 Prints the metadata at a path, such as /latest/user\\-data, asked of the running service.
@@ -63,38 +64,49 @@ and an empty variable counts as not set.
 Finishes the requests in flight, for a few seconds at most, and ends.
 .TP
 .B SIGHUP
-Opens the log file anew and searches for the router again.
+Opens the log file anew, reads the config drive anew and searches for the router again. If the old one is not found, a router
+of another instance\\-id is accepted.
 .SH EXIT STATUS
 .TP
 .B 0
-It was told to stop,
+The service was told to stop;
 .B discover
-found a router,
+found a router;
 .B status
-is ready,
+and
 .B wait
-saw the service become ready,
+found the service ready;
 .B get
 has printed.
 .TP
 .B 1
-Anything else; the unit tries again.
+.B discover
+found no router;
+.B status
+found the service not ready;
+.B wait
+waited in vain;
+.B get
+got no answer; or anything else has failed. The unit starts the service again.
 .TP
 .B 3
 .B status
-found no running service.
+found no running service;
+.B get
+got a status of 3xx.
 .TP
 .B 4
 .B status
-may not be asked by this user, or got no answer.
-.TP
-.BR 3 ", " 4 ", " 5
-The status that
+was not allowed to ask (ask as root), or got no answer;
 .B get
-was answered with is of this class.
+got a status of 4xx.
+.TP
+.B 5
+.B get
+got a status of 5xx.
 .TP
 .B 78
-A configuration that cannot be used: the unit does not try it again and is
+A command line or a configuration that cannot be used. The unit does not start the service again and is
 .IR failed .
 .SH FILES
 .TP
