@@ -115,7 +115,8 @@ export async function runDaemon(config: Config): Promise<number> {
 
   const listeners = {
     metadata: listen,
-    admin: config.admin.listen === undefined ? null : formatAddress(config.admin.listen),
+    /** Once they are served: their port may be taken. */
+    admin: null as string | null,
     control: runtimeFolder === undefined ? null : RUNTIME_FILES.controlSocket,
   };
   const describe = () =>
@@ -147,6 +148,7 @@ export async function runDaemon(config: Config): Promise<number> {
     });
     const pages = servePages(config.admin.listen, { answer, ownAddresses, log, clock: SYSTEM_CLOCK });
     parts.defer(() => pages.shutdown());
+    pages.listening.then((gate) => listeners.admin = gate === undefined ? null : formatAddress(gate.address));
   }
 
   // Before anybody is told that the program is ready, and might at once tell it to stop.

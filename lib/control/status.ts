@@ -74,6 +74,7 @@ export interface StatusDocument {
   };
   /** Where answers came from. */
   readonly cache: Readonly<Record<string, number>>;
+  /** Where something is served; `null` where it is not, or not yet. */
   readonly listeners: {
     readonly metadata: string;
     readonly admin: string | null;

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { binary } from "../support/binary.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { get } from "../support/net/program.ts";
 import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
@@ -68,6 +69,21 @@ networkTest("an admin port that is taken is waited for, and keeps nobody from th
   await first.stop();
   await second.waitForLine(/serving the admin pages/);
   assertEquals(await listenerOf(), other);
+});
+
+networkTest("status names the admin port once its pages are served", SERVERS, async () => {
+  await using scene = await createScene({ args: "none" });
+  const { guest } = scene;
+  const take =
+    `Deno.listen({ hostname: "127.0.0.1", port: ${PORT} }); console.log("taken"); setInterval(() => {}, 1e6);`;
+  await using other = guest.start([Deno.execPath(), "eval", "--no-config", "--no-lock", take]);
+  await other.waitForLine(/^taken$/);
+  const program = await scene.startProgram(ARGS);
+  const adminOf = async () => JSON.parse((await guest.run([binary(), "status", "--json"])).stdout).listeners.admin;
+  assertEquals(await adminOf(), null);
+  await other.stop("SIGKILL");
+  await program.waitForLine(/serving the admin pages/);
+  assertEquals(await adminOf(), `127.0.0.1:${PORT}`);
 });
 
 networkTest("/readyz leaves no descriptor behind, however often it is asked", ROUTER, async () => {
