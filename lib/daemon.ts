@@ -58,8 +58,6 @@ export async function runDaemon(config: Config): Promise<number> {
   const runtimeFolder = await openRuntimeFolder(log);
   const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"), { log });
   parts.defer(() => notifier.close());
-  let isAccepting = () => Promise.resolve(false);
-  parts.defer(startWatchdog(notifier, Deno.env.get("WATCHDOG_USEC"), { isAlive: () => isAccepting() }));
 
   const metrics = createRegistry();
   const drive = createConfigDrive({
@@ -102,7 +100,7 @@ export async function runDaemon(config: Config): Promise<number> {
     },
   });
   parts.defer(() => proxy.shutdown(STOP_GRACE_MS));
-  isAccepting = proxy.isAccepting;
+  parts.defer(startWatchdog(notifier, Deno.env.get("WATCHDOG_USEC"), { isAlive: proxy.isAccepting, log }));
   const keeper = keepAddress(hostname, {
     interfaces: host.interfaces,
     runIp,

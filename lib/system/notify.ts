@@ -72,14 +72,16 @@ function bind(path: string, log: Log): Deno.DatagramConn | undefined {
  * Pings the service manager's watchdog at half its interval, as long as the program does what it is there for.
  *
  * @param watchdogUsec the interval in microseconds, from `WATCHDOG_USEC`
- * @param options.isAlive asked before each ping; one that is no, fails or does not come leaves the ping out
+ * @param options.isAlive whether anybody can connect, asked before each ping; one that is no or fails leaves the ping out,
+ *   which the log says once, and one that does not come does so, too
  * @returns a function that stops it
  */
 export function startWatchdog(
   notifier: Notifier,
   watchdogUsec: string | undefined,
-  { isAlive, clock = SYSTEM_CLOCK }: {
+  { isAlive, log, clock = SYSTEM_CLOCK }: {
     readonly isAlive: () => Promise<boolean>;
+    readonly log: Log;
     readonly clock?: Pick<Clock, "schedule">;
   },
 ): () => void {
@@ -87,6 +89,7 @@ export function startWatchdog(
   if (!(intervalMs > 0)) return () => {};
   let timer = clock.schedule(intervalMs, ping);
   let isStopped = false;
+  let wasAlive = true;
   return () => {
     isStopped = true;
     timer.cancel();
@@ -95,6 +98,9 @@ export function startWatchdog(
   async function ping() {
     timer = clock.schedule(intervalMs, ping);
     const alive = await isAlive().catch(() => false);
-    if (alive && !isStopped) notifier.notify("WATCHDOG=1");
+    if (isStopped) return;
+    if (alive) notifier.notify("WATCHDOG=1");
+    else if (wasAlive) log.warn("nobody can connect, leaving the watchdog to restart the program");
+    wasAlive = alive;
   }
 }

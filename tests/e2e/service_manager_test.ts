@@ -49,6 +49,24 @@ networkTest(
 );
 
 networkTest(
+  "the log says that nobody can connect where the watchdog is not told that the program is alive, until it is again",
+  SERVERS,
+  async () => {
+    await using scene = await createScene({ args: "none" });
+    await scene.guest.must(["mkdir", "-p", "/run/systemd"]);
+    const manager = startScript(scene.guest, "servers/service_manager.ts", [SOCKET]);
+    await manager.waitForLine(/^listening$/);
+    const program = await scene.startProgram([], { env: { NOTIFY_SOCKET: SOCKET, WATCHDOG_USEC: "400000" } });
+    await manager.waitForLine(/WATCHDOG=1/);
+    await scene.guest.ip("link set lo down");
+    await program.waitForLine(/ warn +nobody can connect, leaving the watchdog to restart the program$/);
+    const heard = manager.lines.length;
+    await scene.guest.ip("link set lo up");
+    await manager.waitForLine(/WATCHDOG=1/, { from: heard });
+  },
+);
+
+networkTest(
   "/readyz and the service manager hear why there is no router, without a control character of a stranger's",
   NO_SERVERS,
   async () => {

@@ -63,8 +63,10 @@ function setUpWatchdog(isAlive: () => Promise<boolean>, usec: string | undefined
   const clock = createVirtualClock();
   const sent: string[] = [];
   const notifier = { notify: (...said: string[]) => void sent.push(...said), close: () => Promise.resolve() };
-  const stop = startWatchdog(notifier, usec, { isAlive, clock });
-  return { clock, sent, stop };
+  const warnings: string[] = [];
+  const log = { ...SILENT, warn: (message: string) => void warnings.push(message) };
+  const stop = startWatchdog(notifier, usec, { isAlive, log, clock });
+  return { clock, sent, warnings, stop };
 }
 
 test("startWatchdog asks and pings at half the interval while the program is alive, until it is stopped", async () => {
@@ -81,25 +83,28 @@ test("startWatchdog asks and pings at half the interval while the program is ali
   assertEquals([sent.length, asked], [3, 3]);
 });
 
-test("startWatchdog leaves pings out while the program is not alive, and asks again", async () => {
+test("startWatchdog leaves pings out while the program is not alive, says so once, and asks again", async () => {
   const answers = [() => Promise.resolve(false), () => Promise.reject(new Error("no")), () => Promise.resolve(true)];
   let asked = 0;
-  const { clock, sent, stop } = setUpWatchdog(() => answers[asked++]!());
+  const { clock, sent, warnings, stop } = setUpWatchdog(() => answers[asked++]!());
   await clock.run(20_000);
   assertEquals([asked, sent], [2, []]);
   await clock.run(10_000);
   assertEquals([asked, sent], [3, ["WATCHDOG=1"]]);
+  assertEquals(warnings, ["nobody can connect, leaving the watchdog to restart the program"]);
   stop();
 });
 
-test("startWatchdog pings no more for an answer that comes after it was stopped", async () => {
-  const answer = Promise.withResolvers<boolean>();
-  const { clock, sent, stop } = setUpWatchdog(() => answer.promise);
-  await clock.run(10_000);
-  stop();
-  answer.resolve(true);
-  await clock.run(1);
-  assertEquals(sent, []);
+test("startWatchdog neither pings nor warns for an answer that comes after it was stopped", async () => {
+  for (const isAlive of [true, false]) {
+    const answer = Promise.withResolvers<boolean>();
+    const { clock, sent, warnings, stop } = setUpWatchdog(() => answer.promise);
+    await clock.run(10_000);
+    stop();
+    answer.resolve(isAlive);
+    await clock.run(1);
+    assertEquals([...sent, ...warnings], []);
+  }
 });
 
 test("startWatchdog does nothing where the service manager has none", async () => {
@@ -111,7 +116,7 @@ test("startWatchdog does nothing where the service manager has none", async () =
   const clock = createVirtualClock();
   const sent: string[] = [];
   const notifier = { notify: (...said: string[]) => void sent.push(...said), close: () => Promise.resolve() };
-  startWatchdog(notifier, undefined, { isAlive: () => Promise.resolve(true), clock })();
+  startWatchdog(notifier, undefined, { isAlive: () => Promise.resolve(true), log: SILENT, clock })();
   await clock.run(60_000);
   assertEquals(sent, []);
 });
