@@ -11,11 +11,14 @@ import { removeLeftOver, RUNTIME_FILES } from "./runtime_folder.ts";
 
 /** Tells the service manager something; without one, does nothing. */
 export interface Notifier {
-  /** Sends one or more assignments, such as `READY=1` or `STATUS=...`, a line each. Never fails. */
+  /** Sends one or more assignments, such as `READY=1` or `STATUS=...`, a line each; the last may be cut. Never fails. */
   notify(...assignments: string[]): void;
   /** Sends what is still to be sent, then closes. */
   close(): Promise<void>;
 }
+
+/** What is longer the service manager ignores as a whole (systemd's `NOTIFY_BUFFER_MAX`). */
+const MAX_MESSAGE_BYTES = 4_096;
 
 const ABSENT: Notifier = Object.freeze({ notify() {}, close: () => Promise.resolve() });
 
@@ -39,7 +42,9 @@ export function openNotifier(
   let sent = Promise.resolve();
   return {
     notify(...assignments) {
-      const datagram = encoder.encode(assignments.join("\n"));
+      // No part of a character is written: a status must be UTF-8.
+      const bytes = new Uint8Array(MAX_MESSAGE_BYTES);
+      const datagram = bytes.subarray(0, encoder.encodeInto(assignments.join("\n"), bytes).written);
       sent = sent.then(async () => {
         try {
           await socket.send(datagram, manager);

@@ -20,6 +20,19 @@ test("openNotifier sends each notification as one datagram, in order", async () 
   Deno.removeSync(folder, { recursive: true });
 });
 
+test("openNotifier sends no more than the service manager takes, and no part of a character", async () => {
+  const folder = Deno.makeTempDirSync();
+  const manager = Deno.listenDatagram({ transport: "unixpacket", path: `${folder}/notify` });
+  const notifier = openNotifier(`${folder}/notify`, { log: SILENT, bindTo: `${folder}/own` });
+  notifier.notify("READY=1", `STATUS=${"é".repeat(5_000)}`);
+  await notifier.close();
+  const [bytes] = await manager.receive(new Uint8Array(20_000));
+  const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  assertEquals([text.slice(0, 18), bytes.length], ["READY=1\nSTATUS=ééé", 4_095]);
+  manager.close();
+  Deno.removeSync(folder, { recursive: true });
+});
+
 test("openNotifier does nothing without a service manager, and warns once of one that is gone", async () => {
   const warnings: string[] = [];
   const log = { ...SILENT, warn: (message: string) => void warnings.push(message) };
