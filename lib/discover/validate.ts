@@ -23,8 +23,9 @@ export const PROOF = "/latest/meta-data/instance-id";
 const MAX_BODY_BYTES = 4_096;
 /** The longest instance-id: a host name is no longer. */
 const MAX_ID_LENGTH = 255;
-/** How much of something else is quoted. */
+/** How much of something else is quoted, in characters, and of where a redirect leads. */
 const MAX_QUOTED = 40;
+const MAX_LOCATION = 120;
 
 /**
  * Creates the check: `GET /latest/meta-data/instance-id` must be answered with 200 and an instance-id. cloud-init found
@@ -64,7 +65,11 @@ function findFlaw(id: string): string | undefined {
 }
 
 function quote(text: string): string {
-  return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
+  return JSON.stringify(beginningOf(text, MAX_QUOTED));
+}
+
+function beginningOf(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 
 async function readText(body: ResponseBody): Promise<string> {
@@ -88,5 +93,5 @@ function kindOfStatus(status: number): ValidationErrorKind {
 
 function describeStatus({ status, headers }: Pick<UpstreamResponse, "status" | "headers">): string {
   const location = headers.find(([name]) => name === "location")?.[1];
-  return `status ${status}${location === undefined ? "" : ` (to ${location})`}`;
+  return `status ${status}${location === undefined ? "" : ` (to ${beginningOf(location, MAX_LOCATION)})`}`;
 }

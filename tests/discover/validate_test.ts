@@ -75,6 +75,11 @@ const QUOTED: readonly (readonly [what: string, Parameters<typeof validate>, wor
     [302, [], [["server", "x"], ["location", "http://portal/"]]],
     "status 302 (to http://portal/)",
   ],
+  [
+    "the beginning of where it leads",
+    [302, [], [["location", `http://portal/${"x".repeat(8_000)}`]]],
+    `status 302 (to http://portal/${"x".repeat(106)}…)`,
+  ],
   ["what it is instead", [200, ["x".repeat(40)]], `no instance-id but "${"x".repeat(40)}": it has no digit`],
   ["no more than its beginning", [200, ["x".repeat(41)]], `no instance-id but "${"x".repeat(40)}…": it has no digit`],
   ["a letter that came in two pieces", [200, [Uint8Array.of(0xc3), Uint8Array.of(0xa9)]], 'no instance-id but "é"'],
