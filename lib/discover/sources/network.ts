@@ -45,7 +45,7 @@ export interface Network {
   firstHosts(): readonly LikelyServer[];
   /** The names of all interfaces that have an IPv4 address. */
   devices(): readonly string[];
-  /** Returns a function that tells whether the interfaces' addresses are still as they are now. */
+  /** Returns a function that tells whether the interfaces' addresses and MACs are still as they are now. */
   watch(): () => boolean;
   /** The place of an interface among those that were last searched on, 0 being the best; 0 also if it is none of them. */
   interfaceRank(iface: string | undefined): number;
@@ -211,7 +211,7 @@ export function createNetwork(options: NetworkOptions): Network {
     devices: () => [...new Set(last().addresses.map(({ name }) => name))],
 
     watch() {
-      const snapshot = () => addresses().map(({ name, address }) => `${name} ${address}`).join();
+      const snapshot = () => addresses().map(({ name, address, mac }) => `${name} ${address} ${mac}`).join();
       const before = snapshot();
       return () => snapshot() === before;
     },

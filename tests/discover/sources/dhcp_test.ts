@@ -220,18 +220,25 @@ test("dhcp asks no more than eight by address", async () => {
   assertEquals(count, 8);
 });
 
-test("dhcp looks anew, without a word, at interfaces that changed", async () => {
-  const { host } = createLan(createVirtualClock()).createGuest();
-  let interfaces = host.interfaces();
-  const seeing = { ...host, interfaces: () => interfaces };
-  const { signal } = new AbortController();
-  const said = await hear(({ isCurrent }) => {
-    assertEquals(isCurrent!(), true);
-    interfaces = [interfaceAt("10.1.1.51")];
-    assertEquals(isCurrent!(), false);
-  }, {
-    host: seeing,
-    network: createNetwork({ iname: "eth0", isInameChosen: true, host: seeing, signal }),
+for (
+  const [what, changed] of [
+    ["address", interfaceAt("10.1.1.51")],
+    ["MAC", interfaceAt("10.1.1.50", { mac: "02:00:4c:9f:00:0b" })],
+  ] as const
+) {
+  test(`dhcp looks anew, without a word, at an interface whose ${what} changed`, async () => {
+    const { host } = createLan(createVirtualClock()).createGuest();
+    let interfaces = host.interfaces();
+    const seeing = { ...host, interfaces: () => interfaces };
+    const { signal } = new AbortController();
+    const said = await hear(({ isCurrent }) => {
+      assertEquals(isCurrent!(), true);
+      interfaces = [changed];
+      assertEquals(isCurrent!(), false);
+    }, {
+      host: seeing,
+      network: createNetwork({ iname: "eth0", isInameChosen: true, host: seeing, signal }),
+    });
+    assertEquals(said, []);
   });
-  assertEquals(said, []);
-});
+}
