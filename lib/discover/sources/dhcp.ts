@@ -18,8 +18,8 @@ import type { Ask, Source } from "./source.ts";
  */
 export const dhcp: Source = async (ask) => {
   const { host, network, known, retryMs, signal, propose, note } = ask;
-  const clients = await network.nics();
   const isCurrent = network.watch();
+  const clients = await network.nics();
   const disbelieved = createTally();
   let hasReply = false;
   let unavailable: SourceError | undefined;

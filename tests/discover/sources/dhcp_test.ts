@@ -242,3 +242,24 @@ for (
     assertEquals(said, []);
   });
 }
+
+test("dhcp looks anew at an interface that changed while it was looked at", async () => {
+  const { host } = createLan(createVirtualClock()).createGuest();
+  const second = interfaceAt("10.2.2.50", { name: "eth1", mac: "02:00:4c:9f:00:0c" });
+  let interfaces = [...host.interfaces(), second];
+  const changing: Ask["host"] = {
+    ...host,
+    interfaces: () => interfaces,
+    runIp(args) {
+      interfaces = [interfaceAt("10.1.1.50", { mac: "02:00:4c:9f:00:0b" }), second];
+      return host.runIp(args);
+    },
+  };
+  const { signal } = new AbortController();
+  const network = createNetwork({ iname: "eth0", isInameChosen: false, host: changing, signal });
+  const said = await hear(({ clients, isCurrent }) => {
+    assertEquals(clients.map(({ mac }) => mac), ["02:00:4c:9f:00:0a"]);
+    assertEquals(isCurrent!(), false);
+  }, { host: changing, network });
+  assertEquals(said, []);
+});
