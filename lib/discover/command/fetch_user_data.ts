@@ -8,6 +8,8 @@
 import type { Client } from "../../http1/client.ts";
 import type { Clock } from "../../time/clock.ts";
 import { withTimeout } from "../../time/with_timeout.ts";
+import { causeKindOf } from "../errors.ts";
+import type { CauseKind } from "../errors.ts";
 
 /** What came. Never the data themselves: they are secrets. */
 export interface UserDataReport {
@@ -17,7 +19,7 @@ export interface UserDataReport {
   /** What was announced, if it was. */
   readonly length: number | undefined;
   /** Why not everything came; `undefined` if it did. */
-  readonly failure: string | undefined;
+  readonly failure: { readonly kind: CauseKind; readonly message: string } | undefined;
 }
 
 const TARGET = "/latest/user-data";
@@ -49,7 +51,8 @@ export async function fetchUserData(
     await withTimeout(LIMIT_MS, { clock, signal: new AbortController().signal }, fetch);
     return { status, bytes, length, failure: undefined };
   } catch (error) {
-    return { status, bytes, length, failure: error instanceof Error ? error.message : String(error) };
+    const message = error instanceof Error ? error.message : String(error);
+    return { status, bytes, length, failure: { kind: causeKindOf(error), message } };
   }
 }
 
@@ -57,5 +60,5 @@ export async function fetchUserData(
 export function describeUserData({ bytes, length, failure }: UserDataReport): string | undefined {
   if (failure === undefined) return undefined;
   const came = length === undefined ? `${bytes} bytes` : `${bytes} of ${length} bytes`;
-  return `${TARGET}: ${bytes === 0 ? "nothing came" : `${came} came`} (${failure})`;
+  return `${TARGET}: ${bytes === 0 ? "nothing came" : `${came} came`} (${failure.message})`;
 }

@@ -49,7 +49,7 @@ export function formatJson(report: SearchReport, { overview, notes, advice, user
       status: userData.status ?? null,
       bytes: userData.bytes,
       length: userData.length ?? null,
-      failure: userData.failure ?? null,
+      failure: userData.failure?.message ?? null,
     },
     notes,
     advice: advice ?? null,

@@ -12,6 +12,8 @@ import type { UserDataReport } from "./fetch_user_data.ts";
 import type { Diagnosis } from "./diagnose.ts";
 import { formatOverview } from "./overview.ts";
 import type { Overview } from "./overview.ts";
+import { REMEDIES } from "./remedies.ts";
+import type { CauseKind } from "../errors.ts";
 import type { CandidateReport, Outcome, SearchReport } from "../report.ts";
 
 /** What there is to say besides the report itself. */
@@ -90,10 +92,15 @@ function formatResult({ router }: SearchReport, { advice, userData }: Findings):
   if (advice !== undefined) return `${found}, but ${advice.cause}. Next: ${advice.next}.`;
   const missing = userData && describeUserData(userData);
   if (missing === undefined) return `${found}.`;
+  const { kind } = userData!.failure!;
+  if (!SILENCE.includes(kind)) return `${found}, but its user-data do not come: ${missing}. Next: ${REMEDIES[kind]}.`;
   return `${found}, but its large answers do not come: ${missing}. Next: something on the way drops large packets without ` +
     `a word: compare the MTU of the interface (\`ip link\`) with the network's, and try a smaller one ` +
     `(\`ip link set ${iface ?? "eth0"} mtu 1400\`).`;
 }
+
+/** What a network that drops large packets looks like. */
+const SILENCE: readonly CauseKind[] = ["response_timeout", "idle_timeout"];
 
 function endSentence(text: string): string {
   return /[.?!]$/.test(text) ? text : `${text}.`;

@@ -4,6 +4,7 @@ import { runDiscover } from "../../../lib/discover/command/run_discover.ts";
 import type { DiscoverOptions } from "../../../lib/discover/command/run_discover.ts";
 import type { ServiceBelief } from "../../../lib/discover/command/overview.ts";
 import { LEASE_SOURCES } from "../../../lib/discover/sources/lease_sources.ts";
+import { UpstreamError } from "../../../lib/http1/error.ts";
 import { test } from "../../support/test.ts";
 import { discoveryConfig } from "../../support/fakes/config.ts";
 import { createLan, interfaceAt, linkAt } from "../../support/fakes/lan.ts";
@@ -13,9 +14,11 @@ import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 /** Runs the command on a network of one's making. */
 async function discover(
   furnish: (lan: Lan) => void,
-  { config = {}, guest = {}, drive, json = false, isColored = false, show, service }: {
+  { config = {}, guest = {}, userData, drive, json = false, isColored = false, show, service }: {
     readonly config?: Partial<DiscoveryConfig>;
     readonly guest?: Partial<GuestOptions>;
+    /** Why they do not come. */
+    readonly userData?: Error;
     /** What there is in the place of a network. */
     readonly drive?: DiscoverOptions["drive"];
     readonly json?: boolean;
@@ -30,10 +33,14 @@ async function discover(
   furnish(lan);
   let output = "";
   let isClosed = false;
+  const request: typeof lan.client.request = (address, head, options) =>
+    userData !== undefined && head.target === "/latest/user-data"
+      ? Promise.reject(userData)
+      : lan.client.request(address, head, options);
   const exit = runDiscover(discoveryConfig({ timeoutMs: 5_000, ...config }), {
     json,
     write: (text) => void (output += text),
-    ...(drive === undefined ? { client: { ...lan.client, close: () => void (isClosed = true) } } : { drive }),
+    ...(drive === undefined ? { client: { request, close: () => void (isClosed = true) } } : { drive }),
     clock,
     isColored,
     listen: { hostname: "169.254.169.254", port: 39724 },
@@ -74,6 +81,24 @@ The router is 10.1.1.1, found by dhcp on eth0.
 `,
   );
 });
+
+for (
+  const [kind, says] of [
+    ["response_timeout", /but its large answers do not come: .*nothing came \(so it is\)\. Next: .*MTU/],
+    ["idle_timeout", /but its large answers do not come: .*MTU/],
+    [
+      "reset",
+      /but its user-data do not come: .*nothing came \(so it is\)\. Next: look for a firewall or a missing route/,
+    ],
+    ["cut_short", /but its user-data do not come: .*\. Next: its web server is overloaded or broken/],
+  ] as const
+) {
+  test(`runDiscover says what to try where user-data fail: ${kind}`, async () => {
+    const userData = new UpstreamError(kind, "so it is");
+    const { output } = await discover((lan) => lan.add({ address: "10.1.1.1" }), { userData });
+    assertMatch(output, says);
+  });
+}
 
 test("runDiscover says the most likely cause and what to try when there is no router", async () => {
   const denied = Object.assign(new Error("Permission denied"), { name: "PermissionDenied" });
