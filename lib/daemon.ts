@@ -50,11 +50,11 @@ export async function runDaemon(config: Config): Promise<number> {
   const startedAt = Date.now();
   await using parts = new AsyncDisposableStack();
 
+  ignoreStraySignals();
   const { log, recent, reopen, close: closeLog } = openLog(config.log);
   parts.defer(closeLog);
   for (const warning of config.warnings) log.warn("doubtful configuration", { warning });
 
-  ignoreStraySignals();
   const runtimeFolder = await openRuntimeFolder(log);
   const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"), { log });
   parts.defer(() => notifier.close());

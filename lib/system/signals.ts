@@ -4,8 +4,21 @@
  * @module
  */
 
-/** Their effect is to end a process, and nobody who sends one to this program means that; SIGHUP may come too early. */
-const STRAY_SIGNALS = ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR"] as const;
+/**
+ * Their effect is to end a process, and nobody who sends one to this program means that; SIGHUP may come too early. SIGXFSZ the
+ * kernel sends where a file would be larger than it may be: writing then fails as on a disk that is full.
+ */
+const STRAY_SIGNALS = [
+  "SIGHUP",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGALRM",
+  "SIGVTALRM",
+  "SIGPROF",
+  "SIGIO",
+  "SIGPWR",
+  "SIGXFSZ",
+] as const;
 
 /** Makes the program outlive signals that mean nothing to it, from now on. */
 export function ignoreStraySignals(): void {

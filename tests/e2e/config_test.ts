@@ -3,6 +3,7 @@ import { READ_EARLY, READ_LATE } from "../../lib/system/runtime_environment.ts";
 import { binary } from "../support/binary.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { runCommand } from "../support/net/process.ts";
+import { programLine } from "../support/net/program.ts";
 import { createScene, NO_SERVERS, ROUTER, SERVERS } from "../support/scene.ts";
 import { test } from "../support/test.ts";
 
@@ -179,6 +180,14 @@ networkTest("mdproxy4cs outlives the signals that mean nothing to it", ROUTER, a
     assertEquals([signal, (await scene.get("/latest/meta-data/vm-id")).status], [signal, 200]);
   }
   assertEquals((await scene.program.stop()).code, 0);
+});
+
+networkTest("mdproxy4cs serves all the same where it may write no byte to a file", SERVERS, async () => {
+  await using scene = await createScene({ args: "none" });
+  const program = scene.guest.start(["prlimit", "--fsize=0", ...programLine(["--log-level", "debug"])]);
+  await program.waitForLine(/cannot write what is known.*File too large/);
+  assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
+  assertEquals((await program.stop()).code, 0);
 });
 
 networkTest("mdproxy4cs takes a duration as long as ten years for what it is", ROUTER, async () => {

@@ -58,7 +58,17 @@ test("ignoreStraySignals makes a process outlive what nobody means by it", () =>
       assertEquals(await nextLine(), "ready");
       const to = child.stdin.getWriter();
       for (
-        const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR"] as const
+        const signal of [
+          "SIGHUP",
+          "SIGUSR1",
+          "SIGUSR2",
+          "SIGALRM",
+          "SIGVTALRM",
+          "SIGPROF",
+          "SIGIO",
+          "SIGPWR",
+          "SIGXFSZ",
+        ] as const
       ) {
         child.kill(signal);
         await to.write(Uint8Array.of(0x0a));
