@@ -43,27 +43,51 @@ mdproxy4cs: spelling-error-in-binary *
 mdproxy4cs: maintainer-script-calls-systemctl *
 `;
 
+/** Left by a removal of what was enabled, so that installing it again enables it again; gone with a purge. */
+const WAS_ENABLED = "$DPKG_ROOT/var/lib/mdproxy4cs.was-enabled";
+
+const IS_RUNNING_SYSTEM = '[ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]';
+
+// An upgrade leaves the unit as the administrator has it: enabled, disabled or masked, running or stopped.
 const SCRIPTS = {
   postinst: `#!/bin/sh
 set -e
 if [ "$1" = configure ] && command -v systemctl >/dev/null; then
-  systemctl --quiet enable ${UNIT}
-  if [ -d /run/systemd/system ]; then
+  start=no
+  if [ -z "$2" ] || [ -e "${WAS_ENABLED}" ]; then
+    # What is masked cannot be enabled, which systemctl says: installing it is no reason to start it.
+    if systemctl --root="$DPKG_ROOT/" --quiet enable ${UNIT}; then start=yes; fi
+    rm -f "${WAS_ENABLED}"
+  fi
+  if ${IS_RUNNING_SYSTEM}; then
     systemctl daemon-reload
-    systemctl restart mdproxy4cs.service || echo "mdproxy4cs does not start: see journalctl -u mdproxy4cs" >&2
+    if [ "$start" = yes ] || systemctl --quiet is-active mdproxy4cs.service; then
+      systemctl restart mdproxy4cs.service || echo "mdproxy4cs does not start: see journalctl -u mdproxy4cs" >&2
+    fi
   fi
 fi
 `,
   prerm: `#!/bin/sh
 set -e
 if [ "$1" = remove ] && command -v systemctl >/dev/null; then
-  if [ -d /run/systemd/system ]; then systemctl --quiet stop mdproxy4cs.service || true; fi
-  systemctl --quiet disable mdproxy4cs.service || true
+  if ${IS_RUNNING_SYSTEM}; then systemctl --quiet stop mdproxy4cs.service || true; fi
+  if systemctl --root="$DPKG_ROOT/" --quiet is-enabled mdproxy4cs.service 2>/dev/null; then
+    : >"${WAS_ENABLED}"
+    systemctl --root="$DPKG_ROOT/" --quiet disable mdproxy4cs.service || true
+  fi
 fi
 `,
   postrm: `#!/bin/sh
 set -e
-if [ "$1" = remove ] && [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
+case $1 in
+  remove)
+    if ${IS_RUNNING_SYSTEM}; then systemctl daemon-reload || true; fi
+    rm -rf "$DPKG_ROOT/run/mdproxy4cs-root" "$DPKG_ROOT/run/mdproxy4cs.starts" "$DPKG_ROOT/run/mdproxy4cs.lock"
+    ;;
+  purge)
+    rm -rf "$DPKG_ROOT/var/log/mdproxy4cs" "$DPKG_ROOT/var/log/private/mdproxy4cs" "${WAS_ENABLED}"
+    ;;
+esac
 `,
 } as const;
 
