@@ -24,7 +24,10 @@ export const READ_EARLY = {
   OTEL_DENO: "sends what happens here to another program",
   DENO_AUDIT_PERMISSIONS: "writes a file",
   DENO_COVERAGE_DIR: "writes files",
+  DENO_SNAPSHOT_IMPORT_GRAPH: "writes a file",
+  DENO_V8_FLAGS: "can have the engine write files",
   DENO_STARTUP_PHASES: "writes to the log",
+  DENO_LOG_LAZY_LOAD: "writes to the log",
   DENO_TOKIO_METRICS: "writes to the log",
   DENO_LOG: "writes to the log what must not be in it",
 } as const;

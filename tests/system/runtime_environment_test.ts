@@ -27,6 +27,12 @@ test("findEarlyVariables names what was obeyed and what it does, and passes over
   ]);
 });
 
+test("findEarlyVariables names what has the runtime or its engine write files, or log what it loads", () => {
+  for (const name of ["DENO_COVERAGE_DIR", "DENO_SNAPSHOT_IMPORT_GRAPH", "DENO_V8_FLAGS", "DENO_LOG_LAZY_LOAD"]) {
+    assertEquals([name, findEarlyVariables(environmentOf({ [name]: "1" })).length], [name, 1]);
+  }
+});
+
 test("permissionFlags allows the program to see every variable of the runtime that it has to", () => {
   const [names] = permissionFlags("2.9.6").filter((flag) => flag.startsWith("--allow-env="));
   for (const name of RUNTIME_VARIABLES) assert(names!.split(/[=,]/).includes(name), name);
