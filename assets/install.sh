@@ -136,6 +136,11 @@ put() {
   return 1
 }
 
+# Removes what a put that was stopped had begun.
+remove_parts() {
+  files | while read -r _ _ target; do rm -f "$root/$target.new"; done
+}
+
 # unpack FILTER: whoever unpacks names a program that may be missing.
 unpack() {
   for program in "$1" tar; do
@@ -178,6 +183,13 @@ check_libraries() {
   [ -z "$minor" ] || [ "$minor" -ge 27 ] ||
     fail "this system has glibc 2.$minor, and mdproxy4cs needs 2.27 or newer" "Debian 10, Ubuntu 18.04 and newer have it."
   [ -n "$libgcc" ] || fail "libgcc_s.so.1 is missing" "Install it, on Debian: apt-get install libgcc-s1"
+}
+
+# Two at once would take each other's files away. Where there is no flock, nobody is told.
+lock() {
+  command -v flock >/dev/null || return 0
+  exec 9<"$root/"
+  flock -n 9 || [ $? -ne 1 ] || fail "another install.sh is at work in $root/" "Run this again when it has ended."
 }
 
 # Everything is unpacked before anything is replaced, and each file is replaced at once.
@@ -227,6 +239,7 @@ remove() {
     [ "$target" = etc/default/mdproxy4cs ] || rm -f "$root/$target"
   done
   rmdir "$root/usr/share/mdproxy4cs" 2>/dev/null || true
+  rm -rf "$root/run/mdproxy4cs-root" "$root/run/mdproxy4cs.starts" "$root/run/mdproxy4cs.lock"
   if is_running_system; then systemctl daemon-reload; fi
   say "removed mdproxy4cs; /etc/default/mdproxy4cs stays"
 }
@@ -234,6 +247,7 @@ remove() {
 main() {
   read_arguments "$@"
   if [ "$uninstall" = yes ]; then
+    lock
     remove
     exit 0
   fi
@@ -243,6 +257,8 @@ main() {
   [ -n "$archive" ] || fetch
   verify
   check_libraries
+  lock
+  trap 'rm -rf "$work"; remove_parts' EXIT
   install_files
   enable_unit
   say "installed $(basename "$archive") into $root/"

@@ -160,6 +160,10 @@ installTest(
 
 installTest("install.sh --uninstall leaves nothing but the settings", async ({ install, files, root }) => {
   await install();
+  // What pre-start.sh copied and noted: leases, and a config drive with its secrets.
+  await Deno.mkdir(`${root}/run/mdproxy4cs-root/config-drive`, { recursive: true });
+  await Deno.writeTextFile(`${root}/run/mdproxy4cs-root/config-drive/user_data.txt`, "secret");
+  await Deno.writeTextFile(`${root}/run/mdproxy4cs.starts`, "0 1");
   const { code, said } = await install(["--uninstall"]);
   assertEquals(code, 0, said);
   assertEquals(await files(), ["644 etc/default/mdproxy4cs"]);
@@ -276,6 +280,34 @@ installTest(
     assertEquals(code, 1);
     assertStringIncludes(said, "Is its disk full or read-only? What was there before still works.");
     assertEquals(await files(), INSTALLED);
+    assertEquals(await Deno.readTextFile(`${root}/usr/bin/mdproxy4cs`), "an older one");
+  },
+);
+
+installTest(
+  "install.sh refuses to install where another one is at work, and does not disturb it",
+  async ({ install, files, root, folder, release }) => {
+    const bin = await binWithout(folder, ["cp"]);
+    const second = `sh ${INSTALL} --root ${root} --archive ${release}/${ARCHIVE} >${folder}/second 2>&1`;
+    const cp = `#!/bin/sh\n/bin/cp "$@"\n[ -e ${folder}/second ] || PATH=${PATH} ${second}\nexit 0\n`;
+    await Deno.writeTextFile(`${bin}/cp`, cp, { mode: 0o755 });
+    const { code, said } = await install(["--archive", `${release}/${ARCHIVE}`], { PATH: bin });
+    assertEquals(code, 0, said);
+    assertStringIncludes(await Deno.readTextFile(`${folder}/second`), `another install.sh is at work in ${root}/`);
+    assertEquals(await files(), INSTALLED);
+  },
+);
+
+installTest(
+  "install.sh leaves what was there, and no part of a file, when it is stopped",
+  async ({ install, files, root, folder, release }) => {
+    await install();
+    await Deno.writeTextFile(`${root}/usr/bin/mdproxy4cs`, "an older one");
+    const bin = await binWithout(folder, ["cp"]);
+    await Deno.writeTextFile(`${bin}/cp`, '#!/bin/sh\necho half > "$2"\nkill -TERM 0\n', { mode: 0o755 });
+    const within = ["setsid", "--wait"];
+    const { code } = await install(["--archive", `${release}/${ARCHIVE}`], { PATH: bin }, "022", within);
+    assertEquals([code, await files()], [1, INSTALLED]);
     assertEquals(await Deno.readTextFile(`${root}/usr/bin/mdproxy4cs`), "an older one");
   },
 );
