@@ -75,7 +75,11 @@ read_arguments() {
   # A package's or an image's root folder may be empty still.
   usr=$root/usr
   [ -e "$usr" ] || usr=$root/
-  [ -w "$usr" ] || fail "cannot write to $usr" "Run this as root, as in: sudo sh install.sh"
+  [ -w "$usr" ] || if [ "$(id -u)" -eq 0 ]; then
+    fail "cannot write to $usr" "Is it mounted read-only?"
+  else
+    fail "cannot write to $usr" "Run this as root, as in: sudo sh install.sh"
+  fi
 }
 
 detect_arch() {

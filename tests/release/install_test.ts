@@ -402,3 +402,17 @@ installTest("install.sh says what to do when the image is not there", async ({ i
   assertEquals(code, 1);
   assertStringIncludes(said, `there is no folder ${folder}/nowhere`);
 });
+
+installTest(
+  "install.sh asks root whether a root folder that cannot be written to is mounted read-only",
+  async ({ install, root }) => {
+    const mount = `mount --bind ${root} ${root}; mount -o remount,bind,ro ${root}; exec "$@"`;
+    const within = ["unshare", "--map-root-user", "--mount", "sh", "-euc", mount, "sh"];
+    const { code, said } = await install([], {}, "022", within);
+    assertEquals(code, 1);
+    assertStringIncludes(said, `cannot write to ${root}/usr`);
+    assertStringIncludes(said, "Is it mounted read-only?");
+  },
+  {},
+  "namespaces",
+);
