@@ -167,6 +167,7 @@ export class Connection {
     arrival.then(surprise, surprise);
     this.#options.onFree(this);
   }
+
   #endExchange(): void {
     this.#signal?.removeEventListener("abort", this.#abort);
     this.#signal = undefined;
