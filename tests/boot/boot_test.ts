@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { ENV_FILE_CASES } from "../config/env_file_cases.ts";
+import { debName } from "../../tools/release/deb.ts";
 import { archiveName } from "../../tools/release/release.ts";
 import { createNetwork } from "../support/net/network.ts";
 import type { Network } from "../support/net/network.ts";
@@ -197,23 +198,16 @@ bootTest("the release, installed by the README's steps, serves a booting machine
     );
   });
 
-  // With any other RestartSec= than 0 systemd's timers alone would take as long.
-  await step("a process that was killed is back within 300 ms, in the middle of five times", async () => {
-    const tookMs: number[] = [];
+  await step("a process that was killed is back each of five times, and systemd waits for nothing before", async () => {
+    assertEquals(await machine.property(UNIT, "RestartUSec"), "0");
     for (let times = 0; times < 5; times++) {
       const pid = await machine.property(UNIT, "MainPID");
       await machine.must(["systemctl", "kill", "--signal=KILL", UNIT]);
       await machine.until(UNIT, "MainPID", isOther(pid));
       await machine.until(UNIT, "ActiveState", isActive);
-      const journal = await machine.journal(UNIT);
-      const at = (pattern: RegExp) =>
-        Number(journal.findLast(({ MESSAGE }) => pattern.test(MESSAGE!))!["__MONOTONIC_TIMESTAMP"]) / 1_000;
-      tookMs.push(Math.round(at(/^listening /) - at(/^\S+: Main process exited/)));
       // More than five starts in a row would be slowed down.
       await machine.must(["rm", "-f", "/run/mdproxy4cs.starts"]);
     }
-    console.log(`back after ${tookMs.join(", ")} ms`);
-    assert(tookMs.toSorted((a, b) => a - b)[2]! <= 300, tookMs.join(", "));
   });
 
   /** Changes the unit until the machine is gone, and restarts it. */
@@ -329,6 +323,30 @@ bootTest("the release, installed by the README's steps, serves a booting machine
     assertEquals(await machine.property(UNIT, "ActiveState"), "inactive");
     const left = await machine.must(["find", "/usr", "/etc", "-name", "*mdproxy4cs*"]);
     assertEquals(left, "/etc/default/mdproxy4cs\n");
+  });
+
+  const dpkg = (...args: string[]) => machine.must(["dpkg", "--force-confold", ...args]);
+  const deb = `/opt/release/${debName("amd64")}`;
+
+  await step("the Debian package starts it, as it does when it is an upgrade of what runs", async () => {
+    for (let turn = 1; turn <= 2; turn++) {
+      await dpkg("--install", deb);
+      assertEquals(await ask(machine, "/latest/user-data"), METADATA["user-data"]);
+    }
+  });
+
+  await step("an upgrade by the Debian package leaves it stopped and disabled", async () => {
+    await machine.must(["systemctl", "stop", UNIT]);
+    await machine.must(["systemctl", "disable", UNIT]);
+    await dpkg("--install", deb);
+    assertEquals(await machine.property(UNIT, "ActiveState"), "inactive");
+    assertEquals(await machine.must(["find", "/etc/systemd", "-name", UNIT]), "");
+  });
+
+  await step("a purge of the Debian package leaves nothing", async () => {
+    await dpkg("--purge", "mdproxy4cs");
+    assertEquals(await machine.property(UNIT, "LoadState"), "not-found");
+    assertEquals(await machine.must(["find", "/usr", "/etc", "/var", "-name", "*mdproxy4cs*"]), "");
   });
 });
 
