@@ -66,6 +66,11 @@ export class Attempt<R extends Router> {
     return this.#connection !== undefined;
   }
 
+  /** Whether the router has kept it waiting for longer than it should. */
+  get isSilent(): boolean {
+    return this.#isSilent;
+  }
+
   /** What the router does while it does not answer. */
   get silence(): UpstreamError {
     return this.#connection === undefined

@@ -143,11 +143,16 @@ class ForwardedRequest<R extends Router> {
     return this.#deadlineAt - this.#with.now();
   }
 
-  /** Ends all that is under way. What a router keeps waiting when time is up has failed by that. */
+  /**
+   * Ends all that is under way. What a router keeps waiting when time is up has failed by that, unless it was asked only just
+   * now, after another failure.
+   */
   #end(reason: unknown): void {
     if (this.#over.signal.aborted) return;
     const [waiting] = this.#attempts;
-    if (reason === LATE && waiting !== undefined) this.#note(waiting, waiting.silence);
+    if (reason === LATE && waiting !== undefined && (waiting.isSilent || this.#failed === undefined)) {
+      this.#note(waiting, waiting.silence);
+    }
     this.#over.abort(reason);
     for (const attempt of this.#attempts) attempt.abort(reason);
   }

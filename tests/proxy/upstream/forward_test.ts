@@ -145,6 +145,18 @@ test("createForwarder gives up at the deadline in whatever it does", async () =>
   await assertFails(searching.response, "refused");
 });
 
+for (const [waitedMs, kind] of [[399, "cut_short"], [401, "response_timeout"]] as const) {
+  test(`createForwarder fails with ${kind} at a deadline that comes ${waitedMs} ms after a failed router was asked again`, async () => {
+    const { response, asked, clock } = setUp();
+    await clock.run(TIMEOUT_MS - waitedMs);
+    (await asked(1)).fail("cut_short");
+    await clock.run(0);
+    (await asked(2)).sent();
+    await clock.run(waitedMs);
+    await assertFails(response, kind);
+  });
+}
+
 for (const status of [502, 503]) {
   test(`createForwarder asks again for a few seconds when a router answers ${status}`, async () => {
     const { response, asked, clock, upstream } = setUp();
