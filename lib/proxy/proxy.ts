@@ -23,7 +23,7 @@ import type { ClientHead } from "./gate/request_head.ts";
 import type { RequestRefusal } from "./request/refusal.ts";
 import { ClientGoneError, StoppingError } from "./gate/errors.ts";
 import { REFUSALS } from "./gate/refusal.ts";
-import { createReasonLog } from "./server/reason_log.ts";
+import { createReasonLog } from "../telemetry/reason_log.ts";
 import { createResponder, emptyResponse, headersOf, pathOf } from "./server/responder.ts";
 import type { Abort } from "./server/responder.ts";
 import { createForwarder } from "./upstream/forward.ts";

@@ -16,7 +16,7 @@ import { createPeerCheck } from "../gate/peers.ts";
 import { REFUSALS } from "../gate/refusal.ts";
 import type { ClientHead } from "../gate/request_head.ts";
 import type { OwnResponse } from "../gate/response.ts";
-import { createReasonLog } from "./reason_log.ts";
+import { createReasonLog } from "../../telemetry/reason_log.ts";
 import { headersOf } from "./responder.ts";
 
 /** What the pages need. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Fields, Log } from "../../telemetry/log.ts";
+import type { Fields, Log } from "./log.ts";
 
 /** Notes that something happened, and why. */
 export type NoteReason = (reason: string, fields: Fields) => void;

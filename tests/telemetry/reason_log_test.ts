@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { createReasonLog } from "../../../lib/proxy/server/reason_log.ts";
-import type { Fields } from "../../../lib/telemetry/log.ts";
-import { SILENT } from "../../../lib/telemetry/log.ts";
-import { test } from "../../support/test.ts";
+import { createReasonLog } from "../../lib/telemetry/reason_log.ts";
+import type { Fields } from "../../lib/telemetry/log.ts";
+import { SILENT } from "../../lib/telemetry/log.ts";
+import { test } from "../support/test.ts";
 
 test("createReasonLog says each reason once a minute, and how often it was meanwhile; each time at debug", () => {
   const said: [string, Fields | undefined][] = [];
