@@ -6,10 +6,12 @@
 
 import type { SourceName } from "../config/options.ts";
 import { describeError } from "../telemetry/log.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { Fields, Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { createReasonLog } from "../telemetry/reason_log.ts";
 import { kindOf } from "../config_drive/address.ts";
 import { SourceError } from "./sources/source_error.ts";
+import { causeKindOf } from "./errors.ts";
 import type { Cause, DiscoveryError } from "./errors.ts";
 import type { SearchReport } from "./report.ts";
 import type { Router } from "./router.ts";
@@ -44,8 +46,16 @@ const ACCEPT = "a reload (SIGHUP) or a restart, if it is right";
 /** What was said once is not said again; a program that runs for years forgets it now and then. */
 const MAX_SAID = 256;
 
+/** Where the lines and the counts go. */
+export interface EventLogOptions {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** A monotonic clock, in milliseconds. */
+  readonly now: () => number;
+}
+
 /** Creates the event log, and declares what it counts. */
-export function createEventLog({ log, metrics }: { readonly log: Log; readonly metrics: Metrics }): EventLog {
+export function createEventLog({ log, metrics, now }: EventLogOptions): EventLog {
   const attempts = metrics.counter("mdproxy4cs_discovery_attempts_total", "Sources asked, by what came of it.");
   const durations = metrics.histogram("mdproxy4cs_discovery_seconds", "How long searches took, by what came of them.");
   const said = new Set<string>();
@@ -55,6 +65,12 @@ export function createEventLog({ log, metrics }: { readonly log: Log; readonly m
     said.add(key);
     say();
   };
+
+  const noteSuspicion = () => createReasonLog("the router is suspect", { log, now, level: "warn" });
+  let suspect = noteSuspicion();
+  /** Whether that was left out at the last time: nor is it said then that the router is back, unless it could not be found. */
+  let isUnsaid = false;
+  const sayBack = (fields: Fields) => log[isUnsaid ? "debug" : "info"]("the router is back", fields);
 
   /** Somebody serves metadata, but not those of the router; or there is no router, and not those that are wanted. */
   const sayOfOtherIdentity = (
@@ -108,23 +124,26 @@ export function createEventLog({ log, metrics }: { readonly log: Log; readonly m
       if (identityBefore !== undefined && identityBefore !== identity) {
         log.warn("the router serves another identity than before", { ...fields, identity, before: identityBefore });
       }
+      if (before?.address !== address) suspect = noteSuspicion();
       if (before === undefined) log.info("found the router", fields);
       else if (before.address === address) {
-        if (!wasTrusted) log.info("the router is back", { ...fields, outageMs: Math.round(outageMs) });
+        if (!wasTrusted) sayBack({ ...fields, outageMs: Math.round(outageMs) });
       } else if (kindOf(address) === "drive") {
         log.warn("no router, serving the config drive", { ...fields, from: before.address });
       } else log.warn("the router moved", { ...fields, from: before.address });
     },
 
     failed(error, { failures, keeping }) {
+      isUnsaid = false;
       if (keeping !== undefined) log.warn("keeping the previous router", { address: keeping.address, error });
       else if (failures === 1) log.warn("no router found, searching on", { error });
       else log.debug("no router found, searching on", { error, failures });
     },
 
-    suspected: ({ address }, error) => log.warn("the router is suspect", { address, error }),
-    answered: ({ address }, { outageMs }) =>
-      log.info("the router is back", { address, outageMs: Math.round(outageMs) }),
+    suspected({ address }, error) {
+      isUnsaid = !suspect(causeKindOf(error), { address, error });
+    },
+    answered: ({ address }, { outageMs }) => sayBack({ address, outageMs: Math.round(outageMs) }),
     slow: ({ address }) => log.info("the router is slow to answer", { address }),
     renamed: ({ address }, server) => log.info("the router names another server", { address, server }),
     forgot: (reason) => log.warn("ignoring what was known before the restart", { reason }),

@@ -60,7 +60,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   const { metrics, memory, clock = SYSTEM_CLOCK, host = openHost({ clock, metrics }) } = deps;
   const tools = { host, clock, validate: createValidate(deps.client) };
   const searches = createSearches(config, tools);
-  const events = createEventLog(deps);
+  const events = createEventLog({ log: deps.log, metrics, now: clock.now });
   const waiters = createWaiters();
   const schedule = createSchedule(config.confirmIntervalMs, clock);
   const { remembered, remember } = recall(memory, config, { onIgnored: events.forgot });

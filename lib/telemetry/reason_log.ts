@@ -1,15 +1,15 @@
 /**
- * Says why requests are refused, fail, are answered with an error by the router, or not answered to their end: each reason
- * once in a while, whoever repeats it, and how often it occurred meanwhile; each time at debug. Whatever a request can have
- * said at a higher level goes through here: whoever may ask could fill the log otherwise.
+ * Says of what happens often why it does: each reason once in a while, whoever repeats it, and how often it occurred
+ * meanwhile; each time at debug. Whatever a request can have said at a higher level goes through here: whoever may ask could
+ * fill the log otherwise.
  *
  * @module
  */
 
 import type { Fields, Log } from "./log.ts";
 
-/** Notes that something happened, and why. */
-export type NoteReason = (reason: string, fields: Fields) => void;
+/** Notes that something happened, and why. @returns whether it was said above debug */
+export type NoteReason = (reason: string, fields: Fields) => boolean;
 
 /** How long a reason is not said again. */
 const PAUSE_MS = 60_000;
@@ -36,9 +36,10 @@ export function createReasonLog(message: string, { log, now, level = "info" }: R
     if (last !== undefined && now() - last.at < PAUSE_MS) {
       last.unsaid++;
       log.debug(message, { reason, ...fields });
-      return;
+      return false;
     }
     log[level](message, { reason, ...fields, before: last?.unsaid || undefined });
     said.set(reason, { at: now(), unsaid: 0 });
+    return true;
   };
 }

@@ -5,6 +5,7 @@ import type { EventLog } from "../../lib/discover/event_log.ts";
 import type { CandidateReport, SearchReport } from "../../lib/discover/report.ts";
 import type { Router } from "../../lib/discover/router.ts";
 import { SourceError } from "../../lib/discover/sources/source_error.ts";
+import { UpstreamError } from "../../lib/http1/error.ts";
 import { createLog } from "../../lib/telemetry/log.ts";
 import { createRegistry } from "../../lib/telemetry/metrics.ts";
 import { ROUTER as SAMPLE } from "../support/fakes/router.ts";
@@ -29,16 +30,19 @@ function reportOf(router: Router | undefined, ...candidates: CandidateReport[]):
   return { router, elapsedMs: 2_000, sources: [], candidates };
 }
 
-/** What is logged of events, the time left out, and what is counted. */
-function listen(act: (events: EventLog, lines: string[]) => void): { lines: string[]; metrics: string } {
+/** What is logged of events, the time left out, and what is counted; `pass` lets time go by, in milliseconds. */
+function listen(
+  act: (events: EventLog, lines: string[], pass: (ms: number) => void) => void,
+): { lines: string[]; metrics: string } {
   const lines: string[] = [];
+  let time = 0;
   const metrics = createRegistry();
   const log = createLog((line) => lines.push(line.slice(25).trimEnd()), {
     level: "debug",
     format: "text",
     now: () => 0,
   });
-  act(createEventLog({ log, metrics }), lines);
+  act(createEventLog({ log, metrics, now: () => time }), lines, (ms) => time += ms);
   return { lines, metrics: metrics.render() };
 }
 
@@ -184,10 +188,56 @@ test("createEventLog tells what becomes of the router in force", () => {
     events.forgot("it is no JSON");
   });
   assertEquals(lines, [
-    "warn  the router is suspect address=10.1.1.1 error=reset",
+    "warn  the router is suspect reason=unexpected address=10.1.1.1 error=reset",
     "info  the router is back address=10.1.1.1 outageMs=1235",
     "info  the router is slow to answer address=10.1.1.1",
     "info  the router names another server address=10.1.1.1 server=10.1.1.2",
     'warn  ignoring what was known before the restart reason="it is no JSON"',
   ]);
+});
+
+test("createEventLog tells once a minute that a router is suspect for the same reason, and is back; an outage each time", () => {
+  const REFUSED = new UpstreamError("refused", "closed");
+  const { lines } = listen((events, lines, pass) => {
+    const flap = (error: Error) => {
+      events.suspected(ROUTER, error);
+      events.answered(ROUTER, { outageMs: 1 });
+    };
+    for (let times = 0; times < 3; times++) flap(REFUSED);
+    flap(new UpstreamError("reset", "reset"));
+    lines.push("a long outage");
+    events.suspected(ROUTER, REFUSED);
+    events.failed(new DiscoveryError([]), { failures: 1, keeping: undefined });
+    events.answered(ROUTER, { outageMs: 5_000 });
+    lines.push("a minute later");
+    pass(60_000);
+    flap(REFUSED);
+    lines.push("another router");
+    events.found({ ...ROUTER, address: "10.1.1.2" }, {
+      before: ROUTER,
+      identity: undefined,
+      wasTrusted: true,
+      outageMs: 0,
+    });
+    flap(REFUSED);
+  });
+  assertEquals(
+    lines.filter((line) => !line.startsWith("debug")).map((line) => line.replace(/ address=.*| error=.*/, "")),
+    [
+      "warn  the router is suspect reason=refused",
+      "info  the router is back",
+      "warn  the router is suspect reason=reset",
+      "info  the router is back",
+      "a long outage",
+      "warn  no router found, searching on",
+      "info  the router is back",
+      "a minute later",
+      "warn  the router is suspect reason=refused",
+      "info  the router is back",
+      "another router",
+      "warn  the router moved",
+      "warn  the router is suspect reason=refused",
+      "info  the router is back",
+    ],
+  );
 });

@@ -88,7 +88,7 @@ test("createResolver.report makes the router suspect, and serves it again once i
     assertEquals(again.address, "10.1.1.1");
     assert(again !== router, "a new object for a new validation");
     assertEquals(log.slice(1).map((line) => line.split(" address=")[0]), [
-      "warn  the router is suspect",
+      "warn  the router is suspect reason=unexpected",
       "info  the router is back",
     ]);
   }));

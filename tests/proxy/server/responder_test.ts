@@ -29,7 +29,10 @@ function setUp() {
     deadlines: clock.deadlines,
     counts: declareProxyMetrics(metrics, () => 0),
     log,
-    noteCut: (reason, fields) => log.warn("noted a cut", { reason, ...fields }),
+    noteCut(reason, fields) {
+      log.warn("noted a cut", { reason, ...fields });
+      return true;
+    },
     clock,
   });
   const context = {
