@@ -15,7 +15,7 @@ import { CONFIG_DRIVE } from "./config_drive/address.ts";
 import { createConfigDrive, withConfigDrive } from "./config_drive/config_drive.ts";
 import { serveControl } from "./control/control_server.ts";
 import { summarizeStatus } from "./control/format_status.ts";
-import { describeStatus } from "./control/status.ts";
+import { describeBelief, describeStatus } from "./control/status.ts";
 import { createResolver } from "./discover/resolver.ts";
 import type { Resolver } from "./discover/router.ts";
 import { createClient } from "./http1/client.ts";
@@ -127,6 +127,7 @@ export async function runDaemon(config: Config): Promise<number> {
       metrics: metrics.render(),
       listeners,
     });
+  const summary = () => summarizeStatus(describeBelief(resolver.status()));
 
   if (runtimeFolder !== undefined) {
     const control = serveControl(RUNTIME_FILES.controlSocket, { describe, log });
@@ -139,8 +140,7 @@ export async function runDaemon(config: Config): Promise<number> {
       metrics: () => metrics.render(),
       status: describe,
       async whyNotReady() {
-        const status = describe();
-        if (status.state !== "ready") return summarizeStatus(status);
+        if (resolver.status().state !== "ready") return summary();
         return keeper.isPresent() && await proxy.isAccepting() ? undefined : "the listen address is not served";
       },
     });
@@ -161,9 +161,8 @@ export async function runDaemon(config: Config): Promise<number> {
   });
   log.info("listening", { listen, version: BUILD.version, pid: Deno.pid });
   // What an operator reads behind "Status:" in `systemctl status`.
-  const summary = () => `STATUS=${summarizeStatus(describe())}`;
-  notifier.notify("READY=1", summary());
-  resolver.onChange(() => notifier.notify(summary()));
+  notifier.notify("READY=1", `STATUS=${summary()}`);
+  resolver.onChange(() => notifier.notify(`STATUS=${summary()}`));
 
   const end = await Promise.race([stopped, keeper.lost]);
   if (end instanceof Error) log.error("stopping without the listen address", { error: end });

@@ -5,13 +5,13 @@
  */
 
 import { escapeControls } from "../telemetry/log.ts";
-import type { ProviderStatus, StatusDocument } from "./status.ts";
+import type { Belief, ProviderStatus, StatusDocument } from "./status.ts";
 
 /** How many of the last problems are shown. */
 const SHOWN_PROBLEMS = 5;
 
 /** Says in one line how the program is: what it serves, or what it waits for. */
-export function summarizeStatus({ state, router, lastFailedSearch }: StatusDocument): string {
+export function summarizeStatus({ state, router, lastFailedSearch }: Belief): string {
   if (state === "ready") return `ready: serving the metadata of ${nameOf(router!)}`;
   const searching = router === null
     ? "searching for the virtual router"

@@ -108,14 +108,31 @@ export interface StatusSources {
   readonly listeners: StatusDocument["listeners"];
 }
 
+/** What is believed of the router: the part of the document that tells how the program is. */
+export type Belief = Pick<StatusDocument, "state" | "router" | "lastFailedSearch">;
+
 /** Makes the document. */
 export function describeStatus(
   { build, pid, startedAt, resolved, recent, metrics, listeners }: StatusSources,
 ): StatusDocument {
-  const { state, router, confirmedAt, lastFailure } = resolved;
   return {
     version: STATUS_VERSION,
     program: { name: "mdproxy4cs", ...build, pid, startedAt: iso(startedAt) },
+    ...describeBelief(resolved),
+    lastProblems: recent,
+    requests: {
+      inFlight: readTotals(metrics, "mdproxy4cs_requests_in_flight")[""] ?? 0,
+      answered: readTotals(metrics, "mdproxy4cs_requests_total"),
+      upstreamErrors: readTotals(metrics, "mdproxy4cs_upstream_errors_total"),
+    },
+    cache: readTotals(metrics, "mdproxy4cs_cache_total"),
+    listeners,
+  };
+}
+
+/** Makes the part of the document that needs no metrics. */
+export function describeBelief({ state, router, confirmedAt, lastFailure }: StatusSources["resolved"]): Belief {
+  return {
     state,
     router: router === undefined ? null : {
       kind: kindOf(router.address),
@@ -128,14 +145,6 @@ export function describeStatus(
       confirmedAt: confirmedAt === undefined ? null : iso(confirmedAt),
     },
     lastFailedSearch: lastFailure === undefined ? null : { at: iso(lastFailure.at), message: lastFailure.message },
-    lastProblems: recent,
-    requests: {
-      inFlight: readTotals(metrics, "mdproxy4cs_requests_in_flight")[""] ?? 0,
-      answered: readTotals(metrics, "mdproxy4cs_requests_total"),
-      upstreamErrors: readTotals(metrics, "mdproxy4cs_upstream_errors_total"),
-    },
-    cache: readTotals(metrics, "mdproxy4cs_cache_total"),
-    listeners,
   };
 }
 
