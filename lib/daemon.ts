@@ -28,7 +28,7 @@ import { openNotifier, startWatchdog } from "./system/notify.ts";
 import { monitorIp, runIp } from "./system/run_ip.ts";
 import { openRuntimeFolder, RUNTIME_FILES } from "./system/runtime_folder.ts";
 import { openStateFile } from "./system/state_file.ts";
-import { ignoreStraySignals, untilStopped } from "./system/signals.ts";
+import { ignoreStraySignals, onReload, takeStopSignals } from "./system/signals.ts";
 import { SYSTEM_CLOCK } from "./time/clock.ts";
 import type { Registry } from "./telemetry/metrics.ts";
 import { createRegistry } from "./telemetry/metrics.ts";
@@ -51,6 +51,7 @@ export async function runDaemon(config: Config): Promise<number> {
   await using parts = new AsyncDisposableStack();
 
   ignoreStraySignals();
+  const stop = takeStopSignals();
   const { log, recent, reopen, close: closeLog } = openLog(config.log);
   parts.defer(closeLog);
   for (const warning of config.warnings) log.warn("doubtful configuration", { warning });
@@ -83,22 +84,32 @@ export async function runDaemon(config: Config): Promise<number> {
   resolver.start();
 
   const { hostname } = config.proxy.listen;
-  if (await ensureAddress(hostname, host) === "added") {
-    log.info("added the listen address", { address: hostname, interface: "lo" });
-  }
   const releaseMemory = createMemoryRelease();
-  const proxy = await serveProxy(config.proxy, {
-    upstream: resolver,
-    client,
-    log,
-    metrics,
-    drivePasswordOf: ({ address }) => address === CONFIG_DRIVE ? drive.password : undefined,
-    ownAddresses,
-    innerSocket: runtimeFolder && RUNTIME_FILES.innerSocket,
-    onRest() {
-      if (releaseMemory()) log.debug("gave memory back");
-    },
+  const start = async () => {
+    if (await ensureAddress(hostname, { ...host, signal: stop.signal }) === "added") {
+      log.info("added the listen address", { address: hostname, interface: "lo" });
+    }
+    return await serveProxy(config.proxy, {
+      upstream: resolver,
+      client,
+      log,
+      metrics,
+      drivePasswordOf: ({ address }) => address === CONFIG_DRIVE ? drive.password : undefined,
+      ownAddresses,
+      innerSocket: runtimeFolder && RUNTIME_FILES.innerSocket,
+      onRest() {
+        if (releaseMemory()) log.debug("gave memory back");
+      },
+      signal: stop.signal,
+    });
+  };
+  const proxy = await start().catch((error) => {
+    if (!stop.signal.aborted) throw error;
   });
+  if (proxy === undefined) {
+    log.info("stopping", { signal: await stop.told });
+    return 0;
+  }
   parts.defer(() => proxy.shutdown(STOP_GRACE_MS));
   parts.defer(startWatchdog(notifier, Deno.env.get("WATCHDOG_USEC"), { isAlive: proxy.isAccepting, log }));
   const keeper = keepAddress(hostname, {
@@ -149,8 +160,8 @@ export async function runDaemon(config: Config): Promise<number> {
     pages.listening.then((gate) => listeners.admin = gate === undefined ? null : formatAddress(gate.address));
   }
 
-  // Before anybody is told that the program is ready, and might at once tell it to stop.
-  const stopped = untilStopped(() => {
+  // Before anybody is told that the program is ready, and might at once tell it to reload.
+  onReload(() => {
     reopen();
     const look = () => {
       proxy.expire();
@@ -158,13 +169,13 @@ export async function runDaemon(config: Config): Promise<number> {
     };
     drive.load().then(look).catch((error) => log.error("cannot reload", { error }));
     log.info("reloaded", { router: resolver.status().router?.address });
-  });
+  }, stop.signal);
   log.info("listening", { listen, version: BUILD.version, pid: Deno.pid });
   // What an operator reads behind "Status:" in `systemctl status`.
   notifier.notify("READY=1", `STATUS=${summary()}`);
   resolver.onChange(() => notifier.notify(`STATUS=${summary()}`));
 
-  const end = await Promise.race([stopped, keeper.lost]);
+  const end = await Promise.race([stop.told, keeper.lost]);
   if (end instanceof Error) log.error("stopping without the listen address", { error: end });
   else log.info("stopping", { signal: end });
   notifier.notify("STOPPING=1", "STATUS=stopping: finishing the requests in flight");

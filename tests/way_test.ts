@@ -49,6 +49,7 @@ test("ARCHITECTURE.md: as many files have a part in a request as V8 counts", asy
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   const proxy = await serveProxy(config, {
     ...{ upstream: resolver, client, log, metrics, clock, ownAddresses: () => [], innerSocket: `${folder}/inner.sock` },
+    signal: new AbortController().signal,
   });
   stack.defer(() => proxy.shutdown(0));
   using connection = await Deno.connect({ hostname: "127.0.0.1", port: proxy.address.port });

@@ -36,7 +36,12 @@ export type InterfaceAddress = Pick<Deno.NetworkInterfaceInfo, "name" | "address
  */
 export async function ensureAddress(
   address: string,
-  system: { readonly interfaces: () => readonly InterfaceAddress[]; readonly runIp: RunIp },
+  system: {
+    readonly interfaces: () => readonly InterfaceAddress[];
+    readonly runIp: RunIp;
+    /** Ends the adding. */
+    readonly signal: AbortSignal;
+  },
 ): Promise<"present" | "added"> {
   if (!isLinkLocal(address)) return "present";
   const holder = () => holderOf(address, system.interfaces());
@@ -52,7 +57,7 @@ export async function ensureAddress(
   }
 
   try {
-    await system.runIp(["address", "add", `${address}/32`, "dev", "lo"]);
+    await system.runIp(["address", "add", `${address}/32`, "dev", "lo"], { signal: system.signal });
   } catch (error) {
     // The unit's pre-start script may have come in between.
     if (holder() === "lo") return "present";

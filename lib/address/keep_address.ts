@@ -55,7 +55,7 @@ export function keepAddress(address: string, system: KeeperSystem): AddressKeepe
     if (stop.signal.aborted || isPresent()) return;
     log.warn("the listen address is gone", { address });
     try {
-      await ensureAddress(address, { interfaces, runIp });
+      await ensureAddress(address, { interfaces, runIp, signal: stop.signal });
       log.warn("added the listen address again", { address, interface: "lo" });
     } catch (error) {
       lose(error as Error);

@@ -27,6 +27,8 @@ export interface ServeDependencies<R extends Router>
   readonly ownAddresses: () => readonly string[];
   /** Where the server behind the gate is to have its socket; `undefined` if there is no folder for it. */
   readonly innerSocket: string | undefined;
+  /** Ends the waiting for a port that is taken. */
+  readonly signal: AbortSignal;
 }
 
 /** The proxy at work. It accepts as long as there is also a server behind the gate. */
@@ -39,13 +41,14 @@ export interface ServedProxy extends Omit<Gate, "inFlight"> {
  * Starts to serve metadata.
  *
  * @throws {ListenError} If the address is taken and stays so, or is not this machine's.
+ * @throws the signal's reason, if it aborts first
  */
 export async function serveProxy<R extends Router>(
   config: ProxyConfig,
-  { onRest, ownAddresses, innerSocket, ...dependencies }: ServeDependencies<R>,
+  { onRest, ownAddresses, innerSocket, signal, ...dependencies }: ServeDependencies<R>,
 ): Promise<ServedProxy> {
   const { log, clock = SYSTEM_CLOCK } = dependencies;
-  const listener = await listen(config.listen, { log, clock, signal: new AbortController().signal });
+  const listener = await listen(config.listen, { log, clock, signal });
   const proxy = createProxy(config, { ...dependencies, inFlight: () => gate.inFlight });
   const onError = createErrorResponder(log);
   const asked = new AskedRequests();

@@ -27,25 +27,36 @@ export function ignoreStraySignals(): void {
 
 function ignore(): void {}
 
+/** Being told to stop. */
+export interface Stop {
+  readonly signal: AbortSignal;
+  /** Resolves to the name of the signal that stops the program. */
+  readonly told: Promise<"SIGTERM" | "SIGINT">;
+}
+
 /**
- * Waits until the program is told to stop. From then on the signals have their default effect again, so that a second
- * one ends a stop that takes too long.
- *
- * @param reload called on every SIGHUP
- * @returns the name of the signal that stops it
+ * Takes the signals that stop the program, from now on: the kernel keeps them from the first process of a container (PID 1)
+ * that does not. When one has come they have their default effect again, so that a second one ends a stop that takes too long.
  */
-export function untilStopped(reload: () => void): Promise<"SIGTERM" | "SIGINT"> {
-  return new Promise((resolve) => {
-    const stop = (signal: "SIGTERM" | "SIGINT") => () => {
+export function takeStopSignals(): Stop {
+  const stop = new AbortController();
+  const told = new Promise<"SIGTERM" | "SIGINT">((resolve) => {
+    const take = (signal: "SIGTERM" | "SIGINT") => () => {
       Deno.removeSignalListener("SIGTERM", onTerm);
       Deno.removeSignalListener("SIGINT", onInt);
-      Deno.removeSignalListener("SIGHUP", reload);
+      stop.abort();
       resolve(signal);
     };
-    const onTerm = stop("SIGTERM");
-    const onInt = stop("SIGINT");
+    const onTerm = take("SIGTERM");
+    const onInt = take("SIGINT");
     Deno.addSignalListener("SIGTERM", onTerm);
     Deno.addSignalListener("SIGINT", onInt);
-    Deno.addSignalListener("SIGHUP", reload);
   });
+  return { signal: stop.signal, told };
+}
+
+/** Calls back on every SIGHUP, until the program is told to stop. */
+export function onReload(reload: () => void, stop: AbortSignal): void {
+  Deno.addSignalListener("SIGHUP", reload);
+  stop.addEventListener("abort", () => Deno.removeSignalListener("SIGHUP", reload));
 }

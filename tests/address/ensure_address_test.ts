@@ -16,6 +16,7 @@ function machine(
   return {
     commands,
     interfaces: () => present,
+    signal: new AbortController().signal,
     runIp(args: readonly string[]) {
       commands.push(args.join(" "));
       if (failure?.meanwhile !== undefined) present.push({ name: failure.meanwhile, address: ADDRESS });

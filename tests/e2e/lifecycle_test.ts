@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { writeAll } from "../support/net/relay.ts";
+import type { Host } from "../support/net/network.ts";
+import type { Process } from "../support/net/process.ts";
 import { programLine } from "../support/net/program.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { createScene, ROUTER, SERVERS } from "../support/scene.ts";
@@ -46,6 +48,41 @@ networkTest("a listen port that is taken is waited for", SERVERS, async () => {
   await first.stop();
   await second.waitForLine(/\blistening\b/);
   assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
+});
+
+/** Starts the program as the first process of a container, to which the kernel gives no signal that nobody waits for. */
+function startAsFirst(
+  guest: Host,
+): { readonly program: Process; readonly kill: (signal: Deno.Signal) => Promise<void> } {
+  const program = guest.start(["unshare", "--pid", "--fork", ...programLine()]);
+  return {
+    program,
+    async kill(signal) {
+      const [child] = (await Deno.readTextFile(`/proc/${program.pid}/task/${program.pid}/children`)).split(" ");
+      Deno.kill(Number(child), signal);
+    },
+  };
+}
+
+networkTest("SIGTERM ends the first process of a container while it waits for its port", SERVERS, async () => {
+  await using scene = await createScene({ router: "none" });
+  const { program, kill } = startAsFirst(scene.guest);
+  await program.waitForLine(/\banother program has the port\b/);
+  await kill("SIGTERM");
+  await program.waitForLine(/\bstopping\b.*\bsignal=SIGTERM\b/);
+  assertEquals((await program.ended).code, 0);
+});
+
+networkTest("SIGTERM ends the first process of a container while ip adds its address", SERVERS, async () => {
+  await using scene = await createScene({ router: "none", args: "none" });
+  const { guest } = scene;
+  await guest.write("/bin/ip", "#!/bin/sh\ntouch /run/asked\nexec sleep infinity\n");
+  await guest.must(["sh", "-c", "chmod 755 $(realpath /bin/ip)"]);
+  const { program, kill } = startAsFirst(guest);
+  await guest.must(["sh", "-c", "until [ -e /run/asked ]; do sleep 0.05; done"]);
+  await kill("SIGTERM");
+  await program.waitForLine(/\bstopping\b.*\bsignal=SIGTERM\b/);
+  assertEquals((await program.ended).code, 0);
 });
 
 networkTest("SIGHUP searches again and drops no request", ROUTER, async () => {

@@ -8,7 +8,7 @@ async function runScript(
   script: string,
   act: (child: Deno.ChildProcess, nextLine: () => Promise<string | undefined>) => Promise<void>,
 ): Promise<void> {
-  const code = `import { ignoreStraySignals, untilStopped } from "${SIGNALS}";\n${script}`;
+  const code = `import { ignoreStraySignals, onReload, takeStopSignals } from "${SIGNALS}";\n${script}`;
   const args = ["eval", "--quiet", code];
   const child = new Deno.Command(Deno.execPath(), { args, stdin: "piped", stdout: "piped" }).spawn();
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
@@ -28,12 +28,13 @@ function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
 }
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  test(`untilStopped resolves to ${signal}, reloads on each SIGHUP before, and lets the next end the process`, () =>
+  test(`takeStopSignals aborts and tells of ${signal}, onReload of each SIGHUP before, and the next ends the process`, () =>
     runScript(
       `const alive = setTimeout(() => {}, 600_000);
-       const stopped = untilStopped(() => console.log("reload"));
+       const stop = takeStopSignals();
+       onReload(() => console.log("reload"), stop.signal);
        console.log("ready");
-       console.log(await stopped);`,
+       console.log(await stop.told, stop.signal.aborted);`,
       async (child, nextLine) => {
         assertEquals(await nextLine(), "ready");
         for (let times = 0; times < 2; times++) {
@@ -41,7 +42,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
           assertEquals(await nextLine(), "reload");
         }
         child.kill(signal);
-        assertEquals(await nextLine(), signal);
+        assertEquals(await nextLine(), `${signal} true`);
         // The runtime may take a moment to let go of a signal, and to hear that the process is gone.
         const again = setInterval(() => kill(child, signal), 10);
         assertEquals((await child.status.finally(() => clearInterval(again))).signal, signal);

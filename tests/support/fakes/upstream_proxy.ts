@@ -82,6 +82,7 @@ export async function startProxy(script: Script, options: ProxyOptions = {}): Pr
   const innerSocket = options.hasFolder === false ? undefined : `${folder}/inner.sock`;
   const { address, shutdown, isAccepting } = await serveProxy(config, {
     ...{ upstream, client, log, metrics, ownAddresses: () => [], innerSocket },
+    signal: new AbortController().signal,
   });
   const host = `127.0.0.1:${address.port}`;
 
