@@ -43,8 +43,7 @@ const STOP_GRACE_MS = 5_000;
  * Serves metadata until SIGTERM or SIGINT.
  *
  * @returns the exit code
- * @throws {AddressError} If the listen address cannot be made to exist.
- * @throws {Error} If the listen address cannot be bound.
+ * @throws {Error} If the listen address cannot be made to exist, or cannot be bound.
  */
 export async function runDaemon(config: Config): Promise<number> {
   const startedAt = Date.now();

@@ -11,20 +11,6 @@ import { CommandError } from "../system/run_ip.ts";
 import type { RunIp } from "../system/run_ip.ts";
 import { isLinkLocal } from "../ipv4/ipv4.ts";
 
-/** Why the address could not be made to exist. */
-export type AddressErrorKind = "ip_missing" | "not_permitted" | "on_another_interface" | "ip_failed";
-
-/** An address that does not exist and could not be added. */
-export class AddressError extends Error {
-  override readonly name = "AddressError";
-  readonly kind: AddressErrorKind;
-
-  constructor(kind: AddressErrorKind, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.kind = kind;
-  }
-}
-
 /** One address of one interface, as `Deno.networkInterfaces()` gives it. */
 export type InterfaceAddress = Pick<Deno.NetworkInterfaceInfo, "name" | "address">;
 
@@ -32,7 +18,7 @@ export type InterfaceAddress = Pick<Deno.NetworkInterfaceInfo, "name" | "address
  * Ensures that a link-local address is on `lo`; any other address is taken to exist.
  *
  * @returns whether it had to be added
- * @throws {AddressError} If it is on another interface, or cannot be added.
+ * @throws {Error} If it is on another interface, or cannot be added.
  */
 export async function ensureAddress(
   address: string,
@@ -49,8 +35,7 @@ export async function ensureAddress(
   const found = holder();
   if (found === "lo") return "present";
   if (found !== undefined) {
-    throw new AddressError(
-      "on_another_interface",
+    throw new Error(
       `Cannot listen on ${address}: it is on ${found}, where others could ask for this VM's secrets; ` +
         `remove it ("ip address del ${address} dev ${found}") or choose another with --http-listen`,
     );
@@ -76,14 +61,13 @@ function explain(address: string, cause: unknown): unknown {
   const failed = `Cannot add ${address} to lo`;
   switch (cause.kind) {
     case "missing":
-      return new AddressError("ip_missing", `${failed}: ${cause.message}`, { cause });
+      return new Error(`${failed}: ${cause.message}`, { cause });
     case "not_permitted":
-      return new AddressError(
-        "not_permitted",
+      return new Error(
         `${failed}: the capability CAP_NET_ADMIN is missing; run pre-start.sh as root first, or start as root`,
         { cause },
       );
     case "failed":
-      return new AddressError("ip_failed", `${failed}: ip says "${cause.stderr}"`, { cause });
+      return new Error(`${failed}: ip says "${cause.stderr}"`, { cause });
   }
 }

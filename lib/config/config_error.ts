@@ -7,5 +7,4 @@
 /** An option, an argument or an env file that cannot be used. The message stands alone: it names option, value and remedy. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
-  readonly kind = "config";
 }

@@ -12,8 +12,6 @@
  * @module
  */
 
-import { DriveError } from "./drive_error.ts";
-
 /** A file as it was read. */
 export interface DriveFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -42,14 +40,14 @@ const KEY_FILE = /^([a-z0-9][a-z0-9_-]*)\.txt$/;
  * Reads the folder.
  *
  * @returns `undefined` if there is no such folder
- * @throws {DriveError} If it is there and cannot be used.
+ * @throws {Error} If it is there and cannot be used.
  */
 export async function readDrive(folder: string): Promise<DriveFiles | undefined> {
   if (await kindOfPath(folder) === undefined) return undefined;
   const budget = { bytes: MAX_TOTAL_BYTES, files: MAX_FILES };
   const names = await listFiles(`${folder}/metadata`);
   if (names === undefined) {
-    throw new DriveError("no_metadata", `${folder} holds no metadata: is it the copy of a drive's cloudstack folder?`);
+    throw new Error(`${folder} holds no metadata: is it the copy of a drive's cloudstack folder?`);
   }
   const metadata = new Map<string, DriveFile>();
   const isOlder = (name: string) => name.includes("_");
@@ -60,7 +58,7 @@ export async function readDrive(folder: string): Promise<DriveFiles | undefined>
     if (file !== undefined) metadata.set(key!.replaceAll("_", "-"), file);
   }
   if (isBlank(metadata.get("instance-id"))) {
-    throw new DriveError("no_instance_id", `${folder} names no instance-id, which every drive does`);
+    throw new Error(`${folder} names no instance-id, which every drive does`);
   }
   return {
     metadata,
@@ -86,12 +84,12 @@ async function readFile(path: string, budget: { bytes: number; files: number }):
   const info = await kindOfPath(path);
   if (!info?.isFile) return undefined;
   if (info.size > MAX_FILE_BYTES) {
-    throw new DriveError("too_large", `${path} has ${info.size} bytes, and at most ${MAX_FILE_BYTES} are read`);
+    throw new Error(`${path} has ${info.size} bytes, and at most ${MAX_FILE_BYTES} are read`);
   }
   budget.bytes -= info.size;
   budget.files--;
   if (budget.bytes < 0 || budget.files < 0) {
-    throw new DriveError("too_large", `The drive holds more than ${MAX_FILES} files or ${MAX_TOTAL_BYTES} bytes`);
+    throw new Error(`The drive holds more than ${MAX_FILES} files or ${MAX_TOTAL_BYTES} bytes`);
   }
   const bytes = await orAbsent(path, () => Deno.readFile(path));
   return bytes && { bytes, modifiedAt: info.mtime?.getTime() ?? 0 };
@@ -105,7 +103,7 @@ async function orAbsent<T>(path: string, read: () => Promise<T>): Promise<T | un
     const reason = cause instanceof Deno.errors.NotCapable
       ? "it lies where the program may not read"
       : (cause as Error).message;
-    throw new DriveError("unreadable", `Cannot read ${path}: ${reason}`, { cause });
+    throw new Error(`Cannot read ${path}: ${reason}`, { cause });
   }
 }
 

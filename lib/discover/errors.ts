@@ -74,14 +74,11 @@ export interface Suspect {
 /** No router was found. The message is the reasons: whoever passes it on says that. */
 export class DiscoveryError extends Error {
   override readonly name = "DiscoveryError";
-  readonly kind = "no_router";
-  readonly causes: readonly Cause[];
   /** The router that was in force, and why it is not trusted any more; `undefined` if there was none. */
   readonly suspect: Suspect | undefined;
 
   constructor(causes: readonly Cause[], options: ErrorOptions & { readonly suspect?: Suspect | undefined } = {}) {
     super(summarize(causes) || "no source has anything to say", options);
-    this.causes = causes;
     this.suspect = options.suspect;
   }
 }

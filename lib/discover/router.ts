@@ -50,8 +50,8 @@ export interface Resolver {
    * The router in force, at once where it is known and trusted; else whoever is validated next. It waits across searches,
    * because a network that starts late is no error, and brings the next search forward.
    *
-   * @throws {DiscoveryError} If the signal aborts first, or the resolver is closed: with one cause for each source,
-   * and the signal's reason as its own cause.
+   * @throws {DiscoveryError} If the signal aborts first, or the resolver is closed: with what each source said,
+   * and the signal's reason as its cause.
    */
   router(signal: AbortSignal): Router | Promise<Router>;
   /**

@@ -40,7 +40,7 @@ export interface ServedProxy extends Omit<Gate, "inFlight"> {
 /**
  * Starts to serve metadata.
  *
- * @throws {ListenError} If the address is taken and stays so, or is not this machine's.
+ * @throws {Error} If the address is taken and stays so, or is not this machine's.
  * @throws the signal's reason, if it aborts first
  */
 export async function serveProxy<R extends Router>(

@@ -15,16 +15,14 @@ export type CommandErrorKind = "missing" | "not_permitted" | "failed";
 export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly kind: CommandErrorKind;
-  readonly argv: readonly string[];
   readonly stderr: string;
 
   constructor(
     message: string,
-    options: ErrorOptions & { kind: CommandErrorKind; argv: readonly string[]; stderr?: string },
+    options: ErrorOptions & { readonly kind: CommandErrorKind; readonly stderr?: string },
   ) {
     super(message, options);
     this.kind = options.kind;
-    this.argv = options.argv;
     this.stderr = options.stderr ?? "";
   }
 }
@@ -51,32 +49,23 @@ const LIMIT_MS = 10_000;
  * @throws {CommandError} If there is no `ip` that may be run, or it hangs, or exits with a failure.
  */
 export const runIp: RunIp = async (args, { signal, places = IP_COMMANDS } = {}) => {
-  const argv = ["ip", ...args];
+  const failed = `Cannot run "${["ip", ...args].join(" ")}"`;
   const output = await withTimeout(
     LIMIT_MS,
     { clock: SYSTEM_CLOCK, signal: new AbortController().signal },
     (late) => {
       const ending = signal === undefined ? late : AbortSignal.any([signal, late]);
-      return atFirstPlace(places, args, (path) => command(path, { args, signal: ending }).output());
+      return atFirstPlace(places, (path) => command(path, { args, signal: ending }).output());
     },
   ).catch((cause) => {
     if (!(cause instanceof TimeoutError)) throw cause;
     const stderr = `nothing within ${LIMIT_MS} ms`;
-    throw new CommandError(`Cannot run "${argv.join(" ")}": it says ${stderr}`, {
-      cause,
-      kind: "failed",
-      argv,
-      stderr,
-    });
+    throw new CommandError(`${failed}: it says ${stderr}`, { cause, kind: "failed", stderr });
   });
   if (output.success) return new TextDecoder().decode(output.stdout);
   const stderr = new TextDecoder().decode(output.stderr).trim();
   const kind = /not permitted|permission denied/i.test(stderr) ? "not_permitted" : "failed";
-  throw new CommandError(`Cannot run "${argv.join(" ")}": ${stderr || `exit code ${output.code}`}`, {
-    kind,
-    argv,
-    stderr,
-  });
+  throw new CommandError(`${failed}: ${stderr || `exit code ${output.code}`}`, { kind, stderr });
 };
 
 /**
@@ -85,7 +74,7 @@ export const runIp: RunIp = async (args, { signal, places = IP_COMMANDS } = {}) 
  * @throws {CommandError} If there is no `ip` that may be run.
  */
 export const monitorIp: MonitorIp = async (args, { signal, onChange, places = IP_COMMANDS }) => {
-  const child = await atFirstPlace(places, args, (path) => command(path, { args, signal }).spawn());
+  const child = await atFirstPlace(places, (path) => command(path, { args, signal }).spawn());
   const listen = async (printed: ReadableStream<Uint8Array>) => {
     for await (const _ of printed) onChange();
   };
@@ -94,7 +83,7 @@ export const monitorIp: MonitorIp = async (args, { signal, onChange, places = IP
 
 function command(
   path: string,
-  { args, signal }: { readonly args: readonly string[]; readonly signal: AbortSignal | undefined },
+  { args, signal }: { readonly args: readonly string[]; readonly signal: AbortSignal },
 ): Deno.Command {
   return new Deno.Command(path, {
     args: [...args],
@@ -104,15 +93,11 @@ function command(
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   });
 }
 
-async function atFirstPlace<T>(
-  places: readonly string[],
-  args: readonly string[],
-  run: (path: string) => T | Promise<T>,
-): Promise<T> {
+async function atFirstPlace<T>(places: readonly string[], run: (path: string) => T | Promise<T>): Promise<T> {
   let refused: string | undefined;
   for (const path of places) {
     try {
@@ -125,5 +110,5 @@ async function atFirstPlace<T>(
   const why = refused === undefined
     ? `it is at none of ${places.join(", ")}; install iproute2`
     : `${refused} may not be executed`;
-  throw new CommandError(`Cannot run "ip": ${why}`, { kind: "missing", argv: ["ip", ...args] });
+  throw new CommandError(`Cannot run "ip": ${why}`, { kind: "missing" });
 }

@@ -1,6 +1,6 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import type { InterfaceAddress } from "../../lib/address/ensure_address.ts";
-import { AddressError, ensureAddress } from "../../lib/address/ensure_address.ts";
+import { ensureAddress } from "../../lib/address/ensure_address.ts";
 import type { CommandErrorKind } from "../../lib/system/run_ip.ts";
 import { CommandError } from "../../lib/system/run_ip.ts";
 import { test } from "../support/test.ts";
@@ -20,9 +20,7 @@ function machine(
     runIp(args: readonly string[]) {
       commands.push(args.join(" "));
       if (failure?.meanwhile !== undefined) present.push({ name: failure.meanwhile, address: ADDRESS });
-      return failure === undefined
-        ? Promise.resolve("")
-        : Promise.reject(new CommandError("Cannot run", { ...failure, argv: ["ip", ...args] }));
+      return failure === undefined ? Promise.resolve("") : Promise.reject(new CommandError("Cannot run", failure));
     },
   };
 }
@@ -48,15 +46,13 @@ test("ensureAddress takes an address that the pre-start script added meanwhile f
 });
 
 test("ensureAddress says each failure in its own words", async () => {
-  const table: [ReturnType<typeof machine>, string, string][] = [
-    [machine([{ name: "eth1", address: ADDRESS }]), "on_another_interface", "ip address del 169.254.169.254 dev eth1"],
-    [machine([], { kind: "missing", stderr: "" }), "ip_missing", "to lo: Cannot run"],
-    [machine([], { kind: "not_permitted", stderr: "Operation not permitted" }), "not_permitted", "CAP_NET_ADMIN"],
-    [machine([], { kind: "failed", stderr: "Cannot find device" }), "ip_failed", 'ip says "Cannot find device"'],
+  const table: [ReturnType<typeof machine>, string][] = [
+    [machine([{ name: "eth1", address: ADDRESS }]), "ip address del 169.254.169.254 dev eth1"],
+    [machine([], { kind: "missing", stderr: "" }), "to lo: Cannot run"],
+    [machine([], { kind: "not_permitted", stderr: "Operation not permitted" }), "CAP_NET_ADMIN"],
+    [machine([], { kind: "failed", stderr: "Cannot find device" }), 'ip says "Cannot find device"'],
   ];
-  for (const [system, kind, words] of table) {
-    const error = await assertRejects(() => ensureAddress(ADDRESS, system), AddressError);
-    assertEquals(error.kind, kind);
-    assertStringIncludes(error.message, words);
+  for (const [system, words] of table) {
+    await assertRejects(() => ensureAddress(ADDRESS, system), Error, words);
   }
 });

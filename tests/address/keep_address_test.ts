@@ -90,11 +90,7 @@ test("keepAddress does nothing about changes elsewhere, and wakes up for nothing
 });
 
 test("keepAddress gives the address up for lost with the reason when it may not add it", async () => {
-  const failure = new CommandError("Cannot run", {
-    kind: "not_permitted",
-    argv: ["ip"],
-    stderr: "Operation not permitted",
-  });
+  const failure = new CommandError("Cannot run", { kind: "not_permitted", stderr: "Operation not permitted" });
   const scene = await setUp({ failure });
   scene.take();
   scene.monitor.change();

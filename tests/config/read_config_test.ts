@@ -134,9 +134,7 @@ test("readConfig names the option, its value and what would be right", () => {
     [{ flags: { "allow-server": "here" } }, '--allow-server: "here" must be IPv4 ranges'],
   ];
   for (const [given, message] of table) {
-    const error = assertThrows(() => read(given), ConfigError);
-    assertStringIncludes(error.message, message);
-    assertEquals(error.kind, "config");
+    assertThrows(() => read(given), ConfigError, message);
   }
 });
 

@@ -1,29 +1,25 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { DriveError } from "../../lib/config_drive/drive_error.ts";
 import { readDrive } from "../../lib/config_drive/read_drive.ts";
 import { writeDrive } from "../support/fakes/drive_folder.ts";
 import { driveTest, load, SAMPLE } from "./drive_case.ts";
 
 const BIG = new Uint8Array(1024 * 1024 + 1);
 
-const DAMAGE: readonly [what: string, spoil: (folder: string) => Promise<unknown>, kind: string, says: RegExp][] = [
+const DAMAGE: readonly [what: string, spoil: (folder: string) => Promise<unknown>, says: RegExp][] = [
   [
     "no metadata",
     (folder) => Deno.remove(`${folder}/metadata`, { recursive: true }),
-    "no_metadata",
     /holds no metadata/,
   ],
-  ["no instance-id", (folder) => Deno.remove(`${folder}/metadata/instance-id.txt`), "no_instance_id", /no instance-id/],
+  ["no instance-id", (folder) => Deno.remove(`${folder}/metadata/instance-id.txt`), /no instance-id/],
   [
     "a blank instance-id",
     (folder) => Deno.writeTextFile(`${folder}/metadata/instance-id.txt`, " \n"),
-    "no_instance_id",
-    /./,
+    /no instance-id/,
   ],
   [
     "user-data that is too large",
     (folder) => Deno.writeFile(`${folder}/userdata/user_data.txt`, BIG),
-    "too_large",
     /1048577 bytes/,
   ],
   [
@@ -31,7 +27,6 @@ const DAMAGE: readonly [what: string, spoil: (folder: string) => Promise<unknown
     async (folder) => {
       for (const key of ["a", "b", "c", "d"]) await Deno.writeFile(`${folder}/metadata/${key}.txt`, BIG.subarray(1));
     },
-    "too_large",
     /64 files or 4194304 bytes/,
   ],
   [
@@ -39,7 +34,6 @@ const DAMAGE: readonly [what: string, spoil: (folder: string) => Promise<unknown
     async (folder) => {
       for (let i = 0; i < 60; i++) await Deno.writeTextFile(`${folder}/metadata/key-${i}.txt`, "x");
     },
-    "too_large",
     /64 files/,
   ],
   [
@@ -48,19 +42,16 @@ const DAMAGE: readonly [what: string, spoil: (folder: string) => Promise<unknown
       await Deno.remove(`${folder}/metadata`, { recursive: true });
       await Deno.writeTextFile(`${folder}/metadata`, "x");
     },
-    "unreadable",
     /Cannot read .*metadata: /,
   ],
 ];
 
-for (const [what, spoil, kind, says] of DAMAGE) {
+for (const [what, spoil, says] of DAMAGE) {
   driveTest(`createConfigDrive says in one line that a drive with ${what} cannot be used`, async (at) => {
     const { drive, folder, lines } = at;
     await load(at, SAMPLE, "secret");
     await spoil(folder);
-    const error = await assertRejects(() => readDrive(folder), DriveError);
-    assertEquals(error.kind, kind);
-    assertMatch(error.message, says);
+    assertMatch((await assertRejects(() => readDrive(folder), Error)).message, says);
     lines.length = 0;
     await drive.load();
     assertEquals([drive.isPresent(), lines.length, await drive.password.take()], [false, 1, "saved_password"]);
@@ -78,7 +69,7 @@ driveTest("readDrive takes 4 MiB altogether, and not a byte more", async ({ fold
   await Deno.writeFile(`${folder}/metadata/c.txt`, BIG.subarray(1 + "i-1".length));
   assertEquals((await readDrive(folder))?.metadata.size, 4);
   await Deno.writeTextFile(`${folder}/metadata/d.txt`, "x");
-  assertEquals((await assertRejects(() => readDrive(folder), DriveError)).kind, "too_large");
+  await assertRejects(() => readDrive(folder), Error, "more than 64 files or 4194304 bytes");
 });
 
 driveTest("readDrive takes 64 files of the largest size that fits, and follows no link", async ({ root, folder }) => {

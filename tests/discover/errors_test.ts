@@ -13,7 +13,7 @@ const ERRORS: readonly (readonly [what: string, error: unknown, kind: CauseKind]
   ["a validation's error", new ValidationError("redirect", "x"), "redirect"],
   ["the client's error", new UpstreamError("refused", "x"), "refused"],
   ["a time that is up", new TimeoutError("x"), "timeout"],
-  ["a command that failed", new CommandError("x", { kind: "missing", argv: ["ip"] }), "command"],
+  ["a command that failed", new CommandError("x", { kind: "missing" }), "command"],
   ["a missing right", named("PermissionDenied"), "unreadable"],
   ["a right that the program denies itself", named("NotCapable"), "unreadable"],
   ["a want of descriptors", Object.assign(new Error("x"), { code: "EMFILE" }), "exhausted"],

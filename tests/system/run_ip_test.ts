@@ -33,8 +33,8 @@ placesTest(
 
 placesTest("runIp says what to install where there is none", {}, async (place) => {
   const error = await assertRejects(() => runIp(["link"], { places: [place("a"), place("b")] }), CommandError);
-  assertEquals([error.kind, error.argv], ["missing", ["ip", "link"]]);
-  assertEquals(error.message, `Cannot run "ip": it is at none of ${place("a")}, ${place("b")}; install iproute2`);
+  const message = `Cannot run "ip": it is at none of ${place("a")}, ${place("b")}; install iproute2`;
+  assertEquals([error.kind, error.message], ["missing", message]);
 });
 
 placesTest("runIp passes over one that may not be run, and names it where there is no other", {
@@ -61,8 +61,7 @@ function permission(words: string): ["not_permitted", string, string] {
 for (const [script, kind, stderr, says] of FAILURES) {
   placesTest(`runIp fails with ${kind} where ip says "${says}"`, { ip: script }, async (place) => {
     const error = await assertRejects(() => runIp(["link", "up"], { places: [place("ip")] }), CommandError);
-    assertEquals([error.kind, error.stderr, error.argv], [kind, stderr, ["ip", "link", "up"]]);
-    assertEquals(error.message, `Cannot run "ip link up": ${says}`);
+    assertEquals([error.kind, error.stderr, error.message], [kind, stderr, `Cannot run "ip link up": ${says}`]);
   });
 }
 

@@ -9,12 +9,6 @@ import type { ListenAddress } from "../../config/value.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Clock } from "../../time/clock.ts";
 
-/** The address cannot be listened on. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
-  readonly kind = "listen";
-}
-
 /** What binding needs. */
 export interface ListenOptions {
   readonly log: Log;
@@ -41,7 +35,7 @@ const RETRY_MS = 250;
 /**
  * Starts to listen.
  *
- * @throws {ListenError} If the address is taken and stays so, or is not this machine's.
+ * @throws {Error} If the address is taken and stays so, or is not this machine's.
  * @throws the signal's reason, if it aborts first
  */
 export async function listen(
@@ -56,13 +50,13 @@ export async function listen(
       return Deno.listen({ hostname, port });
     } catch (cause) {
       if (cause instanceof Deno.errors.AddrNotAvailable) {
-        throw new ListenError(`Cannot listen on ${address}: no interface has this address`, { cause });
+        throw new Error(`Cannot listen on ${address}: no interface has this address`, { cause });
       }
-      if (!(cause instanceof Deno.errors.AddrInUse)) throw new ListenError(`Cannot listen on ${address}`, { cause });
+      if (!(cause instanceof Deno.errors.AddrInUse)) throw new Error(`Cannot listen on ${address}`, { cause });
       const waitedMs = clock.now() - startedAt;
       const isServed = waitedMs >= patienceMs && await isListenedOn({ hostname, port }, connect);
       if (isServed || waitedMs >= Math.max(patienceMs, UNSERVED_PATIENCE_MS)) {
-        throw new ListenError(
+        throw new Error(
           `Cannot listen on ${address}: another program has this port; stop it, or choose another one`,
           { cause },
         );
