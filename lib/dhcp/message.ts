@@ -26,7 +26,6 @@
  * @module
  */
 
-import { MessageError } from "./message_error.ts";
 import { decodeAddress, decodeOptions, encodeAddress, encodeOptions, OPTIONS_OFFSET } from "./options.ts";
 import type { Options } from "./options.ts";
 
@@ -46,7 +45,12 @@ export interface Message {
   readonly chaddr: string;
   readonly options: Options;
   /** The first thing that is wrong with the options. What could be read of them is there all the same. */
-  readonly fault?: MessageError;
+  readonly fault?: string;
+}
+
+/** A datagram that is no DHCP message. */
+export class MessageError extends Error {
+  override readonly name = "MessageError";
 }
 
 const ETHERNET = 1;
@@ -89,16 +93,16 @@ export function encodeMessage(message: Message): Uint8Array {
  */
 export function decodeMessage(bytes: Uint8Array): Message {
   if (bytes.length < OPTIONS_OFFSET) {
-    throw new MessageError(`Cannot decode header: need ${OPTIONS_OFFSET} bytes, have ${bytes.length}`, bytes.length);
+    throw new MessageError(`Cannot decode header: need ${OPTIONS_OFFSET} bytes, have ${bytes.length}`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(COOKIE_OFFSET) !== COOKIE) {
     const have = decodeAddress(bytes, COOKIE_OFFSET);
-    throw new MessageError(`Cannot decode magic cookie: need 99.130.83.99, have ${have}`, COOKIE_OFFSET);
+    throw new MessageError(`Cannot decode magic cookie: need 99.130.83.99, have ${have}`);
   }
   const hlen = bytes[2]!;
   if (hlen > CHADDR_LENGTH) {
-    throw new MessageError(`Cannot decode chaddr: need at most ${CHADDR_LENGTH} bytes, have ${hlen}`, 2);
+    throw new MessageError(`Cannot decode chaddr: need at most ${CHADDR_LENGTH} bytes, have ${hlen}`);
   }
   const { options, fault } = decodeOptions(bytes);
   return {

@@ -9,7 +9,6 @@
  */
 
 import { formatIPv4, parseIPv4 } from "../ipv4/ipv4.ts";
-import { MessageError } from "./message_error.ts";
 
 /** The values of a message by option code. */
 export type Options = ReadonlyMap<number, Uint8Array>;
@@ -58,7 +57,7 @@ const LENGTHS: ReadonlyMap<number, number> = new Map([
 export interface DecodedOptions {
   readonly options: Options;
   /** The first thing that is wrong with them. What could be read is there all the same. */
-  readonly fault: MessageError | undefined;
+  readonly fault: string | undefined;
 }
 
 /**
@@ -68,7 +67,7 @@ export interface DecodedOptions {
  */
 export function decodeOptions(message: Uint8Array): DecodedOptions {
   const parts: Parts = new Map();
-  const faults: MessageError[] = [];
+  const faults: string[] = [];
   const collect = (region: Region) => {
     const fault = collectOptions(message, region, parts);
     if (fault !== undefined) faults.push(fault);
@@ -83,7 +82,7 @@ export function decodeOptions(message: Uint8Array): DecodedOptions {
     const need = LENGTHS.get(code);
     const value = need === undefined ? join(values) : firstOf(values, need);
     if (value !== undefined) options.set(code, value);
-    else faults.push(wrongLength(code, { values, need: need!, start: message.byteOffset }));
+    else faults.push(`Cannot decode option ${code}: need ${bytesOf(need!)}, have ${join(values).length}`);
   }
   return { options, fault: faults[0] };
 }
@@ -91,15 +90,6 @@ export function decodeOptions(message: Uint8Array): DecodedOptions {
 /** The first value that has the length, or else the whole of them if that has it. */
 function firstOf(values: readonly Uint8Array[], length: number): Uint8Array | undefined {
   return [...values, join(values)].find((value) => value.length === length);
-}
-
-function wrongLength(
-  code: number,
-  { values, need, start }: { readonly values: readonly Uint8Array[]; readonly need: number; readonly start: number },
-): MessageError {
-  const have = join(values).length;
-  const offset = values[0]!.byteOffset - start;
-  return new MessageError(`Cannot decode option ${code}: need ${bytesOf(need)}, have ${have}`, offset);
 }
 
 /**
@@ -165,7 +155,7 @@ function collectOptions(
   message: Uint8Array,
   { from, to, field }: Region,
   parts: Parts,
-): MessageError | undefined {
+): string | undefined {
   const where = field === undefined ? "" : ` in ${field}`;
   let at = from;
   // Some servers leave out the end mark where the field is full: running out between two options is no error.
@@ -177,12 +167,11 @@ function collectOptions(
     }
     const length = message[at + 1];
     if (at + 1 >= to || length === undefined) {
-      return new MessageError(`Cannot decode option ${code}${where}: need a length byte, have none`, at);
+      return `Cannot decode option ${code}${where}: need a length byte, have none`;
     }
     const start = at + 2;
     if (start + length > to) {
-      const have = to - start;
-      return new MessageError(`Cannot decode option ${code}${where}: need ${bytesOf(length)}, have ${have}`, at);
+      return `Cannot decode option ${code}${where}: need ${bytesOf(length)}, have ${to - start}`;
     }
     const values = parts.get(code);
     const value = message.subarray(start, start + length);

@@ -9,9 +9,8 @@
  */
 
 import { isUsableRouter } from "../ipv4/ipv4.ts";
-import { decodeMessage, encodeMessage } from "./message.ts";
+import { decodeMessage, encodeMessage, MessageError } from "./message.ts";
 import type { Message } from "./message.ts";
-import { MessageError } from "./message_error.ts";
 import { OPTION, readAddress, readByte } from "./options.ts";
 
 /** The types of a message that are sent. */
@@ -119,7 +118,7 @@ export function judgeReply(message: Message, { client, xid }: Transaction): Verd
   }
   const serverIdentifier = readAddress(options, OPTION.serverIdentifier);
   if (type === undefined || serverIdentifier === undefined) {
-    if (fault !== undefined) return { outcome: "malformed", detail: fault.message };
+    if (fault !== undefined) return { outcome: "malformed", detail: fault };
     return { outcome: type === undefined ? "bootp" : "no_server_identifier" };
   }
   if (!isUsableRouter(serverIdentifier)) return { outcome: "unusable_identifier", detail: serverIdentifier };

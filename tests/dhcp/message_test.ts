@@ -1,7 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { decodeMessage, encodeMessage, parseMac } from "../../lib/dhcp/message.ts";
+import { decodeMessage, encodeMessage, MessageError, parseMac } from "../../lib/dhcp/message.ts";
 import type { Message } from "../../lib/dhcp/message.ts";
-import { MessageError } from "../../lib/dhcp/message_error.ts";
 import { OPTION, readAddress, readByte } from "../../lib/dhcp/options.ts";
 import { createRandom } from "../support/fakes/virtual_clock.ts";
 import { test } from "../support/test.ts";
@@ -78,48 +77,44 @@ for (const name of CAPTURES) {
   });
 }
 
-const MALFORMED: readonly (readonly [what: string, bytes: Uint8Array, error: string, offset: number])[] = [
-  ["an empty datagram", new Uint8Array(), "Cannot decode header: need 240 bytes, have 0", 0],
-  ["a header without a cookie", ENCODED.slice(0, 236), "Cannot decode header: need 240 bytes, have 236", 236],
+const MALFORMED: readonly (readonly [what: string, bytes: Uint8Array, error: string])[] = [
+  ["an empty datagram", new Uint8Array(), "Cannot decode header: need 240 bytes, have 0"],
+  ["a header without a cookie", ENCODED.slice(0, 236), "Cannot decode header: need 240 bytes, have 236"],
   [
     "another cookie",
     withBytes(236, 1, 2, 3, 4),
     "Cannot decode magic cookie: need 99.130.83.99, have 1.2.3.4",
-    236,
   ],
-  ["a hardware address of 17 bytes", withBytes(2, 17), "Cannot decode chaddr: need at most 16 bytes, have 17", 2],
+  ["a hardware address of 17 bytes", withBytes(2, 17), "Cannot decode chaddr: need at most 16 bytes, have 17"],
 ];
-for (const [what, bytes, message, offset] of MALFORMED) {
+for (const [what, bytes, message] of MALFORMED) {
   test(`decodeMessage rejects ${what}`, () => {
-    const error = assertThrows(() => decodeMessage(bytes), MessageError, message);
-    assertEquals([error.kind, error.offset], ["malformed", offset]);
+    assertThrows(() => decodeMessage(bytes), MessageError, message);
   });
 }
 
 const FAULTY: typeof MALFORMED = [
-  ["an option without a length", ENCODED.slice(0, 241), "Cannot decode option 53: need a length byte, have none", 240],
-  ["an option cut short", ENCODED.slice(0, 247), "Cannot decode option 54: need 4 bytes, have 2", 243],
+  ["an option without a length", ENCODED.slice(0, 241), "Cannot decode option 53: need a length byte, have none"],
+  ["an option cut short", ENCODED.slice(0, 247), "Cannot decode option 54: need 4 bytes, have 2"],
   [
     "a server identifier of 2 bytes",
     withBytes(244, 2, 10, 1, 255),
     "Cannot decode option 54: need 4 bytes, have 2",
-    245,
   ],
-  ["an empty message type", withBytes(241, 0, 255), "Cannot decode option 53: need 1 byte, have 0", 242],
-  ["an overload of 2 bytes", withBytes(240, 52, 2, 1, 1, 255), "Cannot decode option 52: need 1 byte, have 2", 242],
+  ["an empty message type", withBytes(241, 0, 255), "Cannot decode option 53: need 1 byte, have 0"],
+  ["an overload of 2 bytes", withBytes(240, 52, 2, 1, 1, 255), "Cannot decode option 52: need 1 byte, have 2"],
   [
     "an option that leaves the file field",
     withBytes(240, 52, 1, 1, 255, 0, 0, 0, 0, 0).fill(0, 108).fill(12, 108, 109).fill(200, 109, 110),
     "Cannot decode option 12 in file: need 200 bytes, have 126",
-    108,
   ],
 ];
-for (const [what, bytes, message, offset] of FAULTY) {
+for (const [what, bytes, message] of FAULTY) {
   // Filling the file field has wiped the cookie and the options behind it.
   if (what.includes("file")) bytes.set([0x63, 0x82, 0x53, 0x63, 52, 1, 1, 255], 236);
   test(`decodeMessage reads a message in spite of ${what}, and says what is wrong`, () => {
     const { xid, fault } = decodeMessage(bytes);
-    assertEquals([xid, fault?.message, fault?.kind, fault?.offset], [MESSAGE.xid, message, "malformed", offset]);
+    assertEquals([xid, fault], [MESSAGE.xid, message]);
   });
 }
 

@@ -12,8 +12,7 @@
  * @module
  */
 
-import { decodeMessage } from "../../dhcp/message.ts";
-import { MessageError } from "../../dhcp/message_error.ts";
+import { decodeMessage, MessageError } from "../../dhcp/message.ts";
 import { OPTION, readAddress } from "../../dhcp/options.ts";
 import { createLeaseSource } from "./lease_files.ts";
 
