@@ -186,7 +186,7 @@ test("proxy cuts clients that read nothing, and says so once in a while", async 
   await proxy.untilLogged(/an answer was cut .*took nothing/);
   await proxy.router.untilOpen(0);
   for (const exchange of exchanges) {
-    await assertRejects(() => exchange.receive());
+    await assertRejects(() => exchange.receive(), Error, "ended");
     exchange[Symbol.dispose]();
   }
   // Whoever may ask could fill the log otherwise.

@@ -35,7 +35,7 @@ export interface Exchange {
   rest(): Promise<Uint8Array>;
 }
 
-/** Creates an exchange on a connection, which is closed if it stands still for longer than the test's patience. */
+/** Creates an exchange on a connection. Whoever reads gets an error if it stands still for longer than the test's patience. */
 export function createExchange(connection: Deno.Conn): Exchange {
   return {
     send: (text) => writeAll(connection, typeof text === "string" ? new TextEncoder().encode(text) : text),
@@ -49,9 +49,14 @@ export function createReader(connection: Pick<Deno.Conn, "read" | "close">): Omi
 
   const more = async (): Promise<boolean> => {
     const chunk = new Uint8Array(262_144);
-    const timer = setTimeout(() => connection.close(), PATIENCE_MS);
+    let isOver = false;
+    const timer = setTimeout(() => {
+      isOver = true;
+      connection.close();
+    }, PATIENCE_MS);
     // A connection that is reset has ended too.
     const count = await connection.read(chunk).catch(() => null).finally(() => clearTimeout(timer));
+    if (isOver) throw new Error(`Nothing came within ${PATIENCE_MS} ms, and the connection is still open`);
     if (count === null) return false;
     buffered = concat([buffered, chunk.subarray(0, count)]);
     return true;
