@@ -11,8 +11,9 @@ export async function readmeCommands(heading: string): Promise<string[]> {
 
 /** Returns the rows of the first table under a heading, without the two of its head; a row is its cells. */
 export async function readmeTable(heading: string): Promise<string[][]> {
-  const [table = ""] = /^\|.*?(?=\n\n)/ms.exec(await readSection(heading)) ?? [];
-  return table.split("\n").slice(2).map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
+  const [table] = /(?:^\|.*\n)+/m.exec(`${await readSection(heading)}\n`) ?? [];
+  if (table === undefined) throw new Error(`The README has no table in "${heading}"`);
+  return table.trimEnd().split("\n").slice(2).map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
 }
 
 async function readSection(heading: string): Promise<string> {
