@@ -54,7 +54,17 @@ networkTest("pre-start.sh leaves it to the program to refuse what is no address,
   await using network = await createNetwork();
   const host = await createVm(network);
   await host.must(["mkdir", "/run/mdproxy4cs.starts"]); // no counting here
-  for (const address of ["169.254.999.1", "169.254.1", "169.254.1.", "169.254.1.2.3", "169.254.1.2 ", "169.254.a.b"]) {
+  for (
+    const address of [
+      "169.254.256.1",
+      "169.254.1.256",
+      "169.254.1",
+      "169.254.1.",
+      "169.254.1.2.3",
+      "169.254.1.2 ",
+      "169.254.a.b",
+    ]
+  ) {
     const { code, stderr } = await host.run([PRE_START], { env: { MDPROXY4CS_HTTP_LISTEN: `${address}:39724` } });
     assertEquals([address, code, stderr, await linkLocal(host)], [address, 0, "", []]);
   }
@@ -251,7 +261,7 @@ for (
     const host = await createVm(network);
     await host.write("/run/sick", "");
     const timeout =
-      'case "$*" in *config-drive) shift; exec /usr/bin/timeout 1 "$@" ;; esac; exec /usr/bin/timeout "$@"';
+      'case "$*" in "15 "*config-drive) shift; exec /usr/bin/timeout 1 "$@" ;; esac; exec /usr/bin/timeout "$@"';
     await fakePrograms(host, { ...programs, timeout });
     const { code, stderr } = await host.run([PRE_START], FAKES_FIRST);
     await host.must(["rm", "/run/sick"]);

@@ -316,12 +316,12 @@ installTest(
 const LACKING: readonly (readonly [what: string, files: Readonly<Record<string, string>>, said: string])[] = [
   [
     "an old glibc",
-    { "lib/x86_64-linux-gnu/libc.so.6": "\0GNU C Library (Debian GLIBC 2.24-11) stable release version 2.24, by\n" },
-    "has glibc 2.24, and mdproxy4cs needs 2.27",
+    { "lib/x86_64-linux-gnu/libc.so.6": "\0GNU C Library (Debian GLIBC 2.26-11) stable release version 2.26, by\n" },
+    "has glibc 2.26, and mdproxy4cs needs 2.27",
   ],
   [
     "no libgcc_s",
-    { "usr/lib/x86_64-linux-gnu/libc.so.6": "\0GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n" },
+    { "usr/lib/x86_64-linux-gnu/libc.so.6": "\0GNU C Library (Debian GLIBC 2.27-9) stable release version 2.27.\n" },
     "libgcc_s.so.1 is missing",
   ],
   ["musl", { "lib/ld-musl-x86_64.so.1": "" }, "has musl"],
