@@ -47,7 +47,7 @@ export interface SearchReport {
   readonly candidates: readonly CandidateReport[];
 }
 
-/** All that a search says of why no router was found. */
+/** All that the sources of a search say of why no router was found. */
 export function causesOf({ sources }: SearchReport): Cause[] {
   return sources.flatMap(({ cause, trouble }) => [cause ?? [], trouble ?? []].flat());
 }

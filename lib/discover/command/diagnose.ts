@@ -20,7 +20,7 @@ export interface Diagnosis {
 }
 
 /** What a search that found nothing left behind. */
-export interface Findings {
+export interface FailedSearch {
   /** The sources that were asked. */
   readonly sources: readonly SourceName[];
   /** Why each source and each candidate failed, and what sources had to do without. */
@@ -37,10 +37,10 @@ export interface Findings {
 const NO_ROUTER = "this network may have no router: is a config drive attached?";
 
 /** Diagnoses a search that found nothing. */
-export function diagnose(findings: Findings): Diagnosis {
-  const cause = findMostTelling(findings.causes);
-  if (cause !== undefined) return { cause: cause.message, next: adviseOn(cause, findings) };
-  return findings.sources.includes("dhcp")
+export function diagnose(search: FailedSearch): Diagnosis {
+  const cause = findMostTelling(search.causes);
+  if (cause !== undefined) return { cause: cause.message, next: adviseOn(cause, search) };
+  return search.sources.includes("dhcp")
     ? { cause: "no source had anything to say", next: `give the router's address with --server; or ${NO_ROUTER}` }
     : {
       cause: "no source had anything to say, and live DHCP was not among them",
@@ -75,7 +75,7 @@ function isOfGateway({ source }: Cause): boolean {
   return source === "gateway";
 }
 
-function adviseOn(cause: Cause, { causes, hasCandidates, searchedOn, elsewhere }: Findings): string {
+function adviseOn(cause: Cause, { causes, hasCandidates, searchedOn, elsewhere }: FailedSearch): string {
   const advice = [REMEDIES[cause.kind]];
   const other = causes.find(({ kind }) => kind === "other_address");
   if (cause.kind === "unknown_guest" || cause.kind === "unreachable") {

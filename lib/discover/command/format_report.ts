@@ -14,6 +14,7 @@ import { formatOverview } from "./overview.ts";
 import type { Overview } from "./overview.ts";
 import { REMEDIES } from "./remedies.ts";
 import type { CauseKind } from "../errors.ts";
+import { causesOf } from "../report.ts";
 import type { CandidateReport, Outcome, SearchReport } from "../report.ts";
 
 /** What there is to say besides the report itself. */
@@ -62,12 +63,8 @@ export function formatReport(
     return outcome === "silent" ? [] : [[source, "-", "-", "-", "-", OUTCOMES[outcome]]];
   });
   const silent = report.sources.filter(({ outcome }) => outcome === "silent").map(({ source }) => source);
-  const causes = [
-    ...report.sources.flatMap(({ cause, trouble }) => [cause, trouble]),
-    ...report.candidates.map(({ cause }) => cause),
-  ];
-  const reasons = causes
-    .flatMap((cause) => cause === undefined || cause.kind === "silent" ? [] : `${cause.source}: ${cause.message}`);
+  const reasons = [...causesOf(report), ...report.candidates.flatMap(({ cause }) => cause ?? [])]
+    .flatMap(({ source, kind, message }) => kind === "silent" ? [] : `${source}: ${message}`);
   const lines = [
     ...formatOverview(findings.overview).map(escapeControls),
     "",

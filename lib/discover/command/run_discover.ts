@@ -19,6 +19,7 @@ import type { Clock } from "../../time/clock.ts";
 import { retryMs } from "../backoff.ts";
 import { toCause } from "../errors.ts";
 import type { Cause } from "../errors.ts";
+import { causesOf } from "../report.ts";
 import type { SearchReport } from "../report.ts";
 import { startSearch } from "../search.ts";
 import { createValidate } from "../validate.ts";
@@ -89,7 +90,8 @@ export async function runDiscover(config: DiscoveryConfig, options: DiscoverOpti
   const overview = await takeOverview(config, { host, signal, listen, askService });
   const userData = report.router && await fetchUserData(client, report.router.address, clock);
   client.close();
-  const causes = causesOf(report);
+  // What candidates were is more telling than that a source had none.
+  const causes = [...report.candidates.flatMap(({ cause }) => cause ?? []), ...causesOf(report)];
   const findings: Findings = {
     overview,
     notes: notes.unsaid(causes),
@@ -149,14 +151,6 @@ function createNotes() {
       [...lines].filter(([message]) => !said.some((cause) => uncounted(cause.message).includes(message)))
         .map(([, line]) => line),
   };
-}
-
-/** The causes of a failed search: what candidates were is more telling than that a source had none. */
-function causesOf({ candidates, sources }: SearchReport): Cause[] {
-  return [
-    ...[...candidates, ...sources].flatMap(({ cause }) => cause ?? []),
-    ...sources.flatMap(({ trouble }) => trouble ?? []),
-  ];
 }
 
 /** A message without how often: what was said when it first happened is the same. */

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { SOURCE_NAMES } from "../../../lib/config/options.ts";
 import type { SourceName } from "../../../lib/config/options.ts";
 import { diagnose } from "../../../lib/discover/command/diagnose.ts";
-import type { Findings } from "../../../lib/discover/command/diagnose.ts";
+import type { FailedSearch } from "../../../lib/discover/command/diagnose.ts";
 import { REMEDIES } from "../../../lib/discover/command/remedies.ts";
 import type { Cause, CauseKind } from "../../../lib/discover/errors.ts";
 import { test } from "../../support/test.ts";
@@ -15,8 +15,8 @@ function causesOf(texts: readonly string[]): Cause[] {
   });
 }
 
-function diagnoseAll(texts: readonly string[], findings: Partial<Findings> = {}) {
-  return diagnose({ sources: SOURCE_NAMES, hasCandidates: true, causes: causesOf(texts), ...findings });
+function diagnoseAll(texts: readonly string[], search: Partial<FailedSearch> = {}) {
+  return diagnose({ sources: SOURCE_NAMES, hasCandidates: true, causes: causesOf(texts), ...search });
 }
 
 /** What failed, as "source kind", and the one that explains it, with a word of the advice. */
