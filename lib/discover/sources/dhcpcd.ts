@@ -21,10 +21,7 @@ export const dhcpcd = createLeaseSource("dhcpcd", [{
   folders: ["/var/lib/dhcpcd", "/var/lib/dhcpcd5", "/var/db/dhcpcd"],
   pattern: /\.lease$/,
   namedBy: "name",
-  parse(bytes) {
-    const server = decodeDhcpcdLease(bytes);
-    return server === undefined ? [] : [{ server }];
-  },
+  parse: decodeDhcpcdLease,
 }]);
 
 /** Decodes a lease to the server's address; `undefined` if the bytes are no DHCP message, or it names none. */

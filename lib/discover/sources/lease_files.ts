@@ -31,8 +31,8 @@ export interface LeaseFormat {
    * all where `anyone` else's lease is offered too.
    */
   readonly namedBy: "index" | "name" | "anyone";
-  /** Reads the leases of a file, the newest last. Never throws. */
-  readonly parse: (bytes: Uint8Array) => readonly Lease[];
+  /** Reads a file: its leases, the newest last, or only the server of the one that it holds, if it names one. Never throws. */
+  readonly parse: (bytes: Uint8Array) => readonly Lease[] | string | undefined;
 }
 
 /** A source that reads files. */
@@ -99,13 +99,18 @@ async function propose(
   const devices = network.devices();
   for (const { name: file, bytes, format } of files) {
     const named = nics.find((nic) => isNamedAfter(file, nic, format));
-    for (const { server, iface } of format.parse(bytes).toReversed()) {
+    for (const { server, iface } of toLeases(format.parse(bytes)).toReversed()) {
       const nic = iface === undefined ? named : nics.find(({ name }) => name === iface);
       if (nic !== undefined) propose(server, nic.name);
       // An interface that is not here was renamed, or the image was made elsewhere; one that is here is not searched on.
       else if (format.namedBy === "anyone" && !belongsElsewhere(file, iface, devices)) propose(server);
     }
   }
+}
+
+function toLeases(parsed: ReturnType<LeaseFormat["parse"]>): readonly Lease[] {
+  if (parsed === undefined) return [];
+  return typeof parsed === "string" ? [{ server: parsed }] : parsed;
 }
 
 function isNamedAfter(

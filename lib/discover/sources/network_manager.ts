@@ -21,20 +21,16 @@ export const networkManager = createLeaseSource("network_manager", [
     folders: ["/run/NetworkManager/devices"],
     pattern: /^\d+$/,
     namedBy: "index",
-    parse: (bytes) => toLeases(parseNetworkManagerState(new TextDecoder().decode(bytes))),
+    parse: (bytes) => parseNetworkManagerState(new TextDecoder().decode(bytes)),
   },
   {
     folders: ["/var/lib/NetworkManager"],
     pattern: /^internal-.*\.lease$/,
     namedBy: "name",
     // The client is that of systemd, and so is the form of its leases.
-    parse: (bytes) => toLeases(parseNetworkdLease(new TextDecoder().decode(bytes))),
+    parse: (bytes) => parseNetworkdLease(new TextDecoder().decode(bytes)),
   },
 ]);
-
-function toLeases(server: string | undefined): { readonly server: string }[] {
-  return server === undefined ? [] : [{ server }];
-}
 
 /**
  * Parses a state file: `dhcp_server_identifier=10.1.1.1` in the section `[dhcp4]`, with or without `dhcp4.` in front.

@@ -18,10 +18,7 @@ export const networkd = createLeaseSource("networkd", [{
   folders: ["/run/systemd/netif/leases"],
   pattern: /^\d+$/,
   namedBy: "index",
-  parse(bytes) {
-    const server = parseNetworkdLease(new TextDecoder().decode(bytes));
-    return server === undefined ? [] : [{ server }];
-  },
+  parse: (bytes) => parseNetworkdLease(new TextDecoder().decode(bytes)),
 }]);
 
 /**

@@ -16,10 +16,7 @@ export const wicked = createLeaseSource("wicked", [{
   folders: ["/var/lib/wicked"],
   pattern: /^lease-.*-dhcp-ipv4\.xml$/,
   namedBy: "name",
-  parse(bytes) {
-    const server = parseWickedLease(new TextDecoder().decode(bytes));
-    return server === undefined ? [] : [{ server }];
-  },
+  parse: (bytes) => parseWickedLease(new TextDecoder().decode(bytes)),
 }]);
 
 /**
