@@ -63,7 +63,8 @@ export const runIp: RunIp = async (args, { signal, places = IP_COMMANDS } = {}) 
     throw new CommandError(`${failed}: it says ${stderr}`, { cause, kind: "failed", stderr });
   });
   if (output.success) return new TextDecoder().decode(output.stdout);
-  const stderr = new TextDecoder().decode(output.stderr).trim();
+  // busybox's adds how it is used.
+  const [stderr = ""] = new TextDecoder().decode(output.stderr).trim().split("\n");
   const kind = /not permitted|permission denied/i.test(stderr) ? "not_permitted" : "failed";
   throw new CommandError(`${failed}: ${stderr || `exit code ${output.code}`}`, { kind, stderr });
 };

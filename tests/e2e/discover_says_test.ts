@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { networkTest } from "../support/net/network_test.ts";
+import type { Host } from "../support/net/network.ts";
 import { programLine } from "../support/net/program.ts";
 import { createScene, ROUTER } from "../support/scene.ts";
 import type { Scene, SceneOptions } from "../support/scene.ts";
@@ -65,7 +66,30 @@ const CASES: readonly {
     },
     says: [/10\.1\.1\.1 serves no metadata/, /something else than a web server/],
   },
+  {
+    what: "that ip prints no JSON, and what it prints",
+    scene: { router: "none" },
+    args: ["--discovery", "gateway"],
+    after: ({ guest }) => replaceIp(guest, "#!/bin/sh\necho default via 10.1.1.1 dev eth0\n"),
+    says: [
+      /Most likely: ip -json printed no list in JSON: "default via 10\.1\.1\.1 dev eth0/,
+      /Next: install iproute2/,
+    ],
+  },
+  {
+    what: "that the ip is busybox's",
+    scene: { router: "none" },
+    args: ["--discovery", "gateway"],
+    after: ({ guest }) => replaceIp(guest, '#!/bin/sh\nexec busybox ip "$@"\n'),
+    says: [/Most likely: Cannot run "ip [^"]*": BusyBox v\S+ \([^)]*\) multi-call binary\.+ Next: install iproute2/],
+  },
 ];
+
+async function replaceIp(guest: Host, script: string): Promise<void> {
+  await guest.write("/bin/ip", script);
+  await guest.must(["sh", "-c", "chmod 755 $(realpath /bin/ip)"]);
+}
+
 for (const { what, scene: options, args = ["--discovery", "dhcp"], after, says } of CASES) {
   networkTest(`discover says ${what}`, { programs: ["dnsmasq", "nginx", "busybox"] }, async () => {
     await using scene = await createScene({ ...options, args: "none" });

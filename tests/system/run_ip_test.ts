@@ -51,6 +51,7 @@ const FAILURES: readonly (readonly [script: string, kind: string, stderr: string
   ["echo no such device >&2; exit 2", "failed", "no such device", "no such device"],
   ["echo RTNETLINK answers: Operation not permitted >&2; exit 2", ...permission("Operation not permitted")],
   ["echo RTNETLINK answers: Permission denied >&2; exit 2", ...permission("Permission denied")],
+  ["printf 'not understood\\n\\nUsage: ip\\n' >&2; exit 1", "failed", "not understood", "not understood"],
   ["exit 3", "failed", "", "exit code 3"],
 ];
 

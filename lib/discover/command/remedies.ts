@@ -22,7 +22,7 @@ export const REMEDIES: Readonly<Record<CauseKind, string>> = {
   no_interface: "name the interface with --iname (`ip link` lists them), or use --iname auto",
   no_address: "look at `ip address`, and at whatever configures the network; the daemon waits for an address by itself",
   link_down: "bring it up with `ip link set ... up`, or see that the virtual machine's network is plugged in",
-  command: "install iproute2: the program asks `ip` for interfaces and routes",
+  command: "install iproute2, 4.17 or newer: the program asks `ip` for interfaces and routes",
 
   not_allowed: "add its range to --allow-server if it is to be trusted",
   unusable: "a router has a unicast address on the VM's network, never one of loopback, link-local or multicast: " +

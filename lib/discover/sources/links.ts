@@ -1,10 +1,11 @@
 /**
- * What `ip -json` prints of interfaces, default routes and neighbours. Pure; what it does not understand it leaves out.
+ * What `ip -json` prints of interfaces, default routes and neighbours. Pure; entries that it does not understand it leaves out.
  *
  * @module
  */
 
 import { NO_MAC } from "./addresses.ts";
+import { SourceError } from "./source_error.ts";
 
 /** An interface as `ip link` shows it. */
 export interface Link {
@@ -87,12 +88,21 @@ function isElsewhere({ table }: Readonly<Record<string, unknown>>): boolean {
   return table !== undefined && table !== "main";
 }
 
-function parseObjects(json: string): Readonly<Record<string, unknown>>[] {
+/** @throws {SourceError} `command`, if it is no list in JSON: busybox has an `ip` as well, and iproute2 before 4.17 has text for routes. */
+function parseObjects(printed: string): Readonly<Record<string, unknown>>[] {
+  const value = parseJson(printed.trim() || "[]");
+  if (Array.isArray(value)) return value.filter(isObject);
+  throw new SourceError("command", `ip -json printed no list in JSON: ${JSON.stringify(printed.slice(0, MAX_QUOTED))}`);
+}
+
+/** So much of what is not understood is quoted. */
+const MAX_QUOTED = 100;
+
+function parseJson(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(json || "[]");
-    return Array.isArray(value) ? value.filter(isObject) : [];
+    return JSON.parse(text);
   } catch {
-    return [];
+    return undefined;
   }
 }
 

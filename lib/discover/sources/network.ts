@@ -32,9 +32,9 @@ export interface Network {
    * @throws {SourceError} `no_interface` or `no_address`, if there is none yet.
    */
   nics(): Promise<readonly Nic[]>;
-  /** The same with what only `ip` knows of them. @throws {CommandError} If `ip` fails. */
+  /** The same with what only `ip` knows of them. @throws {CommandError | SourceError} If `ip` fails, or prints no JSON. */
   indexedNics(): Promise<readonly IndexedNic[]>;
-  /** The default routes over the interfaces to search on, the preferred first. @throws {CommandError} If `ip` fails. */
+  /** The default routes over the interfaces to search on, the preferred first. @throws {CommandError | SourceError} If `ip` fails, or prints no JSON. */
   gateways(): Promise<readonly Route[]>;
   /**
    * Who has been heard of on the links of the interfaces last searched on: a server that is about to answer this machine asks

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
-import { parseLinks, parseRoutes } from "../../../lib/discover/sources/links.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { parseLinks, parseNeighbours, parseRoutes } from "../../../lib/discover/sources/links.ts";
+import { SourceError } from "../../../lib/discover/sources/source_error.ts";
 import { test } from "../../support/test.ts";
 import { interfaceAt, linkAt } from "../../support/fakes/lan.ts";
 import { aliasOf, ETH0, ETH1, LO, setUp, VIA_ETH0, VIA_ETH1 } from "./network_scene.ts";
@@ -101,8 +102,17 @@ test("parseRoutes takes a route over several gateways for one over each", () => 
   ]);
 });
 
-test("parseLinks and parseRoutes find nothing in what they do not understand", () => {
-  for (const text of ["", "null", "{}", "[null,1]", "Error: x", "[{", '[{"ifindex":2}]', '[{"ifname":"eth0"}]']) {
-    assertEquals([parseLinks(text), parseRoutes(text)], [[], []], text);
+test("parseLinks, parseRoutes and parseNeighbours find nothing in entries that they do not understand", () => {
+  for (const text of ["", "[null,1]", '[{"ifindex":2}]', '[{"ifname":"eth0"}]']) {
+    assertEquals([parseLinks(text), parseRoutes(text), parseNeighbours(text)], [[], [], []], text);
+  }
+});
+
+test("parseLinks, parseRoutes and parseNeighbours tell what ip printed that is no list in JSON", () => {
+  for (const text of ["null", "{}", "default via 10.1.1.1 dev eth0", "[{", "warning: an old kernel\n[]"]) {
+    for (const parse of [parseLinks, parseRoutes, parseNeighbours]) {
+      const { kind, message } = assertThrows(() => parse(text), SourceError);
+      assertEquals([kind, message], ["command", `ip -json printed no list in JSON: ${JSON.stringify(text)}`]);
+    }
   }
 });
