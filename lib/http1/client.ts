@@ -41,7 +41,7 @@ export interface RequestOptions {
 export interface Client {
   /**
    * Sends one request to the address and reads the head of its answer. When a kept connection turns out to
-   * be dead, the request is made again on a new one.
+   * be dead, or brings what is no answer, the request is made again on a new one.
    *
    * @throws {UpstreamError} If the router does not answer as it should.
    * @throws {TypeError} If the request is not one that can be sent.
@@ -112,8 +112,11 @@ export function createClient(
           if (response.status !== STATUS_CODE.RequestTimeout) return response;
           response.body.cancel();
         } catch (error) {
-          // Closed by the router in the moment it was taken: nothing was heard, so nothing is lost.
-          if (old.heard || !(error instanceof UpstreamError) || error.kind !== "reset") throw error;
+          if (!(error instanceof UpstreamError)) throw error;
+          // Closed by the router in the moment it was taken: nothing was heard, so nothing is lost. What is no HTTP may be
+          // late bytes of the answer before, beyond its length.
+          const isOfBefore = error.kind === "malformed" || error.kind === "reset" && !old.heard;
+          if (!isOfBefore) throw error;
         }
       }
       return await ask(await open(server, signal), false);

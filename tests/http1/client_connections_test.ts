@@ -8,6 +8,7 @@ import { test } from "../support/test.ts";
 import {
   ADDRESS,
   ask,
+  assertFails,
   bytesOf,
   connectTo,
   createFakeConnection,
@@ -104,6 +105,25 @@ test("createClient reads a large body in large pieces, and its end and the next 
   await Promise.resolve();
   assertEquals(sizes, [16_384, 131_072, 131_072, 131_072, 16_384, 16_384]);
   client.close();
+});
+
+test("createClient asks again on a new connection when a kept one brings more of the answer before", async () => {
+  await withClient(
+    ({ count, path, write }) => write(count === 2 ? `late${ok(path)}` : ok(path)),
+    async (client, server) => {
+      assertEquals((await ask(client, "/first")).text, "/first");
+      assertEquals(await ask(client, "/second"), { status: 200, text: "/second", reused: false });
+      assertEquals(server.heads.length, 3);
+      await server.untilOpen(1);
+    },
+  );
+});
+
+test("createClient asks once for what is no HTTP on a new connection", async () => {
+  await withClient(({ write }) => write("late"), async (client, server) => {
+    await assertFails("malformed", () => ask(client));
+    assertEquals(server.heads.length, 1);
+  });
 });
 
 test("createClient keeps a connection whatever is aborted after its answer", async () => {
