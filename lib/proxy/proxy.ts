@@ -20,9 +20,9 @@ import type { ClientRequest, MetadataRequest } from "./request/client_request.ts
 import type { Handler } from "./gate/handler.ts";
 import type { Served } from "./gate/inner.ts";
 import type { ClientHead } from "./gate/request_head.ts";
-import type { RequestRefusal } from "./request/refusal.ts";
 import { ClientGoneError, StoppingError } from "./gate/errors.ts";
 import { REFUSALS } from "./gate/refusal.ts";
+import type { Refusal } from "./gate/refusal.ts";
 import { createReasonLog } from "../telemetry/reason_log.ts";
 import { createResponder, emptyResponse, headersOf, pathOf } from "./server/responder.ts";
 import type { Abort } from "./server/responder.ts";
@@ -106,8 +106,8 @@ export function createProxy<R extends Router>(
   });
 
   /** The gate hands in the same heads again and again. */
-  const known = new WeakMap<ClientHead, ClientRequest | RequestRefusal>();
-  const read = (head: ClientHead): ClientRequest | RequestRefusal => {
+  const known = new WeakMap<ClientHead, ClientRequest | Refusal>();
+  const read = (head: ClientHead): ClientRequest | Refusal => {
     let request = known.get(head);
     if (request === undefined) known.set(head, request = readClientRequest(head, rules));
     return request;
@@ -189,7 +189,7 @@ export function createProxy<R extends Router>(
       const startedAt = now();
       const { method } = head;
       const asked = read(head);
-      if ("kind" in asked) {
+      if ("reason" in asked) {
         noteRefusal(asked.reason, { status: asked.status });
         return responder.respond(emptyResponse(asked.status), { method, path: undefined, startedAt });
       }

@@ -11,10 +11,10 @@
 
 import type { Header } from "../../http1/message.ts";
 import { cacheKeyOf, forRouter, refusalFor } from "./header_policy.ts";
-import { refuse } from "./refusal.ts";
-import type { RequestRefusal } from "./refusal.ts";
 import { isLoopback } from "../../ipv4/ipv4.ts";
 import type { ListenAddress } from "../../config/value.ts";
+import { REFUSALS } from "../gate/refusal.ts";
+import type { Refusal } from "../gate/refusal.ts";
 
 /** A request for metadata: what goes on to the router, and what is read of it besides. */
 export type MetadataRequest = RequestBy<"GET" | "HEAD">;
@@ -65,9 +65,9 @@ const ABSOLUTE = /^http:\/\/([^/?#]*)(.*)$/i;
  *
  * @returns the request, or why it is refused
  */
-export function readClientRequest(head: HeadLike, rules: RequestRules): ClientRequest | RequestRefusal {
+export function readClientRequest(head: HeadLike, rules: RequestRules): ClientRequest | Refusal {
   const { method } = head;
-  if (method !== "GET" && method !== "HEAD" && method !== "PUT") return refuse("method");
+  if (method !== "GET" && method !== "HEAD" && method !== "PUT") return REFUSALS.method;
 
   const fields = combine(head.headers);
   const host = fields.get("host");
@@ -75,7 +75,7 @@ export function readClientRequest(head: HeadLike, rules: RequestRules): ClientRe
   if (typeof target !== "string") return target;
   const headers = [...fields];
   const refusal = headers.map(refusalFor).find((kind) => kind !== undefined);
-  if (refusal !== undefined) return refuse(refusal);
+  if (refusal !== undefined) return REFUSALS[refusal];
   return {
     method,
     target,
@@ -103,8 +103,8 @@ function combine(headers: readonly Header[]): ReadonlyMap<string, string> {
  *
  * @returns `undefined` if that is not for this place to say
  */
-export function readyKeyOf(request: ClientRequest | RequestRefusal): string | undefined {
-  if ("kind" in request || request.method === "PUT" || request.token !== undefined) return undefined;
+export function readyKeyOf(request: ClientRequest | Refusal): string | undefined {
+  if ("reason" in request || request.method === "PUT" || request.token !== undefined) return undefined;
   return request.cacheKey;
 }
 
@@ -112,17 +112,17 @@ export function readyKeyOf(request: ClientRequest | RequestRefusal): string | un
 function readTarget(
   written: string,
   { host, rules }: { readonly host: string | undefined; readonly rules: RequestRules },
-): string | RequestRefusal {
-  if (host !== undefined && !rules.isOwnHost(host)) return refuse("other_host");
+): string | Refusal {
+  if (host !== undefined && !rules.isOwnHost(host)) return REFUSALS.other_host;
   const [, authority, rest] = ABSOLUTE.exec(written) ?? [];
   if (authority !== undefined && authority !== host && !rules.isOwnHost(authority)) {
-    return refuse(host === undefined ? "other_host" : "other_server");
+    return host === undefined ? REFUSALS.other_host : REFUSALS.other_server;
   }
   // A fragment is no part of a request, but some clients send one.
   const path = (rest ?? written).split("#", 1)[0]!;
   const target = authority === undefined || path.startsWith("/") ? path : `/${path}`;
-  if (target.length > rules.maxUrlBytes) return refuse("long_url");
-  return TARGET.test(target) ? target : refuse("bad_target");
+  if (target.length > rules.maxUrlBytes) return REFUSALS.long_url;
+  return TARGET.test(target) ? target : REFUSALS.bad_target;
 }
 
 const AUTHORITY = /^(\[[0-9a-f:]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/;

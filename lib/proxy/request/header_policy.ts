@@ -9,7 +9,7 @@
  */
 
 import type { Header } from "../../http1/message.ts";
-import type { RequestRefusalKind } from "./refusal.ts";
+import type { RefusalKind } from "../gate/refusal.ts";
 
 /**
  * What is done with a field of a request.
@@ -27,7 +27,7 @@ import type { RequestRefusalKind } from "./refusal.ts";
 type RequestRule = "drop" | "own" | "vary" | "inert" | "pass" | "elsewhere" | Refuse;
 
 interface Refuse {
-  readonly refuse: RequestRefusalKind;
+  readonly refuse: RefusalKind;
   /** Values that are harmless, and what is done with the field then. */
   readonly unless?: readonly string[];
   readonly then?: Exclude<RequestRule, Refuse>;
@@ -120,7 +120,7 @@ function ruleFor(name: string): Exclude<RequestRule, Refuse> {
 }
 
 /** Why a request is to be refused for a field of it; `undefined` if it is not. */
-export function refusalFor([name, value]: Header): RequestRefusalKind | undefined {
+export function refusalFor([name, value]: Header): RefusalKind | undefined {
   const rule = requestRuleOf(name);
   return typeof rule === "string" || rule.unless?.includes(value) ? undefined : rule.refuse;
 }
