@@ -15,6 +15,7 @@ import { isLoopback } from "../../ipv4/ipv4.ts";
 import type { ListenAddress } from "../../config/value.ts";
 import { REFUSALS } from "../gate/refusal.ts";
 import type { Refusal } from "../gate/refusal.ts";
+import type { ClientHead } from "../gate/request_head.ts";
 
 /** A request for metadata: what goes on to the router, and what is read of it besides. */
 export type MetadataRequest = RequestBy<"GET" | "HEAD">;
@@ -47,13 +48,6 @@ export interface RequestRules {
   readonly maxUrlBytes: number;
 }
 
-/** The head of a request as it was written, as far as it is read. */
-export interface HeadLike {
-  readonly method: string;
-  readonly target: string;
-  readonly headers: readonly Header[];
-}
-
 /** Path and query of visible ASCII characters. */
 const TARGET = /^\/[!-~]*$/;
 
@@ -65,7 +59,10 @@ const ABSOLUTE = /^http:\/\/([^/?#]*)(.*)$/i;
  *
  * @returns the request, or why it is refused
  */
-export function readClientRequest(head: HeadLike, rules: RequestRules): ClientRequest | Refusal {
+export function readClientRequest(
+  head: Pick<ClientHead, "method" | "target" | "headers">,
+  rules: RequestRules,
+): ClientRequest | Refusal {
   const { method } = head;
   if (method !== "GET" && method !== "HEAD" && method !== "PUT") return REFUSALS.method;
 
