@@ -26,7 +26,7 @@ import type { Deadlines } from "../time/clock.ts";
 import type { WatchClient } from "./cache/answers.ts";
 import { ClientGoneError } from "./gate/errors.ts";
 import { createReasonLog } from "../telemetry/reason_log.ts";
-import { emptyResponse, kindOfFailure, statusOf } from "./server/responder.ts";
+import { emptyResponse, kindOfFailure, statusOf } from "./server/own_response.ts";
 import { NoRouterError } from "./upstream/upstream.ts";
 import type { Router, Upstream } from "./upstream/upstream.ts";
 

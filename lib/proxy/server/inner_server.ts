@@ -7,7 +7,7 @@
 import { makeFolder, removeLeftOver } from "../../system/runtime_folder.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { InnerConnect } from "../gate/inner_pool.ts";
-import { emptyResponse } from "./responder.ts";
+import { emptyResponse } from "./own_response.ts";
 
 /** What the server needs. */
 export interface InnerServerOptions {

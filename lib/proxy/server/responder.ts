@@ -1,6 +1,5 @@
 /**
- * Makes the runtime's responses of answers, gives those that are stored in bytes, and writes an access-log entry of each. Those
- * of the proxy's own have no body, ever: bosh-agent installs the body of an error as the login user's SSH key.
+ * Makes the runtime's responses of answers, gives those that are stored in bytes, and writes an access-log entry of each.
  *
  * @module
  */
@@ -16,17 +15,15 @@ import type { ReadyRecipient } from "../gate/handler.ts";
 import type { Served } from "../gate/inner.ts";
 import { createDateText, encodeResponse } from "../gate/response.ts";
 import type { EncodedResponse } from "../gate/response.ts";
-import { ClientGoneError, StoppingError } from "../gate/errors.ts";
+import { ClientGoneError } from "../gate/errors.ts";
 import type { MetadataRequest } from "../request/client_request.ts";
 import type { CacheOutcome, ProxyMetrics } from "../metrics/proxy_metrics.ts";
 import { createClientStream } from "./client_stream.ts";
 import { createReasonLog } from "../../telemetry/reason_log.ts";
 import type { NoteReason } from "../../telemetry/reason_log.ts";
-import { UpstreamError } from "../../http1/error.ts";
 import { localLocation } from "../request/header_policy.ts";
 import { isWithoutBody } from "../upstream/attempt.ts";
-import { statusOfFailure } from "../upstream/policy.ts";
-import { NoRouterError } from "../upstream/upstream.ts";
+import { emptyResponse, kindOfFailure, statusOf } from "./own_response.ts";
 
 /** Ends something that is waited for. */
 export type Abort = (reason: unknown) => void;
@@ -172,49 +169,6 @@ export function createResponder(
 /** The part of a target that may be logged: a query can hold secrets. */
 export function pathOf(target: string): string {
   return target.split("?", 1)[0]!;
-}
-
-/** nginx's number for a client that went away before its answer; nobody sees it but the log and the metrics. */
-const CLIENT_GONE = 499;
-
-const HEADERS_BY_STATUS: Readonly<Record<number, [string, string][]>> = {
-  [STATUS_CODE.MethodNotAllowed]: [["allow", "GET, HEAD"]],
-  [STATUS_CODE.ServiceUnavailable]: [["retry-after", "1"]],
-};
-
-/** Refusals, after which a connection is not kept: whoever is refused may send anything next. */
-const LAST: ReadonlySet<number> = new Set([
-  STATUS_CODE.BadRequest,
-  STATUS_CODE.Forbidden,
-  STATUS_CODE.MethodNotAllowed,
-  STATUS_CODE.ContentTooLarge,
-  STATUS_CODE.URITooLong,
-  STATUS_CODE.MisdirectedRequest,
-  STATUS_CODE.RequestHeaderFieldsTooLarge,
-]);
-
-/** The fields of a response of the proxy's own. */
-export function headersOf(status: number): [string, string][] {
-  return HEADERS_BY_STATUS[status] ?? [];
-}
-
-/** A response of the proxy's own, without a body. */
-export function emptyResponse(status: number): Response {
-  const headers = headersOf(status);
-  return new Response(null, { status, headers: LAST.has(status) ? [...headers, ["connection", "close"]] : headers });
-}
-
-/** The status for a request that could not be answered. */
-export function statusOf(error: unknown): number {
-  if (error instanceof NoRouterError || error instanceof StoppingError) return STATUS_CODE.ServiceUnavailable;
-  if (error instanceof ClientGoneError) return CLIENT_GONE;
-  if (!(error instanceof UpstreamError)) return STATUS_CODE.InternalServerError;
-  return statusOfFailure(error.kind);
-}
-
-/** The kind of why a request could not be answered. */
-export function kindOfFailure(error: unknown): string {
-  return error instanceof Error && "kind" in error ? String(error.kind) : "unexpected";
 }
 
 /**

@@ -17,7 +17,7 @@ import { REFUSALS } from "../gate/refusal.ts";
 import type { ClientHead } from "../gate/request_head.ts";
 import type { OwnResponse } from "../gate/response.ts";
 import { createReasonLog } from "../../telemetry/reason_log.ts";
-import { headersOf } from "./responder.ts";
+import { headersOf } from "./own_response.ts";
 
 /** What the pages need. */
 export interface PagesOptions {

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { emptyResponse, fieldsFor, toResponse } from "../../../lib/proxy/server/responder.ts";
+import { emptyResponse } from "../../../lib/proxy/server/own_response.ts";
+import { fieldsFor, toResponse } from "../../../lib/proxy/server/responder.ts";
 import type { Header } from "../../../lib/http1/message.ts";
 import { createFedBody } from "../../support/fakes/upstream_fakes.ts";
 import { fromLatin1 } from "../../support/latin1.ts";
