@@ -24,6 +24,7 @@ import { BUILD } from "./lib/system/build_info.ts";
 import { dropLateVariables, findEarlyVariables } from "./lib/system/runtime_environment.ts";
 import { RUNTIME_FILES } from "./lib/system/runtime_folder.ts";
 import { readEnvFile } from "./lib/system/read_env_file.ts";
+import { writeOutput } from "./lib/system/standard_output.ts";
 import { describeError, escapeControls, SILENT } from "./lib/telemetry/log.ts";
 
 /** What can heal by itself or on the next try. */
@@ -80,7 +81,7 @@ async function runCommand({ command, json, operand, timeoutMs }: Arguments, conf
       const { listen, requestTimeoutMs, idleTimeoutMs, maxHeaderBytes } = config.proxy;
       // The service itself gives up after its own limit, and says why.
       const limits = { responseTimeoutMs: requestTimeoutMs + 5_000, idleTimeoutMs, maxHeaderBytes };
-      return await runGet(operand!, { listen, limits, writeBytes }, environment);
+      return await runGet(operand!, { listen, limits, writeBytes: writeOutput }, environment);
     }
     default:
       throw new ConfigError(`there is no command '${command}'`);
@@ -135,18 +136,7 @@ function printError(line: string): void {
 }
 
 function print(text: string): void {
-  writeBytes(new TextEncoder().encode(text));
-}
-
-/** @returns whether somebody still reads: who has read enough, as `head` does, has gone */
-function writeBytes(bytes: Uint8Array): boolean {
-  try {
-    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(Deno.stdout.writeSync(rest));
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) return false;
-    throw error;
-  }
+  writeOutput(new TextEncoder().encode(text));
 }
 
 if (import.meta.main) {

@@ -162,6 +162,21 @@ networkTest("mdproxy4cs get prints metadata byte for byte, and exits by the clas
   assertMatch(gone.stderr, /^mdproxy4cs: error: no answer from 169\.254\.169\.254:39724: /);
 });
 
+networkTest("mdproxy4cs status, discover and get say that what they print could not be written", ROUTER, async () => {
+  await using scene = await createScene();
+  const { guest } = scene;
+  assertEquals((await scene.getUntilGood("/latest/vm-id")).status, 200);
+  for (const words of [["status"], ["status", "--json"], ["discover"], ["get", "vm-id"]]) {
+    const { code, stderr } = await guest.run(["sh", "-c", '"$@" > /dev/full', "sh", binary(), ...words]);
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /^mdproxy4cs: error: cannot write to standard output: No space left on device/m,
+      words.join(" "),
+    );
+  }
+});
+
 networkTest("mdproxy4cs get finds a service that listens elsewhere, and works for nobody too", SERVERS, async () => {
   await using scene = await createScene({ args: ["--http-listen", "127.0.0.1:8000"] });
   assertEquals((await command(scene.guest, "get", "vm-id")).stdout, SAMPLE["vm-id"]);

@@ -18,6 +18,7 @@ import { Connection } from "../../http1/connection.ts";
 import type { ConnectionLimits } from "../../http1/connection.ts";
 import { encodeRequestHead, isOriginForm } from "../../http1/message.ts";
 import type { Header, ResponseBody, UpstreamResponse } from "../../http1/message.ts";
+import { OutputError } from "../../system/standard_output.ts";
 import { createDeadlines } from "../../time/clock.ts";
 import { askService, ControlError } from "../control_client.ts";
 import type { CommandEnvironment } from "./run_status.ts";
@@ -27,7 +28,7 @@ export interface GetOptions {
   /** Where the service listens if it cannot be asked. */
   readonly listen: ListenAddress;
   readonly limits: ConnectionLimits;
-  /** Writes bytes to standard output. @returns whether somebody still reads it */
+  /** Writes bytes to standard output. @returns whether somebody still reads it @throws {OutputError} If it cannot. */
   readonly writeBytes: (bytes: Uint8Array) => boolean;
 }
 
@@ -41,7 +42,13 @@ const TOKEN_HEADER = "X-aws-ec2-metadata-token";
 const MAX_TOKEN_BYTES = 1_024;
 const UNAUTHORIZED = 401;
 
-/** Runs the command. @returns the exit code @throws {ConfigError} If the path is none. */
+/**
+ * Runs the command.
+ *
+ * @returns the exit code
+ * @throws {ConfigError} If the path is none.
+ * @throws {OutputError} If the body cannot be written.
+ */
 export async function runGet(
   path: string,
   { listen, limits, writeBytes }: GetOptions,
@@ -93,6 +100,7 @@ export async function runGet(
     say(`mdproxy4cs: error: ${target} has status ${status}`);
     return Math.floor(status / 100);
   } catch (error) {
+    if (error instanceof OutputError) throw error;
     say(`mdproxy4cs: error: no answer from ${authority}: ${(error as Error).message}`);
     return 1;
   } finally {
