@@ -109,6 +109,20 @@ const CABLINGS: readonly {
     args: ["--iname", "eth0:1"],
   },
   {
+    what: "the address has a label that names no interface",
+    words: ["address flush dev eth0", "address add 10.1.1.50/24 dev eth0 label eth0-maas"],
+  },
+  {
+    what: "the address has a label that names no interface, under --iname auto",
+    words: ["address flush dev eth0", "address add 10.1.1.50/24 dev eth0 label eth0-maas"],
+    args: ["--iname", "auto"],
+  },
+  {
+    what: "the interface is named, and its address has a label that names none",
+    words: ["address flush dev eth0", "address add 10.1.1.50/24 dev eth0 label eth0-maas"],
+    args: ["--iname", "eth0"],
+  },
+  {
     what: "the address is a /32 with a route to the router",
     words: ["address flush dev eth0", "address add 10.1.1.50/32 dev eth0", "route add 10.1.1.7 dev eth0"],
   },

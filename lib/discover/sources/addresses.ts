@@ -7,6 +7,7 @@
 import type { ClientInterface } from "../../dhcp/transaction.ts";
 import { isLinkLocal, parseIPv4 } from "../../ipv4/ipv4.ts";
 import type { InterfaceAddress } from "../../system/host.ts";
+import type { Link } from "./links.ts";
 
 /** An interface that has an IPv4 address. */
 export type Nic = ClientInterface;
@@ -14,17 +15,26 @@ export type Nic = ClientInterface;
 /** What the runtime says where it knows no MAC. */
 export const NO_MAC = "00:00:00:00:00:00";
 
-/** An address of a device, with the label that it has where it is an alias. */
+/** An address of a device, with the label that it has. */
 export type DeviceAddress = InterfaceAddress & { readonly label: string };
 
-/** The IPv4 addresses of all devices but `lo`; an alias such as `eth0:1` is an address of `eth0`. */
-export function readAddresses(interfaces: readonly InterfaceAddress[]): DeviceAddress[] {
+/**
+ * The IPv4 addresses of all devices but `lo`. The runtime tells an address by its label, without a MAC: `eth0:1` is an
+ * address of `eth0`, and of any other label only `ip` knows whose it is.
+ */
+export function readAddresses(
+  interfaces: readonly InterfaceAddress[],
+  links: readonly Pick<Link, "name" | "mac" | "addresses">[],
+): DeviceAddress[] {
   return interfaces
     .filter(({ family }) => family === "IPv4")
     .map((entry) => {
-      const [name = ""] = entry.name.split(":");
-      const same = interfaces.find((other) => other.name === name && other.mac !== NO_MAC);
-      return { ...entry, label: entry.name, name, mac: same?.mac ?? entry.mac };
+      const { name: label, address } = entry;
+      const holder = links.find(({ addresses }) => addresses.some((a) => a.label === label && a.address === address));
+      const name = holder?.name ?? label.split(":")[0]!;
+      const same = interfaces.find((other) => other.name === name && other.mac !== NO_MAC) ??
+        links.find((link) => link.name === name);
+      return { ...entry, label, name, mac: same?.mac ?? entry.mac };
     })
     .filter(({ name }) => name !== "lo");
 }

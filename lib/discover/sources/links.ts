@@ -4,16 +4,17 @@
  * @module
  */
 
-import { NO_MAC } from "./addresses.ts";
 import { SourceError } from "./source_error.ts";
 
-/** An interface as `ip link` shows it. */
+/** An interface as `ip address` shows it. */
 export interface Link {
   readonly index: number;
   readonly name: string;
   /** Other names that it goes by. */
   readonly altNames: readonly string[];
-  readonly mac: string;
+  /** Its IPv4 addresses. A label is any word: the interface's own name, as a rule. */
+  readonly addresses: readonly { readonly address: unknown; readonly label: unknown }[];
+  readonly mac: string | undefined;
   /** What it is a port of: a bridge, a bond. */
   readonly master: string | undefined;
   /** What it is on top of, as a macvlan or VLAN is. */
@@ -39,10 +40,10 @@ export interface Neighbour {
 /** Kinds of interface that a guest gets its network through; a physical or paravirtual one has no kind at all. */
 const GUEST_KINDS = [undefined, "veth", "vlan", "bond", "team", "macvlan", "ipvlan", "netdevsim"];
 
-/** Parses what `ip -json -details link show` prints. */
+/** Parses what `ip -json -details address show` prints. */
 export function parseLinks(json: string): Link[] {
   return parseObjects(json).flatMap((entry) => {
-    const { ifindex, ifname, altnames, address, flags, link, link_type, master, linkinfo } = entry;
+    const { ifindex, ifname, altnames, addr_info, address, flags, link, link_type, master, linkinfo } = entry;
     if (typeof ifindex !== "number" || typeof ifname !== "string") return [];
     const kind = isObject(linkinfo) ? linkinfo.info_kind : undefined;
     const has = (flag: string) => Array.isArray(flags) && flags.includes(flag);
@@ -50,7 +51,9 @@ export function parseLinks(json: string): Link[] {
       index: ifindex,
       name: ifname,
       altNames: Array.isArray(altnames) ? altnames.map(String) : [],
-      mac: typeof address === "string" ? address : NO_MAC,
+      addresses: (Array.isArray(addr_info) ? addr_info.filter(isObject) : [])
+        .map(({ local, label }) => ({ address: local, label })),
+      mac: typeof address === "string" ? address : undefined,
       master: typeof master === "string" ? master : undefined,
       parent: typeof link === "string" ? link : undefined,
       isGuestNic: link_type === "ether" && master === undefined && GUEST_KINDS.includes(kind as string | undefined),

@@ -76,16 +76,18 @@ export interface NetworkOptions {
 export function createNetwork(options: NetworkOptions): Network {
   const { isInameChosen, host, signal, onSubstitute } = options;
   // An alias is an address with a label, and no device.
-  const [iname = "", label] = options.iname.split(":");
+  const [iname = ""] = options.iname.split(":");
   let seen: Interfaces | undefined;
+  /** What `ip` told last. */
+  let told: readonly Link[] = [];
   const read = (): Interfaces => {
     const interfaces = host.interfaces();
-    return seen = { interfaces, addresses: readAddresses(interfaces) };
+    return seen = { interfaces, addresses: readAddresses(interfaces, told) };
   };
   const last = () => seen ?? read();
   const addresses = () => read().addresses;
-  const ordered = () => label === undefined ? addresses() : preferLabel(addresses(), options.iname);
-  const links = async () => parseLinks(await host.runIp(["-json", "-details", "link", "show"], { signal }));
+  const pick = () => pickNics(preferLabel(addresses(), options.iname));
+  const links = async () => told = parseLinks(await host.runIp(["-json", "-details", "address", "show"], { signal }));
   // Policy routing has default routes in tables of its own. Of all tables `ip` would show IPv6's as well.
   const routes = async () =>
     parseRoutes(await host.runIp(["-4", "-json", "route", "show", "table", "all", "default"], { signal }));
@@ -103,7 +105,7 @@ export function createNetwork(options: NetworkOptions): Network {
 
   async function nics(): Promise<readonly Nic[]> {
     const selected = iname === "auto" ? await selectGuestNics() : await selectNamed();
-    return searched = await Promise.all(selected.map(withMac));
+    return searched = selected;
   }
 
   async function selectGuestNics(): Promise<readonly Nic[]> {
@@ -118,18 +120,22 @@ export function createNetwork(options: NetworkOptions): Network {
   }
 
   async function selectNamed(): Promise<readonly Nic[]> {
-    const all = pickNics(ordered());
-    const named = all.find(({ name }) => name === iname);
-    const others = all.filter((nic) => nic !== named);
-    if (named !== undefined && (isInameChosen || others.length === 0)) return [named];
+    const before = pick();
+    const named = before.find(({ name }) => name === iname);
+    if (named !== undefined && named.mac !== NO_MAC && (isInameChosen || before.length === 1)) return [named];
     // Without `ip`, an interface with an address is as good as it gets.
     const known = named === undefined ? await links() : await orElse(links(), undefined);
     if (known === undefined) return [named!];
-    const link = known.find(({ name, altNames }) => name === iname || altNames.includes(iname));
-    const nic = named ?? all.find(({ name }) => name === link?.name);
-    if (nic !== undefined && isInameChosen) return [nic];
+    const link = known.find(({ name, altNames, addresses }) =>
+      name === iname || altNames.includes(iname) || addresses.some(({ label }) => label === iname)
+    );
+    // By now it is known whose the labels are.
+    const all = pick();
+    const nic = all.find(({ name }) => name === (link?.name ?? iname));
+    const others = all.filter((other) => other !== nic);
+    if (nic !== undefined && (isInameChosen || others.length === 0)) return [nic];
     if (isInameChosen) throw new SourceError(...whyUnusable(link, others));
-    return await selectBest({ nic, link, others: all.filter((other) => other !== nic), known });
+    return await selectBest({ nic, link, others, known });
   }
 
   /** For a name that nobody chose: the interface itself, and whichever other one the router may rather be on. */
@@ -171,13 +177,6 @@ export function createNetwork(options: NetworkOptions): Network {
     return own === undefined ? "" : `, only ${own.address}`;
   }
 
-  /** Completes an interface that only has labelled addresses, of which the runtime tells no MAC. */
-  async function withMac(nic: Nic): Promise<Nic> {
-    if (nic.mac !== NO_MAC) return nic;
-    const known = await orElse(links(), []);
-    return { ...nic, mac: known.find(({ name }) => name === nic.name)?.mac ?? nic.mac };
-  }
-
   return {
     nics,
 
@@ -211,7 +210,9 @@ export function createNetwork(options: NetworkOptions): Network {
     devices: () => [...new Set(last().addresses.map(({ name }) => name))],
 
     watch() {
-      const snapshot = () => addresses().map(({ name, address, mac }) => `${name} ${address} ${mac}`).join();
+      // As the runtime tells it, whatever `ip` may have told meanwhile.
+      const snapshot = () =>
+        readAddresses(read().interfaces, []).map(({ name, address, mac }) => `${name} ${address} ${mac}`).join();
       const before = snapshot();
       return () => snapshot() === before;
     },

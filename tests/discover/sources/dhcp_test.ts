@@ -251,7 +251,7 @@ test("dhcp looks anew at an interface that changed while it was looked at", asyn
     ...host,
     interfaces: () => interfaces,
     runIp(args) {
-      interfaces = [interfaceAt("10.1.1.50", { mac: "02:00:4c:9f:00:0b" }), second];
+      if (args.includes("route")) interfaces = [interfaceAt("10.1.1.50", { mac: "02:00:4c:9f:00:0b" }), second];
       return host.runIp(args);
     },
   };

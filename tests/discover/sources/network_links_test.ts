@@ -54,13 +54,13 @@ test("createNetwork tells what is on a link and what is the machine's own", () =
   assertEquals(["10.1.1.50", "192.0.2.9", "10.1.1.1"].map(network.isOwn), [true, true, false]);
 });
 
-const NO_MORE = { altNames: [], mac: "00:00:00:00:00:00", master: undefined, parent: undefined };
+const NO_MORE = { altNames: [], addresses: [], mac: undefined, master: undefined, parent: undefined };
 
 test("parseLinks reads what iproute2 6.1 prints", () => {
   const printed = `[{"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP","LOWER_UP"],"link_type":"loopback"},
     {"ifindex":2,"link_index":3,"ifname":"eth0","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":1500,
      "link":"p0","operstate":"UP","link_type":"ether","address":"02:00:4c:9f:00:0a","linkinfo":{"info_kind":"veth"},
-     "altnames":["enp1s0"]},
+     "altnames":["enp1s0"],"addr_info":[{"family":"inet","local":"10.1.1.50","prefixlen":24,"label":"maas"},3]},
     {"ifindex":4,"ifname":"eth1","master":"br0","flags":["NO-CARRIER","BROADCAST","MULTICAST","UP"],"link_type":"ether"},{}]`;
   assertEquals(parseLinks(printed), [
     { ...NO_MORE, index: 1, name: "lo", isGuestNic: false, isUp: true },
@@ -69,6 +69,7 @@ test("parseLinks reads what iproute2 6.1 prints", () => {
       index: 2,
       name: "eth0",
       altNames: ["enp1s0"],
+      addresses: [{ address: "10.1.1.50", label: "maas" }],
       mac: "02:00:4c:9f:00:0a",
       parent: "p0",
       isGuestNic: true,

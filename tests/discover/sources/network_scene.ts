@@ -21,6 +21,11 @@ export function aliasOf(device: InterfaceAddress, label: string, address: string
   return { ...device, name: label, address, mac: "00:00:00:00:00:00" };
 }
 
+/** A link with an address that has a label, as `ip` tells it. */
+export function labelledAt(link: unknown, local: string, label: string): unknown {
+  return { ...link as object, addr_info: [{ family: "inet", local, prefixlen: 24, scope: "global", label }] };
+}
+
 /** What a machine is like; one interface, `eth0`, if nothing is said. */
 export interface Setup {
   readonly iname?: string;
@@ -45,7 +50,7 @@ export function setUp(
       interfaces: () => interfaces,
       runIp(args) {
         commands.push(args.join(" "));
-        const answer = args.includes("link") ? links : routes;
+        const answer = args.includes("address") ? links : routes;
         // The links are known before the time is over.
         if (over.signal.aborted && answer === routes) return Promise.reject(new Error("killed"));
         return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(JSON.stringify(answer));

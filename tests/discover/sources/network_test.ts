@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { SourceError } from "../../../lib/discover/sources/source_error.ts";
 import { test } from "../../support/test.ts";
 import { interfaceAt, linkAt } from "../../support/fakes/lan.ts";
-import { aliasOf, ETH0, ETH0_LINK, ETH1, LO, setUp, VIA_ETH0, VIA_ETH1 } from "./network_scene.ts";
+import { aliasOf, ETH0, ETH0_LINK, ETH1, labelledAt, LO, setUp, VIA_ETH0, VIA_ETH1 } from "./network_scene.ts";
 import type { Setup } from "./network_scene.ts";
 
 const SELECTIONS: readonly (readonly [what: string, setup: Setup, expected: readonly string[]])[] = [
@@ -30,6 +30,29 @@ const SELECTIONS: readonly (readonly [what: string, setup: Setup, expected: read
     isChosen: true,
     interfaces: [ETH0, aliasOf(ETH0, "eth0:1", "10.1.1.51"), aliasOf(ETH0, "eth0:2", "10.1.1.52")],
   }, ["eth0 10.1.1.51"]],
+  ["the device of an address that has any word for a label", {
+    interfaces: [aliasOf(ETH0, "maas", "10.1.1.51")],
+    links: [labelledAt(linkAt(2, "eth0"), "10.1.1.51", "maas")],
+  }, ["eth0 10.1.1.51"]],
+  ["the device that is named, of an address that has any word for a label", {
+    isChosen: true,
+    interfaces: [aliasOf(ETH0, "maas", "10.1.1.51"), ETH1],
+    links: [labelledAt(linkAt(2, "eth0"), "10.1.1.51", "maas"), linkAt(3, "eth1")],
+  }, ["eth0 10.1.1.51"]],
+  ["the address whose label is named, be it any word", {
+    iname: "maas",
+    isChosen: true,
+    interfaces: [ETH0, aliasOf(ETH0, "maas", "10.1.1.51")],
+    links: [labelledAt(linkAt(2, "eth0"), "10.1.1.51", "maas")],
+  }, ["eth0 10.1.1.51"]],
+  ["every interface once, whatever labels its addresses have, under auto", {
+    iname: "auto",
+    interfaces: [ETH0, aliasOf(ETH0, "maas", "10.1.1.51"), aliasOf(LO, "vip", "192.0.2.9")],
+    links: [
+      labelledAt({ ifindex: 1, ifname: "lo" }, "192.0.2.9", "vip"),
+      labelledAt(linkAt(2, "eth0"), "10.1.1.51", "maas"),
+    ],
+  }, ["eth0 10.1.1.50"]],
   ["nothing beside the device of an alias of lo", { interfaces: [LO, aliasOf(LO, "lo:1", "192.0.2.9"), ETH0] }, [
     "eth0 10.1.1.50",
   ]],
@@ -305,11 +328,14 @@ test("createNetwork asks ip for the MAC of a device that only has aliases", asyn
   const interfaces = [aliasOf(ETH0, "eth0:1", "10.1.1.51")];
   const { network, commands } = setUp({ interfaces, links: [linkAt(2, "eth0", { address: ETH0.mac })] });
   assertEquals((await network.nics()).map(({ mac }) => mac), [ETH0.mac]);
-  assertEquals(commands, ["-json -details link show"]);
+  assertEquals(commands, ["-json -details address show"]);
   const ipv6 = { ...ETH0, family: "IPv6" as const, address: "fe80::1" };
   const told = setUp({ interfaces: [{ ...ETH1, family: "IPv6", address: "fe80::2" }, ...interfaces, ipv6] });
   assertEquals((await told.network.nics()).map(({ mac }) => mac), [ETH0.mac]);
   assertEquals(told.commands, []);
+  const labelled = [aliasOf(ETH0, "maas", "10.1.1.51")];
+  const links = [labelledAt(linkAt(2, "eth0", { address: ETH0.mac }), "10.1.1.51", "maas")];
+  assertEquals((await setUp({ interfaces: labelled, links }).network.nics()).map(({ mac }) => mac), [ETH0.mac]);
   const lost = setUp({ interfaces, links: new Error("no ip") });
   assertEquals((await lost.network.nics()).map(({ mac }) => mac), ["00:00:00:00:00:00"]);
 });

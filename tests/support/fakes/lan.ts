@@ -53,7 +53,7 @@ export interface Lan {
 /** What a guest is like. Change its fields to change the guest. */
 export interface GuestOptions {
   interfaces: InterfaceAddress[];
-  /** What `ip -json -details link show` prints. */
+  /** What `ip -json -details address show` prints. */
   links: unknown[];
   /** What `ip -json neighbour show` prints. */
   neighbours: unknown[];
@@ -86,7 +86,7 @@ export function interfaceAt(
   return { family: "IPv4", name, address, netmask, mac };
 }
 
-/** A physical interface, as `ip -json -details link show` tells it. */
+/** A physical interface, as `ip -json -details address show` tells it. */
 export function linkAt(ifindex: number, ifname: string, more: Readonly<Record<string, unknown>> = {}): unknown {
   return { ifindex, ifname, flags: ["BROADCAST", "UP", "LOWER_UP"], link_type: "ether", ...more };
 }
@@ -207,7 +207,7 @@ function createFakeMachine(
     interfaces: () => guest.interfaces,
     runIp: (args) =>
       Promise.resolve(JSON.stringify(
-        args.includes("link") ? guest.links : args.includes("neighbour") ? guest.neighbours : guest.routes,
+        args.includes("address") ? guest.links : args.includes("neighbour") ? guest.neighbours : guest.routes,
       )),
     exchange: createExchange({ listen, clock, metrics: createRegistry() }),
     // deno-lint-ignore require-await

@@ -208,7 +208,6 @@ function answerIp(args: readonly string[], { eth0, gateway }: Stage): string | u
   if (eth0 === undefined) return "[]";
   const flags = ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"];
   const link = { ifindex: 2, ifname: "eth0", link_type: "ether", address: eth0.mac, operstate: "UP", flags };
-  if (words[0] === "link") return JSON.stringify([link]);
   if (words[0]?.startsWith("addr")) {
     const addresses = eth0.address === undefined ? [] : [{ family: "inet", local: eth0.address, prefixlen: 24 }];
     return JSON.stringify([{ ...link, addr_info: addresses }]);
