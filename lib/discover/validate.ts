@@ -6,6 +6,7 @@
 
 import type { Client } from "../http1/client.ts";
 import type { ResponseBody, UpstreamResponse } from "../http1/message.ts";
+import { readWhole } from "../http1/read_whole.ts";
 import { ValidationError } from "./errors.ts";
 import type { ValidationErrorKind } from "./errors.ts";
 
@@ -73,15 +74,9 @@ function beginningOf(text: string, length: number): string {
 }
 
 async function readText(body: ResponseBody): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for (let chunk = await body.read(); chunk !== undefined; chunk = await body.read()) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length <= MAX_BODY_BYTES) continue;
-    body.cancel();
-    throw new ValidationError("not_metadata", `${PROOF} is longer than ${MAX_BODY_BYTES} bytes`);
-  }
-  return text;
+  const bytes = await readWhole(body, MAX_BODY_BYTES);
+  if (bytes !== undefined) return new TextDecoder().decode(bytes);
+  throw new ValidationError("not_metadata", `${PROOF} is longer than ${MAX_BODY_BYTES} bytes`);
 }
 
 /** What a status other than 200 says of whoever answers with it. */

@@ -20,7 +20,7 @@
 import { STATUS_CODE } from "@std/http/status";
 import type { Client } from "../http1/client.ts";
 import { UpstreamError } from "../http1/error.ts";
-import type { ResponseBody } from "../http1/message.ts";
+import { readWhole } from "../http1/read_whole.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Deadlines } from "../time/clock.ts";
 import type { WatchClient } from "./cache/answers.ts";
@@ -123,7 +123,9 @@ export function createPasswordService<R extends Router>(
           return emptyResponse(status);
         }
         const [, type = "text/plain"] = headers.find(([name]) => name === "content-type") ?? [];
-        return toResponse(await readAll(body), { status, type });
+        const whole = await readWhole(body, MAX_BODY_BYTES);
+        if (whole !== undefined) return toResponse(whole, { status, type });
+        throw new UpstreamError("too_large", `The answer of the password server is over ${MAX_BODY_BYTES} bytes`);
       },
     );
 
@@ -149,21 +151,6 @@ export function createPasswordService<R extends Router>(
       }
     },
   };
-}
-
-/** @throws {UpstreamError} If it is cut short, or longer than any password. */
-async function readAll(body: ResponseBody): Promise<Uint8Array<ArrayBuffer>> {
-  const whole = new Uint8Array(MAX_BODY_BYTES);
-  let length = 0;
-  for (let piece = await body.read(); piece !== undefined; piece = await body.read()) {
-    if (length + piece.length > MAX_BODY_BYTES) {
-      body.cancel();
-      throw new UpstreamError("too_large", `The answer of the password server is over ${MAX_BODY_BYTES} bytes`);
-    }
-    whole.set(piece, length);
-    length += piece.length;
-  }
-  return whole.slice(0, length);
 }
 
 function toResponse(

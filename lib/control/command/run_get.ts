@@ -19,6 +19,7 @@ import type { ConnectionLimits } from "../../http1/connection.ts";
 import { encodeRequestHead, isOriginForm } from "../../http1/message.ts";
 import type { Header, ResponseBody, UpstreamResponse } from "../../http1/message.ts";
 import { OutputError } from "../../system/standard_output.ts";
+import { readWhole } from "../../http1/read_whole.ts";
 import { createDeadlines } from "../../time/clock.ts";
 import { askService, ControlError } from "../control_client.ts";
 import type { CommandEnvironment } from "./run_status.ts";
@@ -75,13 +76,9 @@ export async function runGet(
     const head = `PUT ${TOKEN_PATH} HTTP/1.1\r\nHost: ${authority}\r\n${TOKEN_TTL}\r\nConnection: close\r\n\r\n`;
     const { status, body } = await exchange(new TextEncoder().encode(head));
     if (status !== 200) return void body.cancel();
-    let text = "";
-    await readAll(body, (piece) => {
-      text += new TextDecoder().decode(piece);
-      if (text.length > MAX_TOKEN_BYTES) throw new Error("What the service gave as a token is none");
-      return true;
-    });
-    return text;
+    const token = await readWhole(body, MAX_TOKEN_BYTES);
+    if (token === undefined) throw new Error("What the service gave as a token is none");
+    return new TextDecoder().decode(token);
   }
 
   try {
@@ -93,7 +90,7 @@ export async function runGet(
     }
     const { status, body } = response;
     if (status >= 200 && status < 300) {
-      await readAll(body, writeBytes);
+      await pass(body, writeBytes);
       return 0;
     }
     body.cancel();
@@ -108,8 +105,8 @@ export async function runGet(
   }
 }
 
-/** Reads a body to its end, or until no more of it is taken. */
-async function readAll(body: ResponseBody, take: (piece: Uint8Array) => boolean): Promise<void> {
+/** Passes a body on to its end, or until no more of it is taken. */
+async function pass(body: ResponseBody, take: (piece: Uint8Array) => boolean): Promise<void> {
   for (let piece = await body.read(); piece !== undefined; piece = await body.read()) {
     if (!take(piece)) return body.cancel();
   }
