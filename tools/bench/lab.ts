@@ -14,6 +14,7 @@
  */
 
 import type { Process } from "../../tests/support/net/process.ts";
+import { UNIT_ENVIRONMENT } from "../../tests/support/net/unit.ts";
 import { createScene, LISTEN } from "../../tests/support/scene.ts";
 import type { Scene } from "../../tests/support/scene.ts";
 import { nginxConfig, sampleMetadata } from "../../tests/support/servers/metadata.ts";
@@ -118,8 +119,9 @@ export async function start(scene: Scene, contender: Contender): Promise<Running
   if (contender.role === "router") return { ...contender, started: {} };
   const { ready, answer } = poll(scene, contender);
   await ready;
-  const alone = ["env", ...unitEnvironment(), "unshare", "--mount", "bash", "-c", ALONE, "bash"];
-  const process = scene.guest.start([...alone, ...contender.argv]);
+  // Everybody is started as the program is in a VM: the unit tells malloc what to do.
+  const alone = ["unshare", "--mount", "bash", "-c", ALONE, "bash"];
+  const process = scene.guest.start([...alone, ...contender.argv], { env: UNIT_ENVIRONMENT });
   const execAt = Number(await process.waitForLine(/^\d+\.\d+$/));
   const { acceptedAt, answeredAt } = await answer;
   const started = { accept: (acceptedAt - execAt) * 1e3, firstByte: (answeredAt - execAt) * 1e3 };
@@ -128,12 +130,6 @@ export async function start(scene: Scene, contender: Contender): Promise<Running
 
 /** As by a unit of its own: with a /run that no other has, and the journal behind standard output. First the exec's time is said. */
 const ALONE = 'mount -t tmpfs tmpfs /run; echo "$EPOCHREALTIME"; JOURNAL_STREAM=0:0 exec "$@"';
-
-/** What the unit has malloc do: everybody is started as the program is in a VM. */
-function unitEnvironment(): string[] {
-  const unit = Deno.readTextFileSync(filePath("../../assets/mdproxy4cs.service", import.meta.url));
-  return [...unit.matchAll(/^Environment=(.*)$/gm)].flatMap(([, assignments]) => assignments!.split(" "));
-}
 
 /** Asks until a good answer comes; tells when it was accepted and its first byte came, in seconds since 1970. */
 export function poll({ guest }: Scene, { origin }: Contender) {
