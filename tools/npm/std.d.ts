@@ -4,22 +4,11 @@
  */
 
 declare module "@std/assert" {
-  export class AssertionError extends Error {}
   export function assert(value: unknown, message?: string): asserts value;
-  export function assertAlmostEquals(actual: number, expected: number, tolerance?: number, message?: string): void;
-  export function assertArrayIncludes<T>(actual: ArrayLike<T>, expected: ArrayLike<T>, message?: string): void;
   export function assertEquals<T>(actual: T, expected: T, message?: string): void;
-  export function assertExists<T>(actual: T, message?: string): asserts actual is NonNullable<T>;
-  export function assertFalse(value: unknown, message?: string): asserts value is false | 0 | "" | null | undefined;
-  export function assertGreater<T>(actual: T, expected: T, message?: string): void;
-  export function assertGreaterOrEqual<T>(actual: T, expected: T, message?: string): void;
   // deno-lint-ignore no-explicit-any
   type Constructor<T> = abstract new (...parameters: any[]) => T;
-  export function assertInstanceOf<T>(actual: unknown, expected: Constructor<T>, message?: string): asserts actual is T;
-  export function assertLess<T>(actual: T, expected: T, message?: string): void;
-  export function assertLessOrEqual<T>(actual: T, expected: T, message?: string): void;
   export function assertMatch(actual: string, expected: RegExp, message?: string): void;
-  export function assertNotEquals<T>(actual: T, expected: T, message?: string): void;
   export function assertNotMatch(actual: string, expected: RegExp, message?: string): void;
   export function assertRejects(run: () => PromiseLike<unknown>, message?: string): Promise<unknown>;
   export function assertRejects<E extends Error>(
@@ -37,25 +26,18 @@ declare module "@std/assert" {
     includes?: string,
     message?: string,
   ): E;
-  export function fail(message?: string): never;
-  export function unreachable(reason?: string): never;
 }
 
 declare module "@std/cli/parse-args" {
   export interface Args {
     _: (string | number)[];
-    "--"?: string[];
     // deno-lint-ignore no-explicit-any
     [flag: string]: any;
   }
   export interface ParseOptions {
-    "--"?: boolean;
     alias?: Record<string, string | readonly string[]>;
     boolean?: boolean | string | readonly string[];
     collect?: string | readonly string[];
-    default?: Record<string, unknown>;
-    negatable?: string | readonly string[];
-    stopEarly?: boolean;
     string?: string | readonly string[];
     unknown?: (argument: string, key?: string, value?: unknown) => unknown;
   }
@@ -72,8 +54,6 @@ declare module "@std/http/status" {
     readonly NoContent: 204;
     readonly ResetContent: 205;
     readonly PartialContent: 206;
-    readonly MovedPermanently: 301;
-    readonly Found: 302;
     readonly NotModified: 304;
     readonly BadRequest: 400;
     readonly Unauthorized: 401;
@@ -85,10 +65,8 @@ declare module "@std/http/status" {
     readonly ContentTooLarge: 413;
     readonly URITooLong: 414;
     readonly RangeNotSatisfiable: 416;
-    readonly ExpectationFailed: 417;
     readonly MisdirectedRequest: 421;
     readonly HTTPVersionNotSupported: 505;
-    readonly TooManyRequests: 429;
     readonly RequestHeaderFieldsTooLarge: 431;
     readonly InternalServerError: 500;
     readonly BadGateway: 502;
