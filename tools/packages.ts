@@ -7,11 +7,11 @@
  * @module
  */
 
+import { APT_INSTALL, aptInstall } from "./apt.ts";
+import type { Output } from "./apt.ts";
 import { undoIfStopped } from "./cleanup.ts";
 import { missingPackages } from "../tests/support/packages.ts";
 import type { Program } from "../tests/support/packages.ts";
-
-const APT_INSTALL = ["apt-get", "install", "--yes", "--no-install-recommends"] as const;
 
 /** What a package's scripts ask before they start a service (Debian's policy-rc.d). */
 const POLICY = "/usr/sbin/policy-rc.d";
@@ -61,7 +61,10 @@ export async function ensurePackages(
   }
   await installPackages(missing);
   const still = missingPackages(programs);
-  if (still.length > 0) console.error(`${what} has to do without: ${still.join(" ")}`);
+  if (still.length > 0) {
+    const then = isOptional ? "goes on, and skips what needs them" : "needs them";
+    console.error(`These packages could not be installed, see above; ${what} ${then}: ${still.join(" ")}`);
+  }
   return still.length === 0;
 }
 
@@ -71,32 +74,16 @@ function whyNotInstall(): string | undefined {
   return Deno.uid() === 0 ? undefined : "only root can";
 }
 
-/** Installs what can be had of these packages: one that cannot costs the others nothing. */
+/** Installs what can be had of these packages, without their services. */
 async function installPackages(wanted: readonly string[]): Promise<void> {
-  await apt(["apt-get", "update", "--quiet"], "reading Debian's list of packages");
-  const available = (await Promise.all(wanted.map(findCandidate))).filter((name) => name !== undefined);
   const before = await installedPackages();
   const undoPolicy = forbidStarting();
   try {
-    const install = (names: readonly string[]) =>
-      apt([...APT_INSTALL, ...names], `installing from Debian, without starting anything: ${names.join(" ")}`);
-    if (!await install(available) && available.length > 1) {
-      for (const name of available) await install([name]);
-    }
+    await aptInstall(wanted, { run: output, say: console.error });
   } finally {
     undoPolicy();
   }
   for (const name of await installedPackages()) if (!before.has(name)) await switchOffServices(name);
-}
-
-/** Of a package's names the one that this Debian has. */
-async function findCandidate(names: string): Promise<string | undefined> {
-  for (const name of names.split("|")) {
-    const { stdout } = await output(["apt-cache", "policy", name]);
-    if (/^\s+Candidate: (?!\(none\))/m.test(stdout)) return name;
-  }
-  console.error(`This Debian has no package ${names}: the tests that need it are skipped`);
-  return undefined;
 }
 
 async function installedPackages(): Promise<ReadonlySet<string>> {
@@ -145,17 +132,7 @@ function isEnabled(unit: string): boolean {
   );
 }
 
-/** Runs apt-get, and shows what it said if it fails. */
-async function apt(argv: readonly string[], what: string): Promise<boolean> {
-  console.error(what);
-  const { success, stdout, stderr } = await output(argv);
-  if (!success) console.error(`${argv.join(" ")} failed:\n${stdout.split("\n").slice(-10).join("\n")}${stderr.trim()}`);
-  return success;
-}
-
-async function output(
-  [command = "", ...args]: readonly string[],
-): Promise<{ success: boolean; stdout: string; stderr: string }> {
+async function output([command = "", ...args]: readonly string[]): Promise<Output> {
   try {
     const env = { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" };
     const { success, stdout, stderr } = await new Deno.Command(command, { args, env, stdin: "null" }).output();
