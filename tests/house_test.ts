@@ -7,7 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { filePath } from "../tools/file_path.ts";
-import { SOURCE_NAMES } from "../lib/config/options.ts";
+import { SOURCE_NAMES } from "../lib/config/words.ts";
 import { READABLE } from "../lib/system/permissions.ts";
 import { test } from "./support/test.ts";
 

@@ -328,9 +328,6 @@ export const OPTIONS = [
   },
 ] as const satisfies readonly Option[];
 
-export { SOURCE_NAMES } from "./words.ts";
-export type { SourceName } from "./words.ts";
-
 /** The flag of an option. */
 export type Flag = typeof OPTIONS[number]["flag"];
 

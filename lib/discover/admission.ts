@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { SourceName } from "../config/options.ts";
+import type { SourceName } from "../config/words.ts";
 
 /** Who names an address. */
 export interface Named {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SourceName } from "../config/options.ts";
+import type { SourceName } from "../config/words.ts";
 
 /** Who named a candidate. */
 export interface Proposal {

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { SourceName } from "../config/options.ts";
+import type { SourceName } from "../config/words.ts";
 import { isExhausted, UpstreamError } from "../http1/error.ts";
 import type { UpstreamErrorKind } from "../http1/error.ts";
 import { describeError } from "../telemetry/log.ts";

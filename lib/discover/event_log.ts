@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SourceName } from "../config/options.ts";
+import type { SourceName } from "../config/words.ts";
 import { describeError } from "../telemetry/log.ts";
 import type { Fields, Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";

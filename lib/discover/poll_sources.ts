@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { SourceName } from "../config/options.ts";
+import type { SourceName } from "../config/words.ts";
 import { jitter } from "../time/backoff.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Proposal } from "./candidate.ts";

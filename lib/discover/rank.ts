@@ -15,7 +15,7 @@
  * @module
  */
 
-import type { SourceName } from "../config/options.ts";
+import type { SourceName } from "../config/words.ts";
 import { kindOf } from "../config_drive/address.ts";
 import { parseIPv4 } from "../ipv4/ipv4.ts";
 import type { Candidate, Proposal } from "./candidate.ts";

@@ -10,8 +10,8 @@
  * @module
  */
 
-import { SOURCE_NAMES } from "../config/options.ts";
-import type { SourceName } from "../config/options.ts";
+import { SOURCE_NAMES } from "../config/words.ts";
+import type { SourceName } from "../config/words.ts";
 import { kindOf } from "../config_drive/address.ts";
 import { isUsableRouter } from "../ipv4/ipv4.ts";
 import type { Router } from "./router.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SourceName } from "../config/options.ts";
+import type { SourceName } from "../config/words.ts";
 import type { Candidate } from "./candidate.ts";
 import { toCause } from "./errors.ts";
 import type { Cause } from "./errors.ts";

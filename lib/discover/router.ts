@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SourceName } from "../config/options.ts";
+import type { SourceName } from "../config/words.ts";
 
 /** A virtual router that was seen to serve metadata. Every validation makes a new object: compare by identity. */
 export interface Router {

@@ -8,7 +8,7 @@
  */
 
 import type { DiscoveryConfig } from "../config/config.ts";
-import type { SourceName } from "../config/options.ts";
+import type { SourceName } from "../config/words.ts";
 import type { Clock } from "../time/clock.ts";
 import { kindOf } from "../config_drive/address.ts";
 import { createCandidates } from "./candidates.ts";

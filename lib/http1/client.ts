@@ -18,7 +18,6 @@ import type { Connect, Server } from "./dial.ts";
 import { UpstreamError } from "./error.ts";
 import { encodeRequestHead } from "./message.ts";
 import type { RequestHead, UpstreamResponse } from "./message.ts";
-export type { Connect } from "./dial.ts";
 
 /** The limits that a client keeps. */
 export interface ClientLimits extends ConnectionLimits {

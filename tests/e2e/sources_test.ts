@@ -8,7 +8,7 @@ import type { DhcpClient } from "../support/servers/dhcp_client.ts";
 import { sampleMetadata } from "../support/servers/metadata.ts";
 import { GUEST } from "../support/servers/router.ts";
 import type { Router } from "../support/servers/router.ts";
-import type { SourceName } from "../../lib/config/options.ts";
+import type { SourceName } from "../../lib/config/words.ts";
 import { filePath } from "../../tools/file_path.ts";
 
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq that fell silent, nginx)

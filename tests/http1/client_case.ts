@@ -6,7 +6,8 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { createClient } from "../../lib/http1/client.ts";
-import type { Client, ClientLimits, Connect } from "../../lib/http1/client.ts";
+import type { Client, ClientLimits } from "../../lib/http1/client.ts";
+import type { Connect } from "../../lib/http1/dial.ts";
 import { UpstreamError } from "../../lib/http1/error.ts";
 import type { RequestHead } from "../../lib/http1/message.ts";
 import { countDeadlines } from "../support/fakes/count_deadlines.ts";

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { createClient } from "../../lib/http1/client.ts";
-import type { ClientLimits, Connect } from "../../lib/http1/client.ts";
+import type { ClientLimits } from "../../lib/http1/client.ts";
+import type { Connect } from "../../lib/http1/dial.ts";
 import { UpstreamError } from "../../lib/http1/error.ts";
 import { createCountedSignal } from "../support/fakes/counted_signal.ts";
 import { settle } from "../support/fakes/virtual_clock.ts";

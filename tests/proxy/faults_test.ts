@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { Connect } from "../../lib/http1/client.ts";
+import type { Connect } from "../../lib/http1/dial.ts";
 import { latin1 } from "../support/latin1.ts";
 import { ok, startScriptedServer } from "../support/servers/scripted_server.ts";
 import type { Heard, Script } from "../support/servers/scripted_server.ts";

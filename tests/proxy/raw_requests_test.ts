@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
-import type { Connect } from "../../lib/http1/client.ts";
+import type { Connect } from "../../lib/http1/dial.ts";
 import { composeRequest, createChance } from "../e2e/fuzz_requests.ts";
 import { fromLatin1, latin1 } from "../support/latin1.ts";
 import { ok } from "../support/servers/scripted_server.ts";

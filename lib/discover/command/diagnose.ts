@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { SourceName } from "../../config/options.ts";
+import type { SourceName } from "../../config/words.ts";
 import type { Cause } from "../errors.ts";
 import type { Router } from "../router.ts";
 import type { ServiceBelief } from "./overview.ts";

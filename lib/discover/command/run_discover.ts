@@ -7,7 +7,7 @@
 import { withConfigDrive } from "../../config_drive/config_drive.ts";
 import type { ConfigDrive } from "../../config_drive/config_drive.ts";
 import type { DiscoveryConfig } from "../../config/config.ts";
-import type { SourceName } from "../../config/options.ts";
+import type { SourceName } from "../../config/words.ts";
 import type { ListenAddress } from "../../config/value.ts";
 import { createClient } from "../../http1/client.ts";
 import type { Client } from "../../http1/client.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SourceName } from "../../config/options.ts";
+import type { SourceName } from "../../config/words.ts";
 import type { Source } from "./source.ts";
 import { configDrive } from "./config_drive.ts";
 import { dhcp } from "./dhcp.ts";

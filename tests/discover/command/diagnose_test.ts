@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { SOURCE_NAMES } from "../../../lib/config/options.ts";
-import type { SourceName } from "../../../lib/config/options.ts";
+import { SOURCE_NAMES } from "../../../lib/config/words.ts";
+import type { SourceName } from "../../../lib/config/words.ts";
 import { diagnose } from "../../../lib/discover/command/diagnose.ts";
 import type { FailedSearch } from "../../../lib/discover/command/diagnose.ts";
 import { REMEDIES } from "../../../lib/discover/command/remedies.ts";

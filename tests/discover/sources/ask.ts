@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SourceName } from "../../../lib/config/options.ts";
+import type { SourceName } from "../../../lib/config/words.ts";
 import { createNetwork } from "../../../lib/discover/sources/network.ts";
 import { SOURCES } from "../../../lib/discover/sources/sources.ts";
 import { createLan, interfaceAt, linkAt } from "../../support/fakes/lan.ts";

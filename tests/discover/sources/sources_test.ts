@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { SourceError } from "../../../lib/discover/sources/source_error.ts";
 import { SOURCES } from "../../../lib/discover/sources/sources.ts";
-import { SOURCE_NAMES } from "../../../lib/config/options.ts";
+import { SOURCE_NAMES } from "../../../lib/config/words.ts";
 import { test } from "../../support/test.ts";
 import { ask, TWO_NICS } from "./ask.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import type { DiscoveryConfig, ProxyConfig } from "../../../lib/config/config.ts";
-import { SOURCE_NAMES } from "../../../lib/config/options.ts";
+import { SOURCE_NAMES } from "../../../lib/config/words.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
 
 const DEFAULTS = readConfig({ flags: new Map(), environment: () => undefined });

@@ -6,7 +6,7 @@
 
 import type { ProxyConfig } from "../../../lib/config/config.ts";
 import { createClient } from "../../../lib/http1/client.ts";
-import type { Connect } from "../../../lib/http1/client.ts";
+import type { Connect } from "../../../lib/http1/dial.ts";
 import { serveProxy } from "../../../lib/proxy/serve_proxy.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { createRegistry } from "../../../lib/telemetry/metrics.ts";
