@@ -125,6 +125,7 @@ test("readConfig names the option, its value and what would be right", () => {
     ],
     [{ flags: { iname: "" } }, '--iname: "" must be an interface name'],
     [{ flags: { "log-format": "xml" } }, '--log-format: "xml" must be text or json'],
+    [{ flags: { "max-header": "65k" } }, '--max-header: "65k" must be from 256 to 64k'],
     [{ flags: { "cache-size": "1g" } }, '--cache-size: "1g" must be from 0 to 16m'],
     [{ flags: { "max-requests": "65535" } }, '--max-requests: "65535" must be a whole number from 1 to 160'],
     [{ flags: { "max-connections": "0" } }, '--max-connections: "0" must be a whole number from 1 to 2048'],

@@ -9,9 +9,10 @@ import {
 } from "../../lib/dhcp/options.ts";
 import { test } from "../support/test.ts";
 
-/** A message whose three fields hold these bytes, as far as they fit. */
+/** A message whose three fields hold these bytes, as far as they fit, behind a hardware address that is no options. */
 function message({ options, file = [], sname = [] }: { options: number[]; file?: number[]; sname?: number[] }) {
   const bytes = new Uint8Array(240 + options.length);
+  bytes.fill(97, 28, 44);
   bytes.set(sname, 44);
   bytes.set(file, 108);
   bytes.set(options, 240);
@@ -30,6 +31,16 @@ const DECODED: readonly (readonly [what: string, Parameters<typeof message>[0], 
     "both when they are lent, file first",
     { options: [52, 1, 3, 15, 1, 1, 255], file: [15, 1, 2, 255], sname: [15, 1, 3, 255] },
     { 52: [3], 15: [1, 2, 3] },
+  ],
+  [
+    "the whole of file, and no more",
+    { options: [52, 1, 1, 255], sname: Array(64).fill(97), file: [12, 126, ...Array(126).fill(65)] },
+    { 52: [1], 12: Array(126).fill(65) },
+  ],
+  [
+    "the whole of sname, and no more",
+    { options: [52, 1, 2, 255], sname: [12, 62, ...Array(62).fill(66)], file: Array(128).fill(97) },
+    { 52: [2], 12: Array(62).fill(66) },
   ],
   ["neither when they are not lent", { options: [53, 1, 2, 255], file: [12, 1, 65], sname: [12, 1, 66] }, { 53: [2] }],
   ["repeats as one long value", { options: [15, 2, 1, 2, 53, 1, 2, 15, 1, 3, 255] }, { 15: [1, 2, 3], 53: [2] }],

@@ -41,7 +41,12 @@ const BODIES: readonly {
     text: "6\r\n\r\n0\r\n\r\r\n0\r\n\r\n",
     content: "\r\n0\r\n\r",
   },
-  { what: "sizes in either case", framing: "chunked", text: `0A\r\n0123456789\r\n0\r\n\r\n`, content: "0123456789" },
+  {
+    what: "sizes of several digits, in either case",
+    framing: "chunked",
+    text: `12A\r\n${"x".repeat(0x12a)}\r\n00a\r\n0123456789\r\n0\r\n\r\n`,
+    content: `${"x".repeat(0x12a)}0123456789`,
+  },
   ...["f", "F"].map((digit) => ({
     what: `the size ${digit}`,
     framing: "chunked" as const,
