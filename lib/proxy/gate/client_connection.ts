@@ -246,7 +246,8 @@ export class ClientConnection {
 
   /** What comes behind an answer: another request, or the end. */
   #next(persistent: boolean): boolean | Promise<boolean> {
-    if (!persistent) return this.#closeBehind();
+    // The program may have begun to stop behind the head of the answer. What the client sent ahead is answered still.
+    if (!persistent || (this.#with.isStopping() && this.#reader.length === 0)) return this.#closeBehind();
     // Since it was written.
     this.#enter("waiting", this.#since);
     return true;

@@ -49,6 +49,19 @@ test("ClientConnection stays for nobody while the program stops", async () => {
   assertEquals([client.received(), connection.state], [ok("/a", "connection: close\r\n"), "closing"]);
 });
 
+test("ClientConnection ends behind an answer that is on its way when the program stops, and what was sent ahead", async () => {
+  for (const [ahead, answered] of [["", ""], [get("/b"), ok("/b", "connection: close\r\n")]] as const) {
+    let isStopping = false;
+    const { client, connection } = serve({ isStopping: () => isStopping });
+    await client.take(10);
+    await client.send(get("/a") + ahead);
+    assertEquals(connection.state, "sending");
+    isStopping = true;
+    await client.take(Infinity);
+    assertEquals([client.received(), connection.state, client.seen.hasEnd], [ok("/a") + answered, "closing", true]);
+  }
+});
+
 test("ClientConnection refuses what is no request, says why, and closes", async () => {
   for (const [text, kind] of [["\x16\x03\x01", "not_http"], ["GET / HTTP/1.1\r\n\r\n", "no_host"]] as const) {
     const { client, calls, connection } = serve();
