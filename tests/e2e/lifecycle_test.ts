@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { writeAll } from "../support/net/relay.ts";
 import type { Host } from "../support/net/network.ts";
 import type { Process } from "../support/net/process.ts";
@@ -11,6 +11,7 @@ import { GUEST } from "../support/servers/router.ts";
 //   guest eth0 10.1.1.50 ---- lan ---- 10.1.1.1 eth0 router (dnsmasq, nginx)
 
 const LISTEN = { address: "169.254.169.254", port: 39724 };
+const LARGE = new Uint8Array(20_000_000);
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   networkTest(`${signal} lets a body that is on its way arrive whole, then the program exits 0`, ROUTER, async () => {
@@ -39,6 +40,18 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     assertEquals((await program.ended).code, 0);
   });
 }
+
+networkTest("SIGTERM waits a few seconds at most for what is on its way: a slower body is cut", ROUTER, async () => {
+  await using scene = await createScene({
+    router: { metadata: { [GUEST.address]: { ...sampleMetadata(GUEST.address), large: LARGE } }, rate: 10_000 },
+  });
+  using exchange = await scene.open();
+  await exchange.send(`GET /latest/large HTTP/1.1\r\nHost: ${LISTEN.address}:${LISTEN.port}\r\n\r\n`);
+  await exchange.peek();
+  // Whoever takes longer is killed, as by systemd.
+  assertEquals((await scene.program.stop()).code, 0);
+  await assertRejects(() => exchange.receive(), Error, "ended");
+});
 
 networkTest("a listen port that is taken is waited for", SERVERS, async () => {
   await using scene = await createScene();
@@ -85,7 +98,7 @@ networkTest("SIGTERM ends the first process of a container while ip adds its add
   assertEquals((await program.ended).code, 0);
 });
 
-networkTest("SIGHUP searches again and drops no request", ROUTER, async () => {
+networkTest("SIGHUP keeps nobody from the metadata", ROUTER, async () => {
   await using scene = await createScene({ args: ["--cache-ttl", "0"] });
   const { program } = scene;
   assertEquals((await scene.get("/latest/meta-data/vm-id")).status, 200);
