@@ -23,6 +23,7 @@ import type { ClientHead } from "./gate/request_head.ts";
 import { ClientGoneError, StoppingError } from "./gate/errors.ts";
 import { REFUSALS } from "./gate/refusal.ts";
 import type { Refusal } from "./gate/refusal.ts";
+import { createDateText } from "./gate/response.ts";
 import { createReasonLog } from "../telemetry/reason_log.ts";
 import { emptyResponse, headersOf } from "./server/own_response.ts";
 import { createResponder, pathOf } from "./server/responder.ts";
@@ -91,7 +92,7 @@ export function createProxy<R extends Router>(
   const noteRefusal = createReasonLog("refused a request", { log, now });
   const noteCut = createReasonLog("an answer was cut", { log, now, level: "warn" });
   const responder = createResponder({ ...config, requests, deadlines, counts, log, noteCut, clock });
-  const cache = createCache(config, now);
+  const cache = createCache(config, { now, dateText: createDateText(clock.date) });
   const answer = createAnswers(config, {
     cache,
     singleflight: createSingleflight(),

@@ -81,7 +81,7 @@ test("createProxy has no key where nothing is kept, or a token is to be shown", 
   assert(keyOf(HEAD, { requireToken: "optional" }) !== undefined);
 });
 
-test("createProxy gives what is stored and fresh, with its age and the date, and keeps account of it", async () => {
+test("createProxy gives what is stored and fresh, with its age and the date of its arrival, and keeps account of it", async () => {
   const { answers, clock, metrics, noted, store } = setUp();
   assertEquals(answers.ready("key", RECIPIENT, "fresh"), undefined);
   const key = await store();
@@ -89,7 +89,7 @@ test("createProxy gives what is stored and fresh, with its age and the date, and
   const text = latin1(answers.ready(key, { ...RECIPIENT, startedAt: clock.now() - 7 }, "fresh")!.first);
   assertEquals(
     text,
-    "HTTP/1.1 200 OK\r\nage: 2\r\ndate: Tue, 10 Dec 2024 00:00:02 GMT\r\ncontent-length: 4\r\n\r\ndata",
+    "HTTP/1.1 200 OK\r\ndate: Tue, 10 Dec 2024 00:00:00 GMT\r\nage: 2\r\ncontent-length: 4\r\n\r\ndata",
   );
   assertEquals(noted, ["<7>request method=GET path=/latest/user-data from=hit status=200 ms=7\n"]);
   assert(metrics.render().includes('mdproxy4cs_cache_total{outcome="hit"} 1\n'));

@@ -62,12 +62,16 @@ export function costOf(key: string, { headers, body }: Pick<Storable, "headers" 
   return ENTRY_BYTES + key.length + fields + body.length + Math.min(body.length, SMALL_BODY_BYTES);
 }
 
-/**
- * Creates an empty cache that drops what was not used for longest when it is full.
- *
- * @param now a monotonic clock, in milliseconds
- */
-export function createCache({ cacheBytes, ...limits }: CacheLimits, now: () => number): Cache {
+/** What a cache tells the time by. */
+export interface CacheClock {
+  /** A monotonic clock, in milliseconds. */
+  readonly now: () => number;
+  /** The date as a field has it. */
+  readonly dateText: () => string;
+}
+
+/** Creates an empty cache that drops what was not used for longest when it is full. */
+export function createCache({ cacheBytes, ...limits }: CacheLimits, { now, dateText }: CacheClock): Cache {
   // A map iterates in the order of insertion: the first is the one that was not used for longest.
   const entries = new Map<string, Entry>();
   let total = 0;
@@ -105,14 +109,15 @@ export function createCache({ cacheBytes, ...limits }: CacheLimits, now: () => n
 
     put(key, response, asked) {
       if (asked.generation !== generation) return;
-      const cost = costOf(key, response);
+      const dated = { ...response, headers: withDate(response.headers, dateText) };
+      const cost = costOf(key, dated);
       const storedAt = now();
       const storage = judgeStorage(response.headers, { ...limits, delayMs: storedAt - response.askedAt });
       if (storage === undefined || Math.max(storage.freshForMs, storage.usableForMs) === 0 || cost > cacheBytes) {
         return drop(key);
       }
       total += cost - (entries.get(key)?.cost ?? 0);
-      setLast(key, new Entry(response, { storage, now, storedAt, cost }));
+      setLast(key, new Entry(dated, { storage, now, storedAt, cost }));
       while (total > cacheBytes) drop(entries.keys().next().value!);
     },
 
@@ -181,8 +186,12 @@ class Entry implements StoredResponse {
   }
 }
 
+/** Adds the moment of its arrival to an answer that does not say when it was made (RFC 9110 section 6.6.1). */
+function withDate(headers: readonly Header[], dateText: () => string): readonly Header[] {
+  return headers.some(([name]) => name === "date") ? headers : [...headers, ["date", dateText()]];
+}
+
 function parseFields(text: string): Header[] {
-  if (text === "") return [];
   return text.split("\n").map((line) => {
     const colon = line.indexOf(":");
     return [line.slice(0, colon), line.slice(colon + 1)];

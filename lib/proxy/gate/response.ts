@@ -43,15 +43,15 @@ export const SMALL_BODY_BYTES = 16_384;
 /**
  * Encodes a whole answer.
  *
- * @param date for an answer that has none: whoever passes one on adds the moment it came (RFC 9110 section 6.6.1)
+ * @param date for an answer that has none; of one that was stored the store has seen to it
  */
 export function encodeResponse(
   { status, headers, body }: OwnResponse,
   { method, minor, persistent }: Recipient,
-  date: string,
+  date?: string,
 ): EncodedResponse {
   const fields = headers.filter(([name]) => name !== "content-length");
-  if (!headers.some(([name]) => name === "date")) fields.push(["date", date]);
+  if (date !== undefined && !headers.some(([name]) => name === "date")) fields.push(["date", date]);
   if (!endsWithHead(status)) fields.push(["content-length", String(body?.length ?? 0)]);
   const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   const sent = method === "HEAD" ? undefined : body;

@@ -13,7 +13,7 @@ import type { MetadataResponse } from "../cache/answers.ts";
 import type { StoredResponse } from "../cache/cache.ts";
 import type { ReadyRecipient } from "../gate/handler.ts";
 import type { Served } from "../gate/inner.ts";
-import { createDateText, encodeResponse } from "../gate/response.ts";
+import { encodeResponse } from "../gate/response.ts";
 import type { EncodedResponse } from "../gate/response.ts";
 import { ClientGoneError } from "../gate/errors.ts";
 import type { MetadataRequest } from "../request/client_request.ts";
@@ -69,13 +69,12 @@ export interface ResponderOptions {
   readonly log: Log;
   /** Notes that an answer did not reach its client as a whole. */
   readonly noteCut: NoteReason;
-  readonly clock: Pick<Clock, "now" | "date">;
+  readonly clock: Pick<Clock, "now">;
 }
 
 /** Creates a responder. */
 export function createResponder(
-  { idleTimeoutMs, transferTimeoutMs, requests, deadlines, counts, log, noteCut, clock: { now, date } }:
-    ResponderOptions,
+  { idleTimeoutMs, transferTimeoutMs, requests, deadlines, counts, log, noteCut, clock: { now } }: ResponderOptions,
 ): Responder {
   const note = (status: number, { startedAt, method, path, from }: AccessLogEntry) => {
     const elapsedMs = now() - startedAt;
@@ -112,7 +111,6 @@ export function createResponder(
     return stream;
   };
 
-  const dateText = createDateText(date);
   // A stored answer makes its fields once for each second of its age: the bytes that they became are good as long.
   const usual = new WeakMap<readonly Header[], EncodedResponse>();
 
@@ -121,7 +119,7 @@ export function createResponder(
     const isUsual = recipient.persistent && recipient.minor === 1 && recipient.method === "GET";
     const known = isUsual ? usual.get(headers) : undefined;
     if (known !== undefined) return known;
-    const encoded = encodeResponse({ status: STATUS_CODE.OK, headers, body: stored.body }, recipient, dateText());
+    const encoded = encodeResponse({ status: STATUS_CODE.OK, headers, body: stored.body }, recipient);
     if (isUsual) usual.set(headers, encoded);
     return encoded;
   };
