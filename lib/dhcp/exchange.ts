@@ -5,7 +5,8 @@
  * `transaction.ts`, and when it is enough to the caller's signal. Each interface has one socket bound to its own address:
  * the kernel then sends broadcasts out of that interface, and some servers (dnsmasq) answer an INFORM to where it came
  * from. All others answer to port 68, which one more socket shares with whatever DHCP client the machine runs; without it
- * only the INFORM is of use.
+ * only the INFORM is of use. A DISCOVER leaves from there too, as any client's does: some networks pass no other
+ * (CloudStack's security groups).
  *
  * @module
  */
@@ -14,7 +15,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { Clock } from "../time/clock.ts";
 import { jitter } from "../time/backoff.ts";
 import { isForLikely, planRound } from "./round.ts";
-import type { LikelyServer, Round, RoundOptions } from "./round.ts";
+import type { LikelyServer, Packet, Round, RoundOptions } from "./round.ts";
 import { encodeRequest, judgeDatagram } from "./transaction.ts";
 import type { ClientInterface, Disbelief, Transaction } from "./transaction.ts";
 
@@ -102,12 +103,28 @@ export function createExchange(
   /** The transactions of exchanges that ended a short while ago. */
   let earlier: readonly PastTransaction[] = [];
 
+  const bind = (hostname: string, port: number) =>
+    listen({ transport: "udp", hostname, port, reuseAddress: port !== 0 });
+
+  const send = async (transaction: OpenTransaction, { type, to }: Packet, secs: number) => {
+    const bytes = encodeRequest(type, { ...transaction, secs });
+    const { client, socket } = transaction;
+    if (type === "inform") return await socket.send(bytes, endpoint(to, SERVER_PORT));
+    // No longer than it takes: what comes to this address and port is for the machine's DHCP client.
+    const brief = bind(client.address, CLIENT_PORT);
+    try {
+      return await brief.send(bytes, endpoint(to, SERVER_PORT));
+    } finally {
+      brief.close();
+    }
+  };
+
   return async (options) => {
     const { clients, retryMs, signal, isCurrent = () => true, onReply } = options;
     const startedAt = clock.now();
     const sockets: DatagramSocket[] = [];
     const open = (hostname: string, port: number) => {
-      const socket = listen({ transport: "udp", hostname, port, reuseAddress: port !== 0 });
+      const socket = bind(hostname, port);
       sockets.push(socket);
       return socket;
     };
@@ -140,9 +157,9 @@ export function createExchange(
       if (signal.aborted) return;
       const results = await Promise.allSettled(
         transactions.flatMap((transaction) =>
-          planRound(round, { ...options, likely, iface: transaction.client.name }).map(async ({ type, to }) => {
-            await transaction.socket.send(encodeRequest(type, { ...transaction, secs }), endpoint(to, SERVER_PORT));
-            sent.increment({ type });
+          planRound(round, { ...options, likely, iface: transaction.client.name }).map(async (packet) => {
+            await send(transaction, packet, secs);
+            sent.increment({ type: packet.type });
           })
         ),
       );

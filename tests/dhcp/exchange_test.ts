@@ -81,14 +81,14 @@ function answer(question: Message, server: string, type = 5): Uint8Array {
   });
 }
 
-test("createExchange sends both messages from the interface's own address and shares port 68", async () => {
+test("createExchange sends both messages from the interface's own address, a DISCOVER from port 68, which it shares", async () => {
   const bench = createBench();
   const done = bench.run({});
   await bench.clock.run(0);
   assertEquals([...bench.sockets.keys()], ["10.1.1.50:0", "0.0.0.0:68 shared"]);
   assertEquals(
     bench.sent.map(({ from, to, message }) => [from, to, readByte(message.options, OPTION.messageType)]),
-    [["10.1.1.50:0", "255.255.255.255:67", 8], ["10.1.1.50:0", "255.255.255.255:67", 1]],
+    [["10.1.1.50:0", "255.255.255.255:67", 8], ["10.1.1.50:68 shared", "255.255.255.255:67", 1]],
   );
   await bench.finish(done);
 });
@@ -168,7 +168,9 @@ test("createExchange goes on with DHCPINFORM alone when port 68 cannot be had", 
 
 test("createExchange rejects when nothing can be sent, and leaves no socket open", async () => {
   const bench = createBench();
-  bench.failures.set("send 10.1.1.50:0", new Error("Network is unreachable"));
+  for (const from of ["10.1.1.50:0", "10.1.1.50:68 shared"]) {
+    bench.failures.set(`send ${from}`, new Error("Network is unreachable"));
+  }
   await assertRejects(() => bench.run({}), Error, "Network is unreachable");
   assertEquals(bench.sockets.size, 0);
 });
@@ -190,10 +192,12 @@ test("createExchange rejects when an interface's address is gone, and leaves no 
 
 test("createExchange goes on when one interface of two cannot send", async () => {
   const bench = createBench();
-  bench.failures.set("send 10.1.1.50:0", new Error("Network is down"));
+  for (const from of ["10.1.1.50:0", "10.1.1.50:68 shared"]) {
+    bench.failures.set(`send ${from}`, new Error("Network is down"));
+  }
   const done = bench.run({ clients: [ETH0, ETH1] });
   await bench.clock.run(3_000);
-  assertEquals(new Set(bench.sent.map(({ from }) => from)), new Set(["10.2.2.50:0"]));
+  assertEquals(new Set(bench.sent.map(({ from }) => from)), new Set(["10.2.2.50:0", "10.2.2.50:68 shared"]));
   await bench.finish(done);
 });
 

@@ -34,6 +34,24 @@ for (const [who, address] of [["a likely address", "10.1.1.1"], ["whoever asked 
   );
 }
 
+networkTest(
+  "a network that passes DHCP between ports 67 and 68 alone, as security groups do, is enough",
+  NEEDS,
+  async () => {
+    await using scene = await createScene({
+      router: { address: "10.1.1.7" },
+      prepare: ({ router }) =>
+        loadRules(
+          router.host,
+          "chain input { type filter hook input priority 0; udp dport 67 udp sport != 68 drop; }\n" +
+            "chain output { type filter hook output priority 0; udp sport 67 udp dport != 68 drop; }",
+        ),
+      args: ["--discovery", "dhcp"],
+    });
+    assertEquals((await scene.getUntilGood(ID)).status, 200);
+  },
+);
+
 networkTest("discover says that the guest's own firewall drops what is sent", NEEDS, async () => {
   await using scene = await createScene({
     prepare: ({ guest }) => loadRules(guest, "chain output { type filter hook output priority 0; udp dport 67 drop; }"),
