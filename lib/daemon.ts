@@ -14,8 +14,11 @@ import { formatAddress } from "./config/value.ts";
 import { CONFIG_DRIVE } from "./config_drive/address.ts";
 import { createConfigDrive, withConfigDrive } from "./config_drive/config_drive.ts";
 import { serveControl } from "./control/control_server.ts";
+import type { ControlServer } from "./control/control_server.ts";
 import { summarizeStatus } from "./control/format_status.ts";
-import { describeBelief, describeStatus } from "./control/status.ts";
+import { createReadiness } from "./control/readiness.ts";
+import type { Readiness } from "./control/readiness.ts";
+import { describeStatus } from "./control/status.ts";
 import { createResolver } from "./discover/resolver.ts";
 import type { Resolver } from "./discover/router.ts";
 import { createClient } from "./http1/client.ts";
@@ -78,7 +81,6 @@ export async function runDaemon(config: Config): Promise<number> {
     memory: runtimeFolder === undefined ? undefined : openStateFile(RUNTIME_FILES.state, log),
   });
   parts.defer(() => resolver.close());
-  declareMetrics(metrics, { resolver, startedAt });
   // Before the address and the port, because the search is the slow part of a boot.
   resolver.start();
 
@@ -110,53 +112,62 @@ export async function runDaemon(config: Config): Promise<number> {
     return 0;
   }
   parts.defer(() => proxy.shutdown(STOP_GRACE_MS));
-  parts.defer(startWatchdog(notifier, Deno.env.get("WATCHDOG_USEC"), { isAlive: proxy.isAccepting, log }));
+  const readiness = createReadiness({
+    resolver,
+    async isServed() {
+      // At the same times, because it may have been taken away as well.
+      void control?.renew();
+      return keeper.isPresent() && await proxy.isAccepting();
+    },
+    log,
+    clock: SYSTEM_CLOCK,
+  });
+  parts.defer(startWatchdog(notifier, Deno.env.get("WATCHDOG_USEC"), { isAlive: readiness.look, log }));
+  declareMetrics(metrics, { resolver, readiness, startedAt });
   const keeper = keepAddress(hostname, {
     interfaces: host.interfaces,
     runIp,
     monitorIp,
+    onChange: readiness.look,
     clock: SYSTEM_CLOCK,
     log,
   });
   parts.defer(() => keeper.close());
   const listen = formatAddress(proxy.address);
 
-  const listeners = {
-    metadata: listen,
-    /** Once they are served: their port may be taken. */
-    admin: null as string | null,
-    control: runtimeFolder === undefined ? null : RUNTIME_FILES.controlSocket,
-  };
+  /** Once they are served: their port may be taken. */
+  let admin: string | null = null;
   const describe = () =>
     describeStatus({
       build: BUILD,
       pid: Deno.pid,
       startedAt,
-      resolved: resolver.status(),
+      belief: readiness.belief(),
       recent: recent(),
       metrics: metrics.render(),
-      listeners,
+      listeners: { metadata: listen, admin, control: control?.isListening ? RUNTIME_FILES.controlSocket : null },
     });
-  const summary = () => summarizeStatus(describeBelief(resolver.status()));
+  const summary = () => summarizeStatus(readiness.belief());
 
-  if (runtimeFolder !== undefined) {
-    const control = serveControl(RUNTIME_FILES.controlSocket, { describe, log });
-    parts.defer(() => control.close());
-    resolver.onChange(() => control.changed());
-  }
+  const control: ControlServer | undefined = runtimeFolder === undefined
+    ? undefined
+    : serveControl(RUNTIME_FILES.controlSocket, { describe, look: readiness.look, log });
+  parts.defer(() => control?.close());
+  readiness.onChange(() => control?.changed());
 
   if (config.admin.listen !== undefined) {
+    const look = async <T>(say: () => T): Promise<T> => {
+      await readiness.look();
+      return say();
+    };
     const answer = createAdminHandler({
-      metrics: () => metrics.render(),
-      status: describe,
-      async whyNotReady() {
-        if (resolver.status().state !== "ready") return summary();
-        return keeper.isPresent() && await proxy.isAccepting() ? undefined : "the listen address is not served";
-      },
+      metrics: () => look(metrics.render),
+      status: () => look(describe),
+      whyNotReady: () => look(() => readiness.belief().state === "ready" ? undefined : summary()),
     });
     const pages = servePages(config.admin.listen, { answer, ownAddresses, log, clock: SYSTEM_CLOCK });
     parts.defer(() => pages.shutdown());
-    pages.listening.then((gate) => listeners.admin = gate === undefined ? null : formatAddress(gate.address));
+    pages.listening.then((gate) => admin = gate === undefined ? null : formatAddress(gate.address));
   }
 
   // Before anybody is told that the program is ready, and might at once tell it to reload.
@@ -172,17 +183,22 @@ export async function runDaemon(config: Config): Promise<number> {
   log.info("listening", { listen, version: BUILD.version, pid: Deno.pid });
   // What an operator reads behind "Status:" in `systemctl status`.
   notifier.notify("READY=1", `STATUS=${summary()}`);
-  resolver.onChange(() => notifier.notify(`STATUS=${summary()}`));
+  readiness.onChange(() => notifier.notify(`STATUS=${summary()}`));
 
   const end = await Promise.race([stop.told, keeper.lost]);
   if (end instanceof Error) log.error("stopping without the listen address", { error: end });
   else log.info("stopping", { signal: end });
+  // Whatever comes of the router now, the service manager is told of the stop last.
+  readiness.close();
   notifier.notify("STOPPING=1", "STATUS=stopping: finishing the requests in flight");
   // The unit adds the address before it starts the program again.
   return end instanceof Error ? 1 : 0;
 }
 
-function declareMetrics(metrics: Registry, { resolver, startedAt }: { resolver: Resolver; startedAt: number }): void {
+function declareMetrics(
+  metrics: Registry,
+  { resolver, readiness, startedAt }: { resolver: Resolver; readiness: Readiness; startedAt: number },
+): void {
   const { version, commit, deno } = BUILD;
   metrics.gauge(
     "mdproxy4cs_build_info",
@@ -195,9 +211,13 @@ function declareMetrics(metrics: Registry, { resolver, startedAt }: { resolver: 
       ? []
       : [{ labels: { address: router.address, source: router.source }, value: state === "ready" ? 1 : 0 }];
   });
-  metrics.gauge("mdproxy4cs_ready", "Whether a router is known and validated.", () => [
-    { value: resolver.status().state === "ready" ? 1 : 0 },
-  ]);
+  metrics.gauge(
+    "mdproxy4cs_ready",
+    "Whether metadata can be had: a router is validated, and clients are served.",
+    () => [
+      { value: readiness.belief().state === "ready" ? 1 : 0 },
+    ],
+  );
   metrics.gauge("process_start_time_seconds", "When the process started, since 1970.", () => [
     { value: startedAt / 1_000 },
   ]);

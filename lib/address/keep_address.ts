@@ -20,6 +20,8 @@ export interface KeeperSystem {
   readonly interfaces: () => readonly InterfaceAddress[];
   readonly runIp: RunIp;
   readonly monitorIp: MonitorIp;
+  /** Called a moment after interfaces or their addresses have changed, and when the address was added again. */
+  readonly onChange: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -42,7 +44,7 @@ const RESTART_MS = 5_000;
 
 /** Looks after a link-local address on `lo`; any other is taken to exist. */
 export function keepAddress(address: string, system: KeeperSystem): AddressKeeper {
-  const { interfaces, runIp, monitorIp, clock, log } = system;
+  const { interfaces, runIp, monitorIp, onChange, clock, log } = system;
   const stop = new AbortController();
   const { promise: lost, resolve: lose } = Promise.withResolvers<Error>();
   const isPresent = () => !isLinkLocal(address) || holderOf(address, interfaces()) === "lo";
@@ -52,11 +54,14 @@ export function keepAddress(address: string, system: KeeperSystem): AddressKeepe
   async function look(): Promise<void> {
     await clock.sleep(SETTLE_MS, stop.signal);
     looking = undefined;
-    if (stop.signal.aborted || isPresent()) return;
+    if (stop.signal.aborted) return;
+    onChange();
+    if (isPresent()) return;
     log.warn("the listen address is gone", { address });
     try {
       await ensureAddress(address, { interfaces, runIp, signal: stop.signal });
       log.warn("added the listen address again", { address, interface: "lo" });
+      onChange();
     } catch (error) {
       lose(error as Error);
     }
@@ -67,7 +72,7 @@ export function keepAddress(address: string, system: KeeperSystem): AddressKeepe
     while (!stop.signal.aborted) {
       // Whatever changed while nobody listened.
       looking ??= look();
-      await monitorIp(["monitor", "address"], { signal: stop.signal, onChange: () => looking ??= look() })
+      await monitorIp(["monitor", "link", "address"], { signal: stop.signal, onChange: () => looking ??= look() })
         .catch((error) => log.debug("cannot listen to changes of addresses", { error }));
       await clock.sleep(RESTART_MS, stop.signal);
     }

@@ -12,11 +12,11 @@ import { toPrintableJson } from "../telemetry/log.ts";
 /** What the admin port tells. */
 export interface AdminView {
   /** Every metric in the Prometheus exposition format. */
-  readonly metrics: () => string;
+  readonly metrics: () => Promise<string>;
   /** Why metadata cannot be had now, in a few words; `undefined` if they can. */
   readonly whyNotReady: () => Promise<string | undefined>;
   /** What `/status` shows, as plain data. */
-  readonly status: () => unknown;
+  readonly status: () => Promise<unknown>;
 }
 
 /** What a page is asked with, as far as it matters. */
@@ -36,13 +36,13 @@ export interface PageResponse {
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 
 const PAGES: Readonly<Record<string, (view: AdminView) => PageResponse | Promise<PageResponse>>> = {
-  "/metrics": (view) => text(view.metrics(), { type: "text/plain; version=0.0.4; charset=utf-8" }),
+  "/metrics": async (view) => text(await view.metrics(), { type: "text/plain; version=0.0.4; charset=utf-8" }),
   "/healthz": () => text("ok\n"),
   "/readyz": async (view) => {
     const why = await view.whyNotReady();
     return why === undefined ? text("ready\n") : text(`${why}\n`, { status: STATUS_CODE.ServiceUnavailable });
   },
-  "/status": (view) => text(toPrintableJson(view.status()), { type: "application/json" }),
+  "/status": async (view) => text(toPrintableJson(await view.status()), { type: "application/json" }),
 };
 
 /** Creates the handler of the admin port. */

@@ -20,8 +20,8 @@ export class ControlError extends Error {
   }
 }
 
-/** How long the service may take to answer: it has everything at hand, and only one that hangs takes long. */
-const ANSWER_MS = 2_000;
+/** How long the service may take to answer: it tries for up to two seconds whether anybody can connect to it. */
+const ANSWER_MS = 3_000;
 
 /**
  * Asks once, or with `watch` for as long as the service runs.

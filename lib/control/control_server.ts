@@ -12,7 +12,7 @@
  * @module
  */
 
-import { removeLeftOver } from "../system/runtime_folder.ts";
+import { makeFolder, removeLeftOver } from "../system/runtime_folder.ts";
 import type { Log } from "../telemetry/log.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
@@ -21,14 +21,20 @@ import type { StatusDocument } from "./status.ts";
 
 /** The server at work. */
 export interface ControlServer {
+  /** Whether commands can ask, as far as is known. */
+  readonly isListening: boolean;
   /** Says that the document has changed. */
   changed(): void;
+  /** Listens anew if the socket is not there: somebody took its folder away, or it could not be made. Never fails. */
+  renew(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** What the server works with. */
 export interface ControlServerOptions {
   readonly describe: () => StatusDocument;
+  /** Brings what is described up to date, for somebody who asks. */
+  readonly look: () => Promise<unknown>;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -44,21 +50,17 @@ const MAX_QUESTION_BYTES = 16;
 /** How long to wait after a connection could not be accepted: descriptors may be free again then. */
 const ACCEPT_PAUSE_MS = 1_000;
 
-/**
- * Listens at the path, in place of whatever was left there.
- *
- * @returns a server that does nothing if it cannot listen, which the log says: metadata matter more
- */
+/** Listens at the path, in place of whatever was left there. Where it cannot, the log says so: metadata matter more. */
 export function serveControl(
   path: string,
-  { describe, log, clock = SYSTEM_CLOCK }: ControlServerOptions,
+  { describe, look, log, clock = SYSTEM_CLOCK }: ControlServerOptions,
 ): ControlServer {
-  const listener = listen(path, log);
-  if (listener === undefined) return { changed() {}, close: () => Promise.resolve() };
   const stop = new AbortController();
   const connections = new Set<Deno.UnixConn>();
   const watchers = new Set<() => void>();
   const served = new Set<Promise<void>>();
+  /** Whether it could not listen, and has said so. */
+  let isMissing = false;
 
   const tell = (connection: Deno.UnixConn) => writeAll(connection, `${JSON.stringify(describe())}\n`);
 
@@ -94,9 +96,10 @@ export function serveControl(
     connections.add(connection);
     try {
       const question = await withTimeout(QUESTION_MS, { clock, signal: stop.signal }, () => readLine(connection));
+      if (question !== "status" && question !== "watch") return;
+      await look();
       const isWatched = question === "watch" && watchers.size < MAX_WATCHERS;
-      if (isWatched) await watch(connection);
-      else if (question === "status" || question === "watch") await tell(connection);
+      await (isWatched ? watch(connection) : tell(connection));
     } catch {
       // It went away, or said nothing: nobody is waiting for an answer.
     } finally {
@@ -106,9 +109,10 @@ export function serveControl(
   }
 
   async function accept(): Promise<void> {
-    while (!stop.signal.aborted) {
+    const current = listener;
+    while (current !== undefined && current === listener) {
       try {
-        const connection = await listener!.accept();
+        const connection = await current.accept();
         if (connections.size >= MAX_CONNECTIONS) {
           close(connection);
           continue;
@@ -116,35 +120,72 @@ export function serveControl(
         const task: Promise<void> = answer(connection).finally(() => served.delete(task));
         served.add(task);
       } catch (error) {
-        if (stop.signal.aborted) return;
+        if (current !== listener) return;
         log.debug("cannot accept a command's connection", { error });
         await clock.sleep(ACCEPT_PAUSE_MS, stop.signal);
       }
     }
   }
 
-  const accepting = accept();
+  function listen(): Deno.UnixListener | undefined {
+    try {
+      makeFolder(path.slice(0, path.lastIndexOf("/")));
+      removeLeftOver(path);
+      const listener = Deno.listen({ transport: "unix", path });
+      Deno.chmodSync(path, 0o660);
+      isMissing = false;
+      return listener;
+    } catch (error) {
+      log[isMissing ? "debug" : "warn"]("cannot listen for commands", { path, error });
+      isMissing = true;
+      return undefined;
+    }
+  }
+
+  /** Ends accepting, if it goes on. A listener is gone only then; and on its way it removes what is at its path (Deno 2.9). */
+  async function stopAccepting(): Promise<void> {
+    const current = listener;
+    listener = undefined;
+    current?.close();
+    await accepting;
+  }
+
+  async function listenAgain(): Promise<void> {
+    await stopAccepting();
+    if (stop.signal.aborted) return;
+    listener = listen();
+    accepting = accept();
+    if (listener !== undefined) log.info("listening for commands again", { path });
+  }
+
+  let listener = listen();
+  let accepting = accept();
+  let renewing: Promise<void> | undefined;
   return {
+    get isListening() {
+      return listener !== undefined;
+    },
     changed: () => watchers.forEach((notice) => notice()),
+    async renew() {
+      if (listener !== undefined && isThere(path)) return;
+      await (renewing ??= listenAgain().finally(() => renewing = undefined));
+    },
     async close() {
       stop.abort();
-      listener.close();
-      await accepting;
+      await renewing;
+      await stopAccepting();
       for (const connection of connections) close(connection);
       await Promise.all(served);
     },
   };
 }
 
-function listen(path: string, log: Log): Deno.UnixListener | undefined {
+function isThere(path: string): boolean {
   try {
-    removeLeftOver(path);
-    const listener = Deno.listen({ transport: "unix", path });
-    Deno.chmodSync(path, 0o660);
-    return listener;
+    Deno.lstatSync(path);
+    return true;
   } catch (error) {
-    log.warn("cannot listen for commands", { path, error });
-    return undefined;
+    return !(error instanceof Deno.errors.NotFound);
   }
 }
 

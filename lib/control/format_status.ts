@@ -13,6 +13,7 @@ const SHOWN_PROBLEMS = 5;
 /** Says in one line how the program is: what it serves, or what it waits for. */
 export function summarizeStatus({ state, router, lastFailedSearch }: Belief): string {
   if (state === "ready") return `ready: serving the metadata of ${nameOf(router!)}`;
+  if (state === "unserved") return "not ready: the listen address is not served";
   const searching = router === null
     ? "searching for the virtual router"
     : `${nameOf(router)} does not answer as it should, searching`;

@@ -59,7 +59,8 @@ export interface StatusDocument {
     readonly pid: number;
     readonly startedAt: string;
   };
-  readonly state: "searching" | "ready" | "suspect";
+  /** `unserved`: with a router in force, but nobody can ask at the listen address. */
+  readonly state: "searching" | "ready" | "suspect" | "unserved";
   /** The router or drive in force, or the last good one while it is suspect. */
   readonly router: ProviderStatus | null;
   readonly lastFailedSearch: { readonly at: string; readonly message: string } | null;
@@ -88,37 +89,39 @@ export interface StatusSources {
   readonly pid: number;
   /** In milliseconds since 1970. */
   readonly startedAt: number;
-  /** What the resolver says, in the parts that are shown. */
-  readonly resolved: {
-    readonly state: StatusDocument["state"];
-    readonly router: {
-      readonly address: string;
-      readonly source: string;
-      readonly iface: string | undefined;
-      readonly identity?: string | undefined;
-      readonly since: number;
-      readonly elapsedMs: number;
-    } | undefined;
-    readonly confirmedAt: number | undefined;
-    readonly lastFailure: { readonly at: number; readonly message: string } | undefined;
-  };
+  readonly belief: Belief;
   readonly recent: readonly RecentEvent[];
   /** All metrics in the exposition format. */
   readonly metrics: string;
   readonly listeners: StatusDocument["listeners"];
 }
 
-/** What is believed of the router: the part of the document that tells how the program is. */
+/** Whether metadata can be had, and why not: the part of the document that tells how the program is. */
 export type Belief = Pick<StatusDocument, "state" | "router" | "lastFailedSearch">;
+
+/** What the resolver says, in the parts that are shown. */
+export interface Resolved {
+  readonly state: Exclude<StatusDocument["state"], "unserved">;
+  readonly router: {
+    readonly address: string;
+    readonly source: string;
+    readonly iface: string | undefined;
+    readonly identity?: string | undefined;
+    readonly since: number;
+    readonly elapsedMs: number;
+  } | undefined;
+  readonly confirmedAt: number | undefined;
+  readonly lastFailure: { readonly at: number; readonly message: string } | undefined;
+}
 
 /** Makes the document. */
 export function describeStatus(
-  { build, pid, startedAt, resolved, recent, metrics, listeners }: StatusSources,
+  { build, pid, startedAt, belief, recent, metrics, listeners }: StatusSources,
 ): StatusDocument {
   return {
     version: STATUS_VERSION,
     program: { name: "mdproxy4cs", ...build, pid, startedAt: iso(startedAt) },
-    ...describeBelief(resolved),
+    ...belief,
     lastProblems: recent,
     requests: {
       inFlight: readTotals(metrics, "mdproxy4cs_requests_in_flight")[""] ?? 0,
@@ -131,9 +134,12 @@ export function describeStatus(
 }
 
 /** Makes the part of the document that needs no metrics. */
-export function describeBelief({ state, router, confirmedAt, lastFailure }: StatusSources["resolved"]): Belief {
+export function describeBelief(
+  { state, router, confirmedAt, lastFailure }: Resolved,
+  { isServed }: { readonly isServed: boolean },
+): Belief {
   return {
-    state,
+    state: state === "ready" && !isServed ? "unserved" : state,
     router: router === undefined ? null : {
       kind: kindOf(router.address),
       address: router.address,

@@ -18,6 +18,7 @@ async function setUp({ address = ADDRESS, failure }: { readonly address?: string
   const commands: string[] = [];
   const lines: string[] = [];
   let there = [{ name: "lo", address: "127.0.0.1" }, { name: "lo", address }];
+  let changes = 0;
   let monitor: { change: () => void; end: (error?: Error) => void } | undefined;
   const keeper = keepAddress(address, {
     interfaces: () => there,
@@ -34,6 +35,7 @@ async function setUp({ address = ADDRESS, failure }: { readonly address?: string
       signal.addEventListener("abort", () => resolve());
       return promise;
     },
+    onChange: () => changes++,
     clock,
     log: createLog((line) => void lines.push(line.replace(/^\S+ /, "").trim()), { level: "info", format: "text" }),
   });
@@ -47,6 +49,9 @@ async function setUp({ address = ADDRESS, failure }: { readonly address?: string
     keeper,
     get monitor() {
       return monitor!;
+    },
+    get changes() {
+      return changes;
     },
     get lost() {
       return lost;
@@ -66,10 +71,11 @@ test("keepAddress adds the address again when it is taken away, a moment after t
   assertEquals(scene.keeper.isPresent(), false);
   for (let burst = 0; burst < 5; burst++) scene.monitor.change();
   await scene.clock.run(99);
-  assertEquals(scene.commands, ["monitor address"]);
+  assertEquals(scene.commands, ["monitor link address"]);
   await scene.clock.run(1);
-  assertEquals(scene.commands, ["monitor address", "address add 169.254.169.254/32 dev lo"]);
+  assertEquals(scene.commands, ["monitor link address", "address add 169.254.169.254/32 dev lo"]);
   assertEquals(scene.keeper.isPresent(), true);
+  assertEquals(scene.changes, 3, "the look at the start, the change, and what became of it");
   assertEquals(scene.lines, [
     "warn  the listen address is gone address=169.254.169.254",
     "warn  added the listen address again address=169.254.169.254 interface=lo",
@@ -85,7 +91,7 @@ test("keepAddress does nothing about changes elsewhere, and wakes up for nothing
   const scene = await setUp();
   scene.monitor.change();
   await scene.clock.run(3_600_000);
-  assertEquals([scene.commands, scene.lines], [["monitor address"], []]);
+  assertEquals([scene.commands, scene.lines], [["monitor link address"], []]);
   await scene.close();
 });
 
@@ -106,9 +112,9 @@ test("keepAddress listens again when listening ends, and then looks at what it m
     scene.monitor.end(error);
     await scene.clock.run(4_999);
     scene.take();
-    assertEquals(scene.commands, ["monitor address"]);
+    assertEquals(scene.commands, ["monitor link address"]);
     await scene.clock.run(1);
-    assertEquals(scene.commands.slice(1), ["monitor address"]);
+    assertEquals(scene.commands.slice(1), ["monitor link address"]);
     await scene.clock.run(100);
     assertEquals(scene.commands.slice(2), ["address add 169.254.169.254/32 dev lo"]);
     await scene.close();
@@ -130,6 +136,7 @@ test("keepAddress leaves a start its first second, and looks at what it missed",
         calls.push("monitor");
         signal.addEventListener("abort", () => resolve());
       }),
+    onChange() {},
     clock,
     log: SILENT,
   });
@@ -151,7 +158,7 @@ test("keepAddress leaves alone what it is told when it was closed", async () => 
   scene.monitor.change();
   await scene.close();
   await scene.clock.run(1_000);
-  assertEquals(scene.commands, ["monitor address"]);
+  assertEquals(scene.commands, ["monitor link address"]);
 });
 
 test("keepAddress takes any address that is not link-local to exist", async () => {

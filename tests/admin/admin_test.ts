@@ -8,9 +8,9 @@ async function ask(
 ) {
   const { why, host = "127.0.0.1:39725", method = "GET" } = options;
   const handler = createAdminHandler({
-    metrics: () => "up 1\n",
+    metrics: () => Promise.resolve("up 1\n"),
     whyNotReady: () => Promise.resolve(why),
-    status: () => ({ state: "ready" }),
+    status: () => Promise.resolve({ state: "ready" }),
   });
   const { status, headers, body } = await handler({ method, target, headers: [["host", host]] });
   return { status, header: (name: string) => new Map(headers).get(name), text: new TextDecoder().decode(body) };

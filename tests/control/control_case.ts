@@ -51,7 +51,10 @@ export interface Case {
   readonly logged: string[];
   readonly environment: { socketPath: string; write: (text: string) => void; say: (line: string) => void };
   /** Starts a service that is as the test says. */
-  start(status: StatusDocument): {
+  start(status: StatusDocument, options?: { readonly look?: () => void }): {
+    readonly isListening: boolean;
+    /** Has it look whether its socket is there. */
+    renew(): Promise<void>;
     set(status: StatusDocument): void;
     /** How often the service was asked for its status. */
     described(): number;
@@ -74,12 +77,20 @@ export function controlTest(name: string, run: (at: Case) => Promise<void>): voi
         said: said!,
         logged: logged!,
         environment: { socketPath, write: (text) => void out!.push(text), say: (line) => void said!.push(line) },
-        start(status) {
+        start(status, { look = () => {} } = {}) {
           let current = status;
           let described = 0;
-          const server = serveControl(socketPath, { describe: () => (described++, current), log });
+          const server = serveControl(socketPath, {
+            describe: () => (described++, current),
+            look: () => Promise.resolve(look()),
+            log,
+          });
           closers.push(server.close);
           return {
+            get isListening() {
+              return server.isListening;
+            },
+            renew: server.renew,
             set(next) {
               current = next;
               server.changed();

@@ -38,13 +38,56 @@ controlTest("serveControl takes the place of a socket that a killed service left
   assertEquals(at.logged, []);
 });
 
-controlTest("serveControl does without where it cannot listen, and says so", async (at) => {
+controlTest("serveControl does without where it cannot listen, says so once, and listens when it can", async (at) => {
   await Deno.mkdir(at.socketPath);
   await Deno.writeTextFile(`${at.socketPath}/x`, "");
   const service = at.start(documentOf("ready"));
-  assertMatch(at.logged.join("\n"), /cannot listen for commands/);
   service.set(documentOf("ready"));
+  await service.renew();
+  assertEquals(service.isListening, false);
+  await Deno.remove(at.socketPath, { recursive: true });
+  await service.renew();
+  assertEquals(service.isListening, true);
+  assertEquals((await Array.fromAsync(askService(at.socketPath, "status", forever()))).length, 1);
+  assertEquals(at.logged.map((line) => /\b(warn|debug|info) +([a-z ]+) path=/.exec(line)?.slice(1)), [
+    ["warn", "cannot listen for commands"],
+    ["debug", "cannot listen for commands"],
+    ["info", "listening for commands again"],
+  ]);
   await service.close();
+});
+
+controlTest(
+  "serveControl listens anew where its folder was taken away, and tells those who watch already",
+  async (at) => {
+    const service = at.start(documentOf("searching"));
+    const watching = askService(at.socketPath, "watch", forever());
+    await watching.next();
+    await service.renew();
+    assertEquals(at.logged, []);
+    await Deno.remove(at.socketPath.slice(0, at.socketPath.lastIndexOf("/")), { recursive: true });
+    await Promise.all([service.renew(), service.renew()]);
+    assertEquals((await Deno.stat(at.socketPath)).mode! & 0o777, 0o660);
+    service.set(documentOf("ready"));
+    assertEquals((await watching.next()).value, documentOf("ready"));
+    assertEquals((await Array.fromAsync(askService(at.socketPath, "status", forever()))).length, 1);
+    await watching.return(undefined);
+    await service.close();
+  },
+);
+
+controlTest("serveControl looks for whoever asks before it answers, and for nobody else", async (at) => {
+  const service = at.start(documentOf("ready"), { look: () => service.set(documentOf("unserved")) });
+  const connection = await Deno.connect({ transport: "unix", path: at.socketPath });
+  await connection.write(new TextEncoder().encode("nonsense\n"));
+  assertEquals(await connection.read(new Uint8Array(8)).catch(() => null), null);
+  connection.close();
+  for (const question of ["status", "watch"] as const) {
+    service.set(documentOf("ready"));
+    const asking = askService(at.socketPath, question, forever());
+    assertEquals((await asking.next()).value, documentOf("unserved"));
+    await asking.return(undefined);
+  }
 });
 
 for (const question of ["nonsense\n", "status", "x".repeat(100), "status\0\n", "\nstatus\n"]) {
@@ -62,7 +105,12 @@ for (const question of ["nonsense\n", "status", "x".repeat(100), "status\0\n", "
 controlTest("serveControl lets go of a client that says nothing, and turns away the thirty-third", async (at) => {
   const clock = createVirtualClock();
   const log = createLog(() => {}, { level: "debug", format: "text" });
-  const server = serveControl(at.socketPath, { describe: () => documentOf("ready"), log, clock });
+  const server = serveControl(at.socketPath, {
+    describe: () => documentOf("ready"),
+    look: () => Promise.resolve(),
+    log,
+    clock,
+  });
   const connect = () => Deno.connect({ transport: "unix", path: at.socketPath });
   const silent = [];
   for (let i = 0; i < 32; i++) silent.push(await connect());
@@ -119,7 +167,12 @@ controlTest("serveControl says why it cannot accept, waits a second, and accepts
     });
   };
   Object.assign(Deno, { listen: failing });
-  const server = serveControl(at.socketPath, { describe: () => documentOf("ready"), log, clock });
+  const server = serveControl(at.socketPath, {
+    describe: () => documentOf("ready"),
+    look: () => Promise.resolve(),
+    log,
+    clock,
+  });
   Object.assign(Deno, { listen });
   await clock.run(999);
   assertEquals([failures, lines.length], [1, 1]);
@@ -149,7 +202,7 @@ controlTest("askService gives up on a service that hangs before it has answered,
     const asking = assertRejects(() => askService(at.socketPath, question, forever(), clock).next(), ControlError);
     using connection = await hanging.accept();
     await connection.read(new Uint8Array(16));
-    await clock.run(2_000);
+    await clock.run(3_000);
     const { kind, message } = await asking;
     assertEquals([kind, message], ["no_answer", `The service at ${at.socketPath} runs and does not answer: it hangs`]);
   }

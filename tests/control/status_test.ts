@@ -2,8 +2,8 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { CONFIG_DRIVE } from "../../lib/config_drive/address.ts";
 import { formatStatus, summarizeStatus } from "../../lib/control/format_status.ts";
 import { readTotals } from "../../lib/control/read_totals.ts";
-import { describeStatus } from "../../lib/control/status.ts";
-import type { StatusSources } from "../../lib/control/status.ts";
+import { describeBelief, describeStatus } from "../../lib/control/status.ts";
+import type { Resolved, StatusSources } from "../../lib/control/status.ts";
 import { createRegistry } from "../../lib/telemetry/metrics.ts";
 import { test } from "../support/test.ts";
 
@@ -17,12 +17,17 @@ const ROUTER = {
   elapsedMs: 12.4,
 };
 
-function sources(resolved: Partial<StatusSources["resolved"]> = {}, more: Partial<StatusSources> = {}): StatusSources {
+function believe(resolved: Partial<Resolved> = {}, isServed = true) {
+  const usual = { state: "ready", router: ROUTER, confirmedAt: AT + 120_000, lastFailure: undefined } as const;
+  return describeBelief({ ...usual, ...resolved }, { isServed });
+}
+
+function sources(resolved: Partial<Resolved> = {}, more: Partial<StatusSources> = {}): StatusSources {
   return {
     build: { version: "2.1.0", commit: "abc", deno: "2.9.6", target: "x86_64-unknown-linux-gnu" },
     pid: 412,
     startedAt: AT,
-    resolved: { state: "ready", router: ROUTER, confirmedAt: AT + 120_000, lastFailure: undefined, ...resolved },
+    belief: believe(resolved),
     recent: [],
     metrics: "",
     listeners: { metadata: "169.254.169.254:39724", admin: null, control: "/run/mdproxy4cs/control.sock" },
@@ -89,7 +94,7 @@ test("readTotals reads one series and none that begins alike", () => {
   assertEquals(readTotals(text, "none"), {});
 });
 
-const SUMMARIES: readonly [what: string, resolved: Partial<StatusSources["resolved"]>, says: string][] = [
+const SUMMARIES: readonly [what: string, resolved: Partial<Resolved>, says: string][] = [
   ["a router", {}, "ready: serving the metadata of 10.1.1.1, found by dhcp"],
   [
     "a drive",
@@ -129,6 +134,16 @@ for (const [what, resolved, says] of SUMMARIES) {
     assertEquals(summarizeStatus(describeStatus(sources(resolved))), says);
   });
 }
+
+test("summarizeStatus names what is wrong with the router, and else that nobody can ask for its metadata", () => {
+  const unserved = believe({}, false);
+  assertEquals([unserved.state, unserved.router?.address], ["unserved", "10.1.1.1"]);
+  assertEquals(summarizeStatus(unserved), "not ready: the listen address is not served");
+  assertEquals(
+    summarizeStatus(believe({ state: "searching", router: undefined }, false)),
+    "not ready: searching for the virtual router",
+  );
+});
 
 test("formatStatus shows people the same, and no control character of a stranger's", () => {
   const recent = [1, 2, 3, 4, 5, 6].map((n) => ({

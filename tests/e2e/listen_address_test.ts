@@ -1,6 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { binary } from "../support/binary.ts";
 import { networkTest } from "../support/net/network_test.ts";
+import { startScript } from "../support/net/script.ts";
 import { createScene, SERVERS } from "../support/scene.ts";
+import type { Scene } from "../support/scene.ts";
 
 const ID = "/latest/meta-data/instance-id";
 const READY = "http://127.0.0.1:39725/readyz";
@@ -12,24 +15,105 @@ const HELD_UP = `#!/bin/sh
 exec /run/ip "$@"
 `;
 
-networkTest("nobody is told that the program is ready while its address is gone", SERVERS, async () => {
-  await using scene = await createScene({ args: ADMIN });
-  const { guest, program } = scene;
+const NOTIFY_SOCKET = "/run/systemd/notify";
+
+/** The usual scene, and a service manager. */
+async function setUp() {
+  const scene = await createScene({ args: "none" });
+  await scene.guest.must(["mkdir", "-p", "/run/systemd"]);
+  const manager = startScript(scene.guest, "servers/service_manager.ts", [NOTIFY_SOCKET]);
+  await manager.waitForLine(/^listening$/);
+  await scene.startProgram(ADMIN, { env: { NOTIFY_SOCKET } });
   assertEquals((await scene.getUntilGood(ID)).status, 200);
+  await manager.waitForLine(/STATUS=ready/);
+  return { scene, manager };
+}
+
+/** What the program says of itself at the admin port, and to its commands. */
+async function hear(scene: Scene) {
+  const page = (path: string) => scene.get(`http://127.0.0.1:39725${path}`);
+  const command = (...args: string[]) => scene.guest.run([binary(), ...args]);
+  const { status, body } = await page("/readyz");
+  const told = await command("status");
+  const waited = await command("wait", "--timeout", "1s");
+  return {
+    readyz: [status, body.trim()],
+    ready: /^mdproxy4cs_ready (\d)$/m.exec((await page("/metrics")).body)?.[1],
+    page: JSON.parse((await page("/status")).body).state,
+    status: [told.code, /^state: +(.*)$/m.exec(told.stdout)?.[1]],
+    wait: [waited.code, waited.stderr.trim()],
+    discover: /^service +running \([^)]*\), (.*)$/m.exec((await command("discover")).stdout)?.[1],
+  };
+}
+
+const SERVING = "serving the metadata of 10.1.1.1, found by dhcp";
+const READY_SAYS = {
+  readyz: [200, "ready"],
+  ready: "1",
+  page: "ready",
+  status: [0, `ready: ${SERVING}`],
+  wait: [0, ""],
+  discover: SERVING,
+};
+const UNSERVED = "not ready: the listen address is not served";
+const UNSERVED_SAYS = {
+  readyz: [503, UNSERVED],
+  ready: "0",
+  page: "unserved",
+  status: [1, UNSERVED],
+  wait: [1, `mdproxy4cs: error: no metadata within 1 s: ${UNSERVED}`],
+  discover: "its listen address is not served",
+};
+
+networkTest("nobody is told that the program is ready while its address is gone", SERVERS, async () => {
+  const { scene, manager } = await setUp();
+  await using _ = scene;
+  const { guest, program } = scene;
+  assertEquals(await hear(scene), READY_SAYS);
   await guest.must(["cp", "/bin/ip", "/run/ip"]);
   await guest.write("/bin/ip", HELD_UP);
   await guest.must(["sh", "-c", "chmod 755 $(realpath /bin/ip)"]);
   await guest.must(["/run/ip", "address", "del", "169.254.169.254/32", "dev", "lo"]);
   await program.waitForLine(/the listen address is gone/);
-  const { status, body } = await scene.get(READY);
-  assertEquals([status, body], [503, "the listen address is not served\n"]);
+  assertEquals(await hear(scene), UNSERVED_SAYS);
+  await manager.waitForLine(new RegExp(`STATUS=${UNSERVED}`));
   assertEquals((await scene.get(ID)).status, 0);
 
+  const heard = manager.lines.length;
   await guest.must(["touch", "/run/may"]);
   await program.waitForLine(/added the listen address again/);
-  assertEquals((await scene.get(READY)).status, 200);
+  assertEquals(await hear(scene), READY_SAYS);
+  await manager.waitForLine(/STATUS=ready/, { from: heard });
   assertEquals((await scene.get(ID)).status, 200);
 });
+
+networkTest(
+  "nobody is told that the program is ready while lo is down, and all hear when it is up",
+  SERVERS,
+  async () => {
+    const { scene, manager } = await setUp();
+    await using _ = scene;
+    const { guest, program } = scene;
+    // With IPv6, an address of lo goes and comes with it.
+    await guest.must(["sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"]);
+    // The first time it may be what it looks at when it begins to listen to changes.
+    for (let times = 0; times < 2; times++) {
+      const from = manager.lines.length;
+      await guest.ip("link set lo down");
+      await manager.waitForLine(new RegExp(`STATUS=${UNSERVED}`), { from });
+      const told = await guest.run([binary(), "status"]);
+      assertEquals(told.code, 1);
+      assertMatch(told.stdout, new RegExp(`^state: +${UNSERVED}$`, "m"));
+
+      const waiting = guest.start([binary(), "wait", "--timeout", "60s"]).ended;
+      const heard = manager.lines.length;
+      await guest.ip("link set lo up");
+      await manager.waitForLine(/STATUS=ready/, { from: heard });
+      assertEquals([(await waiting).code, await hear(scene)], [0, READY_SAYS]);
+    }
+    assertEquals(program.lines.filter((line) => / warn +the listen address is not served$/.test(line)).length, 2);
+  },
+);
 
 networkTest("the listen address is added again when it is taken away, where that is permitted", SERVERS, async () => {
   await using scene = await createScene({ args: ADMIN });

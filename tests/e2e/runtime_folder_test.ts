@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { binary } from "../support/binary.ts";
 import { asNobody } from "../support/net/nobody.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { programLine } from "../support/net/program.ts";
@@ -43,6 +44,8 @@ networkTest("mdproxy4cs serves all the same where its runtime folder takes no fi
   );
   assertEquals((await scene.get("/latest/user-data")).status, 200);
   assertEquals((await scene.get(`http://${ADMIN}/readyz`)).status, 200);
+  const { listeners } = JSON.parse((await scene.get(`http://${ADMIN}/status`)).body);
+  assertEquals(listeners, { metadata: "169.254.169.254:39724", admin: ADMIN, control: null });
 });
 
 networkTest("mdproxy4cs makes its runtime folder again where it was taken away and it may", SERVERS, async () => {
@@ -50,6 +53,22 @@ networkTest("mdproxy4cs makes its runtime folder again where it was taken away a
   assertEquals((await scene.get("/latest/user-data")).status, 200);
   assertEquals(await askWithoutFolder(scene), Array(COUNT).fill(200));
   assertEquals((await scene.guest.must(["stat", "-c", "%a", "/run/mdproxy4cs"])).trim(), "700");
+});
+
+networkTest("mdproxy4cs answers its commands again where its runtime folder was taken away", SERVERS, async () => {
+  await using scene = await createScene({ args: ARGS });
+  const { guest, program } = scene;
+  await program.waitForLine(/found the router/);
+  for (let times = 0; times < 2; times++) {
+    await guest.must(["rm", "-r", "/run/mdproxy4cs"]);
+    const from = program.lines.length;
+    assertEquals((await guest.run([binary(), "status"])).code, 3);
+    // It looks when somebody asks, or the watchdog, or after a minute.
+    assertEquals((await scene.get(`http://${ADMIN}/readyz`)).status, 200);
+    await program.waitForLine(/listening for commands again/, { from });
+    assertEquals((await guest.run([binary(), "wait", "--timeout", "60s"])).code, 0);
+    assertEquals((await guest.run([binary(), "status"])).code, 0);
+  }
 });
 
 networkTest(

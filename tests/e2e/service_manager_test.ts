@@ -49,6 +49,26 @@ networkTest(
 );
 
 networkTest(
+  "the service manager hears of the stop last, whatever comes of the router meanwhile",
+  NO_SERVERS,
+  async () => {
+    await using scene = await createScene({ router: "none", args: "none" });
+    await scene.guest.must(["mkdir", "-p", "/run/systemd"]);
+    const manager = startScript(scene.guest, "servers/service_manager.ts", [SOCKET]);
+    await manager.waitForLine(/^listening$/);
+    const args = ["--discovery-timeout", "100ms"];
+    const program = await scene.startProgram(args, { env: { NOTIFY_SOCKET: SOCKET } });
+    // As long as it waits for a router, searches fail one after the other, while the program stops too.
+    const asking = scene.get("/latest/vm-id");
+    await manager.waitForLine(/STATUS=not ready: .*: /);
+    const heard = manager.lines.length;
+    await manager.waitForLine(/STATUS=not ready: .*: /, { from: heard });
+    await Promise.all([program.stop(), asking]);
+    assertMatch(manager.lines.at(-1)!, /STOPPING=1/);
+  },
+);
+
+networkTest(
   "the log says that nobody can connect where the watchdog is not told that the program is alive, until it is again",
   SERVERS,
   async () => {

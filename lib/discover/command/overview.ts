@@ -16,7 +16,7 @@ import type { Route } from "../sources/links.ts";
 /** What a running service believes, in the words of the status document. */
 export interface ServiceBelief {
   readonly program: { readonly version: string; readonly pid: number };
-  readonly state: "searching" | "ready" | "suspect";
+  readonly state: "searching" | "ready" | "suspect" | "unserved";
   readonly router: {
     readonly kind: string;
     readonly address: string;
@@ -106,6 +106,7 @@ function describeService(service: ServiceBelief | string): string {
     ? "the config drive"
     : `${router.address}, found by ${router.source}`;
   if (state === "ready" && provider !== undefined) return `${who}, serving the metadata of ${provider}`;
+  if (state === "unserved") return `${who}, its listen address is not served`;
   if (provider !== undefined) return `${who}, in doubt of ${provider}`;
   return `${who}, searching${lastFailedSearch === null ? "" : ` (${lastFailedSearch.message})`}`;
 }

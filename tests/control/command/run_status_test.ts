@@ -3,7 +3,7 @@ import { runStatus } from "../../../lib/control/command/run_status.ts";
 import { formatStatus } from "../../../lib/control/format_status.ts";
 import { controlTest, documentOf } from "../control_case.ts";
 
-for (const [state, code] of [["ready", 0], ["suspect", 1], ["searching", 1]] as const) {
+for (const [state, code] of [["ready", 0], ["suspect", 1], ["unserved", 1], ["searching", 1]] as const) {
   controlTest(`runStatus of a service that is ${state} exits with ${code}`, async (at) => {
     at.start(documentOf(state));
     assertEquals(await runStatus({ json: false }, at.environment), code);

@@ -82,6 +82,7 @@ const SERVICES: readonly (readonly [service: Overview["service"], says: string])
     { ...BELIEF, router: { ...ROUTER, kind: "drive" } },
     "running (2.1.0, pid 412), serving the metadata of the config drive",
   ],
+  [{ ...BELIEF, state: "unserved" }, "running (2.1.0, pid 412), its listen address is not served"],
   [{ ...BELIEF, state: "suspect" }, "running (2.1.0, pid 412), in doubt of 10.1.1.1, found by dhcp"],
   [{ ...BELIEF, state: "searching", router: null }, "running (2.1.0, pid 412), searching"],
   [
