@@ -20,7 +20,7 @@ const REQUESTS: readonly (readonly [status: number, request: string])[] = [
   [200, "GET /latest/vm-id HTTP/1.1\r\nHost: METADATA.internal:39724"],
   [200, `GET http://${OWN}/latest/vm-id HTTP/1.1\r\nHost: ${OWN}`],
   [200, `GET HTTP://${OWN}/latest/vm-id HTTP/1.1\r\nHost: ${OWN}`],
-  // The router's word: nginx lists no folder.
+  // The router's word: its web server lists no folder.
   [403, `GET http://${OWN} HTTP/1.1\r\nHost: ${OWN}`],
   [421, "GET /latest/vm-id HTTP/1.1\r\nHost: rebound.example"],
   [421, "GET /latest/vm-id HTTP/1.1\r\nHost: 169.254.169.254.rebound.example"],

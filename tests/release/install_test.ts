@@ -288,8 +288,8 @@ installTest(
   "install.sh refuses to install where another one is at work, and does not disturb it",
   async ({ install, files, root, folder, release }) => {
     const bin = await binWithout(folder, ["cp"]);
-    const second = `sh ${INSTALL} --root ${root} --archive ${release}/${ARCHIVE} >${folder}/second 2>&1`;
-    const cp = `#!/bin/sh\n/bin/cp "$@"\n[ -e ${folder}/second ] || PATH=${PATH} ${second}\nexit 0\n`;
+    const second = `sh '${INSTALL}' --root '${root}' --archive '${release}/${ARCHIVE}' >'${folder}/second' 2>&1`;
+    const cp = `#!/bin/sh\n/bin/cp "$@"\n[ -e '${folder}/second' ] || PATH=${PATH} ${second}\nexit 0\n`;
     await Deno.writeTextFile(`${bin}/cp`, cp, { mode: 0o755 });
     const { code, said } = await install(["--archive", `${release}/${ARCHIVE}`], { PATH: bin });
     assertEquals(code, 0, said);

@@ -12,6 +12,7 @@ import { READABLE, WRITABLE } from "../../../lib/system/permissions.ts";
 import { ensureBundle } from "../../../tools/bundle.ts";
 import { filePath } from "../../../tools/file_path.ts";
 import { programFlags } from "../../../tools/program.ts";
+import { binary } from "../binary.ts";
 import { createCommands } from "../net/commands.ts";
 import { outputOf, startProcess } from "../net/process.ts";
 import type { CommandOptions, Process } from "../net/process.ts";
@@ -76,19 +77,27 @@ export async function createLoopbackNetwork(): Promise<Network> {
         roots: ROOTS,
       };
     };
-    const enter = ([command = "", ...args]: readonly string[]): string[] => {
-      if (command === "curl") return ["curl", ...connectTo(number), ...args];
-      const deno = Deno.execPath();
-      if (command === deno) return kill([deno, args[0]!, `--preload=${PRELOAD}`, ...args.slice(1)]);
-      if (ON_FILES.includes(command)) return kill([command, ...args.map((arg) => moveAll(arg, own))]);
-      if (!PROGRAM.test(command)) throw new Error(`Not on loopback: ${command} ${args.join(" ")}`);
+    const deno = Deno.execPath();
+    const program = (args: readonly string[]): string[] => {
       const flags = programFlags(Deno.version.deno).map((flag) => moveRoots(flag, own));
       const quiet = ["--quiet", "--no-config", "--no-lock", "--no-check", "--no-remote", "--no-code-cache"];
       // What `deno run` reads for itself must not come from a test.
-      return kill([
+      return [
         ...["env", "--unset=DENO_PERMISSION_BROKER_PATH", deno, "run"],
         ...[...quiet, ...flags, `--preload=${PRELOAD}`, bundle, ...args],
-      ]);
+      ];
+    };
+    const enter = ([command = "", ...args]: readonly string[]): string[] => {
+      if (command === "curl") return ["curl", ...connectTo(number), ...args];
+      if (command === deno) return kill([deno, args[0]!, `--preload=${PRELOAD}`, ...args.slice(1)]);
+      if (ON_FILES.includes(command)) {
+        // What a shell is to run with its words: by itself it would speak on the machine's own network.
+        const at = command === "sh" && args.includes(binary()) ? args.indexOf(binary()) : args.length;
+        const line = at < args.length ? program(args.slice(at + 1)) : [];
+        return kill([command, ...args.slice(0, at).map((arg) => moveAll(arg, own)), ...line]);
+      }
+      if (!PROGRAM.test(command)) throw new Error(`Not on loopback: ${command} ${args.join(" ")}`);
+      return kill(program(args));
     };
     const options = ({ env = {}, ...rest }: CommandOptions = {}): CommandOptions => ({
       ...rest,

@@ -168,6 +168,7 @@ function install(stage: Stage): void {
       return Promise.resolve({ success, code: success ? 0 : 2, signal: null, stdout, stderr });
     }
     spawn() {
+      if (this.#real === undefined) throw new Deno.errors.NotSupported("on loopback nothing of `ip` changes");
       return this.#real.spawn();
     }
   };

@@ -75,6 +75,7 @@ export function readMetadata(folder: string, address: string): Metadata | undefi
 const OK = "200 OK";
 
 function look(metadata: Metadata, path: string): { status: string; body: Uint8Array } {
+  if (path === "/") return page("403 Forbidden"); // as nginx and Apache refuse to list a folder
   const { "user-data": _, ...keys } = metadata;
   const [, key = ""] = /^\/latest\/(?:meta-data\/)?([^/]+)\/?$/.exec(path) ?? [];
   const value = key === "meta-data"
