@@ -328,6 +328,16 @@ bootTest("the release, installed by the README's steps, serves a booting machine
   const dpkg = (...args: string[]) => machine.must(["dpkg", "--force-confold", ...args]);
   const deb = `/opt/release/${debName("amd64")}`;
 
+  await step("the Debian package enables it, and does not start it where policy-rc.d says so", async () => {
+    const policy = "/usr/sbin/policy-rc.d";
+    await machine.must(["sh", "-c", `printf '#!/bin/sh\\nexit 101\\n' > ${policy}; chmod 755 ${policy}`]);
+    await dpkg("--install", deb);
+    assertEquals(await machine.property(UNIT, "ActiveState"), "inactive");
+    assertEquals(await machine.must(["systemctl", "is-enabled", UNIT]), "enabled\n");
+    await machine.must(["rm", policy]);
+    await dpkg("--purge", "mdproxy4cs");
+  });
+
   await step("the Debian package starts it, as it does when it is an upgrade of what runs", async () => {
     for (let turn = 1; turn <= 2; turn++) {
       await dpkg("--install", deb);

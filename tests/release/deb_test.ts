@@ -1,10 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { debName } from "../../tools/release/deb.ts";
 import { runCommand } from "../support/net/process.ts";
+import { createNetwork } from "../support/net/network.ts";
 import { networkTest } from "../support/net/network_test.ts";
 import { builtRelease, VERSION } from "../support/release.ts";
 
 const UNIT = "/usr/share/mdproxy4cs/mdproxy4cs.service";
+const PROGRAMS = ["systemd-networkd", "zip", "libdeflate-gzip", "xz", "dpkg-deb"] as const;
 const LINK = "etc/systemd/system/mdproxy4cs.service";
 
 /** A system's root folder in which dpkg installs and systemctl enables for real; nothing runs in it. */
@@ -18,8 +20,7 @@ interface System {
 }
 
 function debTest(name: string, run: (system: System) => Promise<void>): void {
-  const programs = ["systemd-networkd", "zip", "libdeflate-gzip", "xz", "dpkg-deb"] as const;
-  networkTest(name, { programs, network: "none" }, async () => {
+  networkTest(name, { programs: PROGRAMS, network: "none" }, async () => {
     const deb = `${await builtRelease()}/${debName("amd64")}`;
     const folder = await Deno.makeTempDir({ prefix: "mdproxy4cs-test-" });
     try {
@@ -110,3 +111,38 @@ debTest("a purge of the Debian package leaves nothing of it", async ({ root, ins
   await dpkg("--purge", "mdproxy4cs");
   assertEquals((await runCommand(["find", root, "-name", "*mdproxy4cs*"])).stdout, "");
 });
+
+/** How a script of the package starts or stops the unit, on a machine that runs and has these programs, which do no more. */
+async function acts(script: string, words: readonly string[], programs: Readonly<Record<string, string>>) {
+  await using network = await createNetwork();
+  const host = await network.createHost("vm");
+  await host.must(["dpkg-deb", "--control", `${await builtRelease()}/${debName("amd64")}`, "/run/control"]);
+  await host.must(["mkdir", "-p", "/run/systemd/system", "/run/bin"]);
+  await host.must(["ln", "-s", "/bin/rm", "/run/bin/rm"]);
+  for (const [name, exit] of Object.entries(programs)) {
+    await host.write(`/run/bin/${name}`, `#!/bin/sh\necho "${name} $*"\n${exit}\n`);
+    await host.must(["chmod", "755", `/run/bin/${name}`]);
+  }
+  const printed = await host.must(["env", "PATH=/run/bin", "/bin/sh", `/run/control/${script}`, ...words]);
+  return printed.split("\n").filter((line) => / (restart|stop) /.test(line));
+}
+
+networkTest(
+  "the Debian package has policy-rc.d asked before it starts or stops its unit, where Debian's way is there",
+  { programs: PROGRAMS },
+  async () => {
+    const both = { systemctl: "", "deb-systemd-invoke": "" };
+    assertEquals(await acts("postinst", ["configure", ""], both), ["deb-systemd-invoke restart mdproxy4cs.service"]);
+    assertEquals(await acts("prerm", ["remove"], both), ["deb-systemd-invoke stop mdproxy4cs.service"]);
+    assertEquals(await acts("prerm", ["remove"], { systemctl: "" }), ["systemctl stop mdproxy4cs.service"]);
+  },
+);
+
+networkTest(
+  "the Debian package is configured also where nobody answers systemctl",
+  { programs: PROGRAMS },
+  async () => {
+    const failing = { systemctl: "case $1 in --root=*) ;; *) exit 1 ;; esac" };
+    assertEquals(await acts("postinst", ["configure", ""], failing), ["systemctl restart mdproxy4cs.service"]);
+  },
+);

@@ -48,6 +48,9 @@ const WAS_ENABLED = "$DPKG_ROOT/var/lib/mdproxy4cs.was-enabled";
 
 const IS_RUNNING_SYSTEM = '[ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]';
 
+/** Debian's own asks `policy-rc.d`, by which whoever builds an image keeps services from being started, or stopped. */
+const INVOKE = "$(command -v deb-systemd-invoke || echo systemctl)";
+
 // An upgrade leaves the unit as the administrator has it: enabled, disabled or masked, running or stopped.
 const SCRIPTS = {
   postinst: `#!/bin/sh
@@ -60,9 +63,9 @@ if [ "$1" = configure ] && command -v systemctl >/dev/null; then
     rm -f "${WAS_ENABLED}"
   fi
   if ${IS_RUNNING_SYSTEM}; then
-    systemctl daemon-reload
+    systemctl daemon-reload || true
     if [ "$start" = yes ] || systemctl --quiet is-active mdproxy4cs.service; then
-      systemctl restart mdproxy4cs.service || echo "mdproxy4cs does not start: see journalctl -u mdproxy4cs" >&2
+      ${INVOKE} restart mdproxy4cs.service || echo "mdproxy4cs does not start: see journalctl -u mdproxy4cs" >&2
     fi
   fi
 fi
@@ -70,7 +73,7 @@ fi
   prerm: `#!/bin/sh
 set -e
 if [ "$1" = remove ] && command -v systemctl >/dev/null; then
-  if ${IS_RUNNING_SYSTEM}; then systemctl --quiet stop mdproxy4cs.service || true; fi
+  if ${IS_RUNNING_SYSTEM}; then ${INVOKE} stop mdproxy4cs.service || true; fi
   if systemctl --root="$DPKG_ROOT/" --quiet is-enabled mdproxy4cs.service 2>/dev/null; then
     : >"${WAS_ENABLED}"
     systemctl --root="$DPKG_ROOT/" --quiet disable mdproxy4cs.service || true
