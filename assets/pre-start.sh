@@ -12,6 +12,22 @@ port=${listen##*:}
 
 say() { echo "mdproxy4cs: $*" >&2; }
 
+# All there are, written by `./dev docs`.
+variables="MDPROXY4CS_HTTP_LISTEN MDPROXY4CS_ADMIN_LISTEN MDPROXY4CS_CONFIG_DRIVE MDPROXY4CS_PASSWORD_SERVICE \
+MDPROXY4CS_INAME MDPROXY4CS_DISCOVERY MDPROXY4CS_SERVER MDPROXY4CS_ALLOW_SERVER MDPROXY4CS_IDENTITY \
+MDPROXY4CS_DISCOVERY_TIMEOUT MDPROXY4CS_CONFIRM_INTERVAL MDPROXY4CS_CONNECT_TIMEOUT MDPROXY4CS_RESPONSE_TIMEOUT \
+MDPROXY4CS_IDLE_TIMEOUT MDPROXY4CS_REQUEST_TIMEOUT MDPROXY4CS_TRANSFER_TIMEOUT MDPROXY4CS_MAX_CONNECTIONS \
+MDPROXY4CS_MAX_REQUESTS MDPROXY4CS_MAX_URL MDPROXY4CS_MAX_HEADER MDPROXY4CS_CACHE_TTL MDPROXY4CS_CACHE_SIZE \
+MDPROXY4CS_STALE_IF_ERROR MDPROXY4CS_ALLOW_HOST MDPROXY4CS_ALLOW_CLIENT MDPROXY4CS_REQUIRE_TOKEN MDPROXY4CS_LOG_LEVEL \
+MDPROXY4CS_LOG_FORMAT MDPROXY4CS_LOG_FILE"
+
+# Names those that are none: the program may read its own variables, and not list them.
+check_variables() {
+  for name in $(env | sed -n 's/^\(MDPROXY4CS_[A-Za-z0-9_]*\)=.*/\1/p'); do
+    case " $variables " in *" $name "*) ;; *) say "ignoring $name: there is no such option" ;; esac
+  done
+}
+
 # Slows down what fails at every start: the unit tries again at once, so that nobody takes the port of a program that was
 # killed. Starts in a row are counted where nobody but root may write.
 pace() {
@@ -180,6 +196,7 @@ copy_from() {
 
 case ${1:-start} in
   start)
+    check_variables
     pace
     reserve_port
     copy

@@ -1,6 +1,7 @@
 /**
- * Writes what is generated: from the table of options the reference env file, the man page, and the shells' completions,
- * into `assets/`; and the pictures of the README, into `tools/docs/`. A test says so when they were not written anew.
+ * Writes what is generated: from the table of options the reference env file, the man page, the shells' completions and the
+ * names of variables in `pre-start.sh`, all in `assets/`; and the pictures of the README, in `tools/docs/`. A test says so
+ * when they were not written anew.
  *
  *   ./dev docs [--demo]
  *
@@ -15,6 +16,7 @@ import { drawDemo, TRANSCRIPT, withoutTimes } from "./docs/demo_picture.ts";
 import { formatEnvFile } from "./docs/env_file.ts";
 import { formatManPage } from "./docs/man_page.ts";
 import { drawPlace } from "./docs/place_picture.ts";
+import { fillPreStart } from "./docs/pre_start.ts";
 import { networkFlags, TOP } from "./program.ts";
 
 /** The text of each generated file, by its name in `assets/`. */
@@ -24,6 +26,7 @@ export const DOCUMENTS: Readonly<Record<string, () => string>> = {
   "mdproxy4cs.bash": completeBash,
   "mdproxy4cs.fish": completeFish,
   "_mdproxy4cs": completeZsh,
+  "pre-start.sh": fillPreStart,
 };
 
 /** Each picture, by its name in `tools/docs/`. */

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { OPTIONS, variableOf } from "../../lib/config/options.ts";
 import { createNetwork } from "../support/net/network.ts";
 import type { Host, Network } from "../support/net/network.ts";
 import { networkTest } from "../support/net/network_test.ts";
@@ -48,6 +49,19 @@ networkTest("pre-start.sh adds the address that is configured, and none where th
   }
   await host.must([PRE_START], { env: { MDPROXY4CS_HTTP_LISTEN: "169.254.1.2:8000" } });
   assertEquals(await linkLocal(host), ["169.254.1.2/32 on lo"]);
+});
+
+networkTest("pre-start.sh names a variable that is none, and no other", {}, async () => {
+  await using network = await createNetwork();
+  const host = await createVm(network);
+  const known = OPTIONS.map(({ flag, default: preset }) => [variableOf(flag), preset]);
+  const env = { ...Object.fromEntries(known), MDPROXY4CS_INAM: "eth1", MDPROXY4CS_HTTP: "x", OTHER_INAM: "eth1" };
+  const { code, stderr } = await host.run([PRE_START], { env });
+  assertEquals([code, stderr.split("\n").sort()], [0, [
+    "",
+    "mdproxy4cs: ignoring MDPROXY4CS_HTTP: there is no such option",
+    "mdproxy4cs: ignoring MDPROXY4CS_INAM: there is no such option",
+  ]]);
 });
 
 networkTest("pre-start.sh leaves it to the program to refuse what is no address, which ends with 78", {}, async () => {
