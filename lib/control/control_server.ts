@@ -12,7 +12,7 @@
  * @module
  */
 
-import { makeFolder, removeLeftOver } from "../system/runtime_folder.ts";
+import { isThere, makeFolder, removeLeftOver } from "../system/runtime_folder.ts";
 import type { Log } from "../telemetry/log.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
@@ -178,15 +178,6 @@ export function serveControl(
       await Promise.all(served);
     },
   };
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    return !(error instanceof Deno.errors.NotFound);
-  }
 }
 
 /** @throws {Error} If the line is longer than any question, or does not come to its end. */

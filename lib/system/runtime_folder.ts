@@ -76,6 +76,16 @@ export function removeLeftOver(path: string): void {
   }
 }
 
+/** Whether there is still something at the path: an operator, or what cleans up, may have taken it away. */
+export function isThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
+  }
+}
+
 /** Whether somebody listens on a Unix socket. What a process that is gone has left behind refuses, or is not there. */
 async function isServed(path: string): Promise<boolean> {
   try {

@@ -85,9 +85,15 @@ networkTest(
     await program.waitForLine(/serving the admin pages/);
     assertEquals((await scene.get("/latest/user-data")).status, 200);
     assertEquals((await scene.get(`http://${ADMIN}/readyz`)).status, 200);
+    // Also before anybody has asked in vain.
+    await guest.must(["rm", "-r", "/run/mdproxy4cs"]);
+    assertEquals((await scene.get(`http://${ADMIN}/readyz`)).status, 503);
+    await guest.must(["install", "-d", "-o", "nobody", "-m", "700", "/run/mdproxy4cs"]);
+    assertEquals((await scene.get(`http://${ADMIN}/readyz`)).status, 200);
+
     assertEquals(await askWithoutFolder(scene), [200, ...Array(COUNT - 1).fill(503)]);
     assertEquals((await scene.get(`http://${ADMIN}/readyz`)).status, 503);
-    assertEquals(program.lines.filter((line) => line.includes("cannot restart the server behind the gate")).length, 1);
+    assertEquals(program.lines.filter((line) => line.includes("cannot restart the server behind the gate")).length, 2);
     await guest.must(["install", "-d", "-o", "nobody", "-m", "700", "/run/mdproxy4cs"]);
     assertEquals((await scene.get(`http://${ADMIN}/readyz`)).status, 200);
     assertEquals((await scene.get("/latest/user-data")).status, 200);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { makeFolder, removeLeftOver } from "../../system/runtime_folder.ts";
+import { isThere, makeFolder, removeLeftOver } from "../../system/runtime_folder.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { InnerConnect } from "../gate/inner_pool.ts";
 import { emptyResponse } from "./own_response.ts";
@@ -22,7 +22,7 @@ export interface InnerServerOptions {
 export interface RunningInnerServer {
   /** Connects to it; to another one in its place if it is gone. */
   readonly connect: InnerConnect;
-  /** Whether there is one, as far as is known; where there was none, one is tried to be had. */
+  /** Whether there is one; where there is none, or its socket was removed, one is tried to be had. */
   isServing(): boolean;
   /** Ends it, when the gate is closed. */
   shutdown(): Promise<void>;
@@ -111,7 +111,7 @@ export function openInnerServer(
       }
     },
     isServing() {
-      if (isMissing) tryToReplace(current);
+      if (isMissing || !isThere(path)) tryToReplace(current);
       return !isMissing;
     },
     async shutdown() {

@@ -54,6 +54,7 @@ test("openInnerServer fails where no other can be had, says so once, and tries a
   const inner = openInnerServer(() => new Response("served"), { path, onError: createErrorResponder(log), log });
   assert(inner.isServing());
   await Deno.remove(folder, { recursive: true });
+  assert(!inner.isServing());
   for (let times = 0; times < 3; times++) await assertRejects(() => inner.connect(), Deno.errors.NotFound);
   assert(!inner.isServing());
   assertMatch(lines.join(""), /^<4>cannot restart the server behind the gate error=[^\n]*\n$/);
