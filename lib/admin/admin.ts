@@ -26,16 +26,9 @@ export interface PageRequest {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-/** A page. */
-export interface PageResponse {
-  readonly status: number;
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly body?: Uint8Array<ArrayBuffer>;
-}
-
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 
-const PAGES: Readonly<Record<string, (view: AdminView) => PageResponse | Promise<PageResponse>>> = {
+const PAGES: Readonly<Record<string, (view: AdminView) => Response | Promise<Response>>> = {
   "/metrics": async (view) => text(await view.metrics(), { type: "text/plain; version=0.0.4; charset=utf-8" }),
   "/healthz": () => text("ok\n"),
   "/readyz": async (view) => {
@@ -46,13 +39,13 @@ const PAGES: Readonly<Record<string, (view: AdminView) => PageResponse | Promise
 };
 
 /** Creates the handler of the admin port. */
-export function createAdminHandler(view: AdminView): (request: PageRequest) => Promise<PageResponse> {
+export function createAdminHandler(view: AdminView): (request: PageRequest) => Promise<Response> {
   return async ({ method, target, headers }) => {
     // A page in a browser may resolve a name of its own to loopback (DNS rebinding): it would send that name.
     const host = headers.find(([name]) => name === "host")?.[1] ?? "localhost";
-    if (!LOOPBACK_HOST.test(host)) return { status: STATUS_CODE.MisdirectedRequest, headers: [] };
+    if (!LOOPBACK_HOST.test(host)) return new Response(null, { status: STATUS_CODE.MisdirectedRequest });
     if (method !== "GET" && method !== "HEAD") {
-      return { status: STATUS_CODE.MethodNotAllowed, headers: [["allow", "GET, HEAD"]] };
+      return new Response(null, { status: STATUS_CODE.MethodNotAllowed, headers: { allow: "GET, HEAD" } });
     }
     const path = target.replace(/^http:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "");
     const page = Object.hasOwn(PAGES, path)
@@ -64,7 +57,9 @@ export function createAdminHandler(view: AdminView): (request: PageRequest) => P
 
 const encoder = new TextEncoder();
 
-function text(body: string, options: { readonly status?: number; readonly type?: string } = {}): PageResponse {
+function text(body: string, options: { readonly status?: number; readonly type?: string } = {}): Response {
   const { status = STATUS_CODE.OK, type = "text/plain; charset=utf-8" } = options;
-  return { status, headers: [["content-type", type], ["cache-control", "no-store"]], body: encoder.encode(body) };
+  const bytes = encoder.encode(body);
+  const headers = { "content-type": type, "cache-control": "no-store", "content-length": `${bytes.length}` };
+  return new Response(bytes, { status, headers });
 }

@@ -12,8 +12,9 @@ async function ask(
     whyNotReady: () => Promise.resolve(why),
     status: () => Promise.resolve({ state: "ready" }),
   });
-  const { status, headers, body } = await handler({ method, target, headers: [["host", host]] });
-  return { status, header: (name: string) => new Map(headers).get(name), text: new TextDecoder().decode(body) };
+  const response = await handler({ method, target, headers: [["host", host]] });
+  const { status, headers } = response;
+  return { status, header: (name: string) => headers.get(name), text: await response.text() };
 }
 
 test("createAdminHandler answers each page with its type", async () => {

@@ -10,7 +10,7 @@
 import { isExhausted } from "../../http1/error.ts";
 import { ClientGoneError } from "./errors.ts";
 import { beginRelay, encodeResponse } from "./response.ts";
-import type { EncodedResponse, OwnResponse } from "./response.ts";
+import type { EncodedResponse } from "./response.ts";
 import type { Inner, InnerExchange, InnerHead } from "./inner.ts";
 import { HeadReader } from "./head_reader.ts";
 import type { KnownHead, KnownHeads } from "./head_reader.ts";
@@ -28,8 +28,8 @@ export interface ConnectionOptions {
   readonly limits: ConnectionLimits;
   readonly handler: Handler;
   readonly known: KnownHeads;
-  /** What answers behind the gate, if anything does. */
-  readonly inner: Inner | undefined;
+  /** What answers behind the gate. */
+  readonly inner: Inner;
   /** Whether one more request may be asked inside. Makes room if it can. */
   readonly mayAsk: () => boolean;
   readonly dateText: () => string;
@@ -159,13 +159,12 @@ export class ClientConnection {
   /** Answers what was taken; whether there may be another request. */
   #respond(next: KnownHead | RefusalKind): Promise<boolean> {
     if (typeof next === "string") return this.#refuse(next);
-    const { handler: { own }, mayAsk, now, onRequest } = this.#with;
+    const { mayAsk, now, onRequest } = this.#with;
     const { head } = this.#request = next;
     this.#startedAt = now();
     onRequest();
     const ready = this.#ready(next, "fresh");
     if (ready !== undefined) return this.#send(ready);
-    if (own !== undefined) return this.#answer(head, own);
     if (mayAsk()) return this.#ask(head);
     const stale = this.#ready(next, "usable");
     return stale === undefined ? this.#refuse("busy", head) : this.#send(stale);
@@ -205,20 +204,11 @@ export class ClientConnection {
     return this.#next(persistent);
   }
 
-  async #answer(head: ClientHead, own: (head: ClientHead) => Promise<OwnResponse>): Promise<boolean> {
-    this.#enter("answering", this.#startedAt);
-    const response = await own(head);
-    return await this.#send(
-      encodeResponse(response, { ...head, persistent: this.#stays(head) }, this.#with.dateText()),
-    );
-  }
-
   /** Has the server behind answer; whether there may be another request. */
   async #ask(head: ClientHead): Promise<boolean> {
-    const { inner } = this.#with;
     this.#enter("answering", this.#startedAt);
     this.#reader.listen(this.#isWaiting);
-    const exchange = this.#inner = inner!.open();
+    const exchange = this.#inner = this.#with.inner.open();
     const response = await exchange.ask(head).catch((error: Error) => error);
     if (this.#closed !== undefined) throw this.#closed.reason;
     // Out of descriptors, or between two servers: nothing was said yet, and the client may come back.

@@ -40,8 +40,8 @@ export interface GateLimits extends ConnectionLimits {
 export interface GateOptions {
   readonly limits: GateLimits;
   readonly handler: Handler;
-  /** What answers behind it; `undefined` if the handler answers everything. */
-  readonly inner?: Inner | undefined;
+  /** What answers behind it. */
+  readonly inner: Inner;
   /** Whether somebody may ask at all. */
   readonly isAllowed: (ends: Ends) => boolean;
   readonly log: Log;
@@ -90,7 +90,6 @@ class AcceptLoop implements Gate {
   readonly #listener: Deno.TcpListener;
   readonly #with: GateOptions;
   readonly #shared: Omit<ConnectionOptions, "onClosed">;
-  readonly #inner: Inner | undefined;
   readonly #connections: Connections;
   readonly #accepting: Promise<void>;
   readonly #probe = createAcceptProbe();
@@ -102,7 +101,6 @@ class AcceptLoop implements Gate {
 
   constructor(listener: Deno.TcpListener, options: GateOptions) {
     const { limits, handler, inner, log, clock } = options;
-    this.#inner = inner;
     this.#connections = createConnections(clock);
     this.#listener = listener;
     this.#with = options;
@@ -112,8 +110,8 @@ class AcceptLoop implements Gate {
       limits,
       handler,
       known: createKnownHeads(),
-      inner: this.#inner,
-      mayAsk: () => this.#inner!.used < limits.maxRequests || this.#connections.makeRoom(({ isInside }) => isInside),
+      inner,
+      mayAsk: () => inner.used < limits.maxRequests || this.#connections.makeRoom(({ isInside }) => isInside),
       dateText: createDateText(clock.date),
       now: clock.now,
       isStopping: () => this.#stop.signal.aborted,
@@ -143,7 +141,7 @@ class AcceptLoop implements Gate {
     this.#with.abort?.();
     await connections.untilNone(FLUSH_MS);
     connections.stop("all");
-    this.#inner?.close();
+    this.#with.inner.close();
   }
 
   async #accept(): Promise<void> {
@@ -200,12 +198,12 @@ class AcceptLoop implements Gate {
   }
 
   #awaitRest(): void {
-    const { limits, clock, onRest } = this.#with;
+    const { limits, inner, clock, onRest } = this.#with;
     if (onRest === undefined) return;
     const intervalMs = Math.max(limits.idleTimeoutMs, SWEEP_MS);
     this.#rest = clock.schedule(intervalMs, () => {
       if (this.#requests <= AT_REST_PER_S * intervalMs / 1_000 && this.#connections.holdNothing) {
-        this.#inner?.rest();
+        inner.rest();
         onRest();
       }
       this.#requests = 0;

@@ -16,8 +16,6 @@ export interface Handler {
   keyOf(head: ClientHead): string | undefined;
   /** The answer stored under a key, if it may be given without asking; or, where nobody can be asked, instead of an error. */
   ready(key: string, recipient: ReadyRecipient, need: "fresh" | "usable"): EncodedResponse | undefined;
-  /** Answers itself what is not ready, where there is no server behind. */
-  readonly own?: (head: ClientHead) => Promise<OwnResponse>;
   /** A client was cut within its answer. */
   onCut(target: string, reason: unknown): void;
 }

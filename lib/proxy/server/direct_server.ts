@@ -1,6 +1,7 @@
 /**
- * Answers behind the gate without a server: where there is no folder for a socket that only this program can reach, any
- * socket would be open to all users of the machine, who could take up its connections for ever.
+ * Answers behind the gate without a server: pages about the program, and metadata where there is no folder for a socket that
+ * only this program can reach. Any other socket would be open to all users of the machine, who could take up its connections
+ * for ever.
  *
  * Slower than `Deno.serve`, and answers alike, but for a body of which nobody says the length: it does not count what is in hand.
  *

@@ -11,17 +11,19 @@ import type { Log } from "../../telemetry/log.ts";
 import type { Clock } from "../../time/clock.ts";
 import { openGate } from "../gate/gate.ts";
 import type { Gate } from "../gate/gate.ts";
+import type { InnerHandler } from "../gate/inner.ts";
 import { listen } from "../gate/listen.ts";
 import { createPeerCheck } from "../gate/peers.ts";
 import { REFUSALS } from "../gate/refusal.ts";
-import type { ClientHead } from "../gate/request_head.ts";
-import type { OwnResponse } from "../gate/response.ts";
+import { createDateText } from "../gate/response.ts";
 import { createReasonLog } from "../../telemetry/reason_log.ts";
+import { createDirectServer } from "./direct_server.ts";
+import { createErrorResponder } from "./inner_server.ts";
 import { headersOf } from "./own_response.ts";
 
 /** What the pages need. */
 export interface PagesOptions {
-  readonly answer: (head: ClientHead) => Promise<OwnResponse>;
+  readonly answer: InnerHandler;
   /** Reads the addresses of this machine. */
   readonly ownAddresses: () => readonly string[];
   readonly log: Log;
@@ -69,7 +71,6 @@ export function servePages(address: ListenAddress, { answer, ownAddresses, log, 
     const gate = openGate(listener, {
       limits: LIMITS,
       handler: {
-        own: answer,
         keyOf: () => undefined,
         ready: () => undefined,
         onCut: (_, error) => log.debug("an admin page was cut", { error }),
@@ -79,6 +80,7 @@ export function servePages(address: ListenAddress, { answer, ownAddresses, log, 
           return { status, headers: headersOf(status) };
         },
       },
+      inner: createDirectServer(answer, { onError: createErrorResponder(log), dateText: createDateText(clock.date) }),
       isAllowed: createPeerCheck({ allowed: [], ownAddresses }),
       log,
       clock,

@@ -13,6 +13,7 @@ import type { Inner, InnerExchange } from "../../../lib/proxy/gate/inner.ts";
 import { createKnownHeads } from "../../../lib/proxy/gate/head_reader.ts";
 import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";
 import type { RefusalKind } from "../../../lib/proxy/gate/refusal.ts";
+import { createAnswering } from "./gate_case.ts";
 import { createVirtualClock, settle } from "../../support/fakes/virtual_clock.ts";
 import { latin1 } from "../../support/latin1.ts";
 
@@ -123,7 +124,7 @@ export function createInner() {
   };
 }
 
-/** A connection that is served on a clock that stands still: what the gate answers is `own` unless there is an inner. */
+/** A connection that is served on a clock that stands still: it is answered with the target unless there is another inner. */
 export function serve(options: Partial<Omit<ConnectionOptions, "handler">> & {
   readonly handler?: Partial<Handler>;
   readonly turnAway?: RefusalKind;
@@ -136,7 +137,7 @@ export function serve(options: Partial<Omit<ConnectionOptions, "handler">> & {
   const connection = new ClientConnection(client.conn, "127.0.0.1", {
     limits: LIMITS,
     known: createKnownHeads(),
-    inner: undefined,
+    inner: createAnswering().inner,
     mayAsk: () => true,
     dateText: () => "D",
     now: clock.now,
@@ -153,9 +154,6 @@ export function serve(options: Partial<Omit<ConnectionOptions, "handler">> & {
       keyOf: () => undefined,
       ready: () => undefined,
       onCut: (target, reason) => void cuts.push(`${target}: ${(reason as Error).message}`),
-      ...(options.inner === undefined
-        ? { own: ({ target }) => Promise.resolve({ status: 200, headers: [], body: toBytes(target) }) }
-        : {}),
       ...options.handler,
     },
   });
@@ -169,9 +167,6 @@ export function serve(options: Partial<Omit<ConnectionOptions, "handler">> & {
   return { clock, client, cuts, faults, calls, connection, wait, over };
 }
 
-/** A request. */
-export const get = (target: string, ...fields: string[]) =>
-  `GET ${target} HTTP/1.1\r\nHost: x\r\n${fields.join("")}\r\n`;
 /** An answer of 200 as the connection encodes it. */
 export const ok = (body: string, ...fields: string[]) =>
   `HTTP/1.1 200 OK\r\ndate: D\r\ncontent-length: ${body.length}\r\n${fields.join("")}\r\n${body}`;

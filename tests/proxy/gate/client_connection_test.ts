@@ -8,7 +8,8 @@ import { encodeResponse } from "../../../lib/proxy/gate/response.ts";
 import { settle } from "../../support/fakes/virtual_clock.ts";
 import type { RefusalKind } from "../../../lib/proxy/gate/refusal.ts";
 import { test } from "../../support/test.ts";
-import { createClient, createInner, get, LIMITS, ok, serve } from "./client_connection_case.ts";
+import { createClient, createInner, LIMITS, ok, serve } from "./client_connection_case.ts";
+import { get } from "./gate_case.ts";
 
 test("ClientConnection answers heads that come in pieces, in a row and behind empty lines", async () => {
   const { client, calls, connection, over } = serve();
@@ -133,7 +134,12 @@ test("ClientConnection waits a second for a client to close, and no longer", asy
 });
 
 test("ClientConnection cuts a client that takes nothing for the idle timeout, from the last that it took", async () => {
-  const { client, wait, cuts, connection, over } = serve();
+  const { client, wait, cuts, connection, over } = serve({
+    handler: {
+      keyOf: () => "key",
+      ready: (_, recipient) => encodeResponse({ status: 200, headers: [] }, recipient, "D"),
+    },
+  });
   await client.take(5);
   await client.send(get("/a"));
   await wait(900);
@@ -357,14 +363,18 @@ test("ClientConnection tells of a fault of the program, and of nothing that a cl
   const fail = () => {
     throw fault;
   };
-  const handlers: readonly Partial<Handler>[] = [{ keyOf: fail }, { keyOf: () => "key", ready: fail }, { own: fail }];
+  const handlers: readonly Partial<Handler>[] = [{ keyOf: fail }, { keyOf: () => "key", ready: fail }];
   for (const handler of handlers) {
     const { client, faults } = serve({ handler });
     await client.send(get("/a"));
     assertEquals([faults, client.seen.isClosed], [[fault], true]);
   }
-  const { client, faults } = serve({ handler: { own: () => Promise.reject(new Error("cut short")) } });
+  const cut = createInner();
+  const { client, faults } = serve({ inner: cut.inner });
   await client.send(get("/a"));
+  await cut.answer();
+  cut.inner.open().release();
+  await settle();
   const gone = serve();
   await gone.client.fail();
   assertEquals([client.seen.isClosed, faults, gone.client.seen.isClosed, gone.faults], [true, [], true, []]);

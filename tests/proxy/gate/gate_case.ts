@@ -6,6 +6,8 @@
 
 import { toBytes } from "../../../lib/http1/message.ts";
 import type { Inner } from "../../../lib/proxy/gate/inner.ts";
+import type { Handler } from "../../../lib/proxy/gate/handler.ts";
+import type { ClientHead } from "../../../lib/proxy/gate/request_head.ts";
 import { openGate } from "../../../lib/proxy/gate/gate.ts";
 import type { GateLimits, GateOptions } from "../../../lib/proxy/gate/gate.ts";
 import { REFUSALS } from "../../../lib/proxy/gate/refusal.ts";
@@ -25,24 +27,25 @@ const LIMITS: GateLimits = {
 /** What is different from the usual. */
 export interface Options extends Partial<Pick<GateOptions, "isAllowed" | "onRest" | "inner" | "clock">> {
   readonly limits?: Partial<GateLimits>;
-  /** `none` if what is behind answers. */
-  readonly own?: NonNullable<GateOptions["handler"]["own"]> | "none";
+  readonly keyOf?: Handler["keyOf"];
   /** Wraps the listener. */
   readonly wrap?: (listener: Deno.TcpListener) => Deno.TcpListener;
 }
 
 /** A gate that answers with the target. */
-export function open({ limits = {}, own, wrap = (listener) => listener, ...options }: Options = {}) {
+export function open(
+  { limits = {}, keyOf = () => undefined, wrap = (listener) => listener, ...options }: Options = {},
+) {
   const lines: string[] = [];
   const gate = openGate(wrap(Deno.listen({ hostname: "127.0.0.1", port: 0 })), {
     limits: { ...LIMITS, ...limits },
     handler: {
-      ...(own === "none" ? {} : { own: own ?? answerWithTarget }),
       refuse: (kind) => ({ status: REFUSALS[kind].status, headers: [["reason", kind]] }),
-      keyOf: () => undefined,
+      keyOf,
       ready: () => undefined,
       onCut: (target) => lines.push(`cut ${target}`),
     },
+    inner: createAnswering().inner,
     isAllowed: () => true,
     log: createLog((line) => lines.push(line), { level: "debug", format: "journal" }),
     clock: SYSTEM_CLOCK,
@@ -55,22 +58,34 @@ export function open({ limits = {}, own, wrap = (listener) => listener, ...optio
   return { gate, lines, connect, [Symbol.asyncDispose]: () => gate.shutdown(0) };
 }
 
-const answerWithTarget = ({ target }: { readonly target: string }) =>
-  Promise.resolve({ status: 200, headers: [], body: toBytes(target) });
-
 /** A request. */
 export const get = (target: string, ...fields: string[]) =>
   `GET ${target} HTTP/1.1\r\nHost: x\r\n${fields.join("")}\r\n`;
 
-/** What is behind a gate that nobody asks anything: it is told to rest. */
-export function createIdleInner() {
+/** What is behind a gate: it answers with the target, unless told otherwise, and notes what it is told. */
+export function createAnswering(
+  answer: (head: ClientHead) => Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> = (head) =>
+    toBytes(head.target),
+) {
   const state = { rests: 0, isClosed: false, used: 0 };
   const inner: Inner = {
     get used() {
       return state.used;
     },
-    open: () => {
-      throw new Error("nobody asks");
+    open() {
+      state.used++;
+      let body = new Uint8Array(0);
+      return {
+        isDone: true,
+        async ask(head) {
+          body = await answer(head);
+          const length = body.length;
+          return { status: 200, headers: [["date", "D"], ["content-length", `${length}`]], framing: length };
+        },
+        takeBody: () => body,
+        more: () => Promise.reject(new Error("That was all")),
+        release: () => void state.used--,
+      };
     },
     rest: () => void state.rests++,
     close: () => void (state.isClosed = true),

@@ -5,7 +5,7 @@ import type { Inner } from "../../../lib/proxy/gate/inner.ts";
 import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
-import { createIdleInner, get, open } from "./gate_case.ts";
+import { createAnswering, get, open } from "./gate_case.ts";
 import type { Options } from "./gate_case.ts";
 
 test("openGate closes the connection that has been owing for longest when there are too many", async () => {
@@ -31,12 +31,7 @@ test("openGate closes the connection that has been owing for longest when there 
 
 test("openGate gives 503 when every connection is being answered", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  await using scene = open({
-    own: async ({ target }) => {
-      await promise;
-      return { status: 200, headers: [], body: toBytes(target) };
-    },
-  });
+  await using scene = open({ inner: createAnswering(({ target }) => promise.then(() => toBytes(target))).inner });
   const busy = [];
   for (let i = 0; i < 4; i++) {
     const exchange = await scene.connect();
@@ -118,8 +113,8 @@ test("openGate survives errors of accept, says so once while they come and go, a
 });
 
 test("openGate lets no more ask what is behind than may", async () => {
-  const { inner, state } = createIdleInner();
-  await using scene = open({ own: "none", inner, limits: { maxRequests: 2 } });
+  const { inner, state } = createAnswering();
+  await using scene = open({ inner, limits: { maxRequests: 2 } });
   state.used = 2;
   using exchange = await scene.connect();
   await exchange.send(get("/"));
@@ -157,7 +152,7 @@ test("openGate has a request that may have nobody to answer make room inside for
     rest() {},
     close() {},
   };
-  await using scene = open({ own: "none", inner, limits: { maxRequests: 2 } });
+  await using scene = open({ inner, limits: { maxRequests: 2 } });
   using waiting = await scene.connect();
   await waiting.send(get("/waiting"));
   using gone = await scene.connect();
@@ -264,8 +259,7 @@ test("openGate ends an answer that nobody took for a second to make room, and wh
     // What is only a moment passes by itself.
     clock: { ...clock, sleep: SYSTEM_CLOCK.sleep },
     limits: { maxConnections: 2 },
-    own: ({ target }) =>
-      Promise.resolve({ status: 200, headers: [], body: target === "/large" ? large : toBytes(target) }),
+    inner: createAnswering(({ target }) => target === "/large" ? large : toBytes(target)).inner,
   });
   const connect = async (target: string) => {
     const exchange = await scene.connect();

@@ -4,7 +4,7 @@ import { AskedRequests, createInnerPool } from "../../../lib/proxy/gate/inner_po
 import { SYSTEM_CLOCK } from "../../../lib/time/clock.ts";
 import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
-import { createIdleInner, get, open } from "./gate_case.ts";
+import { createAnswering, get, open } from "./gate_case.ts";
 
 /** Lets the machine do what it has to do: connect, and tell of it. */
 const aMoment = () => SYSTEM_CLOCK.sleep(20, new AbortController().signal);
@@ -43,9 +43,9 @@ test("openGate refuses what is no request, and says so before it closes", async 
 
 test("openGate says so where the code of whoever answers fails, and goes on", async () => {
   await using scene = open({
-    own: ({ target }) => {
+    keyOf: ({ target }) => {
       if (target === "/fault") throw new TypeError("a fault");
-      return Promise.resolve({ status: 200, headers: [], body: toBytes(target) });
+      return undefined;
     },
   });
   using failed = await scene.connect();
@@ -84,12 +84,7 @@ test("openGate knows whether it accepts", async () => {
 
 test("openGate lets requests finish when it stops, and closes what waits for nothing", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const scene = open({
-    own: async () => {
-      await promise;
-      return { status: 200, headers: [], body: toBytes("done") };
-    },
-  });
+  const scene = open({ inner: createAnswering(() => promise.then(() => toBytes("done"))).inner });
   using idle = await scene.connect();
   using busy = await scene.connect();
   await busy.send(get("/"));
@@ -115,7 +110,6 @@ test("openGate says 503 where what is behind gives no answer, and the client may
     return conn;
   };
   await using scene = open({
-    own: "none",
     inner: createInnerPool({ connect, asked: new AskedRequests(), clock: SYSTEM_CLOCK }),
   });
   using exchange = await scene.connect();
@@ -129,7 +123,7 @@ test("openGate says 503 where what is behind gives no answer, and the client may
 
 test("openGate rests, and has rest what is behind, once in each idle timeout in which hardly anybody asks", async () => {
   const clock = createVirtualClock();
-  const { inner, state } = createIdleInner();
+  const { inner, state } = createAnswering();
   let rests = 0;
   const scene = open({ clock, inner, limits: { idleTimeoutMs: 1_000 }, onRest: () => rests++ });
   await clock.run(999);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { latin1, toBytes } from "../../../lib/http1/message.ts";
+import { latin1 } from "../../../lib/http1/message.ts";
 import { servePages } from "../../../lib/proxy/server/serve_pages.ts";
 import type { PagesOptions } from "../../../lib/proxy/server/serve_pages.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
@@ -18,7 +18,7 @@ function start(
   const clock = createVirtualClock();
   const lines: string[] = [];
   const pages = servePages({ hostname, port }, {
-    answer: ({ method, target }) => Promise.resolve({ status: 200, headers: [], body: toBytes(`${method} ${target}`) }),
+    answer: ({ method, target }) => new Response(`${method} ${target}`),
     ownAddresses: () => [],
     log: createLog((line) => lines.push(line), { level: "debug", format: "journal" }),
     clock,
