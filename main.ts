@@ -15,11 +15,10 @@ import { readConfig } from "./lib/config/read_config.ts";
 import { runGet } from "./lib/control/command/run_get.ts";
 import { runStatus } from "./lib/control/command/run_status.ts";
 import { runWait } from "./lib/control/command/run_wait.ts";
-import { askService } from "./lib/control/control_client.ts";
+import { askStatus } from "./lib/control/control_client.ts";
 import { runDaemon } from "./lib/daemon.ts";
 import { runDiscover } from "./lib/discover/command/run_discover.ts";
 import { isExhausted } from "./lib/http1/error.ts";
-import type { StatusDocument } from "./lib/control/status.ts";
 import { BUILD } from "./lib/system/build_info.ts";
 import { dropLateVariables, findEarlyVariables } from "./lib/system/runtime_environment.ts";
 import { RUNTIME_FILES } from "./lib/system/runtime_folder.ts";
@@ -70,7 +69,7 @@ async function runCommand({ command, json, operand, timeoutMs }: Arguments, conf
         listen,
         isColored: terminal.isColored,
         ...(terminal.isShown ? { show: showOnTerminal } : {}),
-        askService: () => askOnce(RUNTIME_FILES.controlSocket),
+        askService: () => askStatus(RUNTIME_FILES.controlSocket),
       });
     }
     case "status":
@@ -119,12 +118,6 @@ function readTerminal(): { readonly isColored: boolean; readonly isShown: boolea
     isColored: !Deno.noColor && !isDumb && Deno.stdout.isTerminal(),
     isShown: !isDumb && Deno.stderr.isTerminal(),
   };
-}
-
-/** The status document of the running service. */
-async function askOnce(path: string): Promise<StatusDocument | undefined> {
-  for await (const status of askService(path, "status", new AbortController().signal)) return status;
-  return undefined;
 }
 
 function showOnTerminal(text: string): void {

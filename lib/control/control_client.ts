@@ -69,6 +69,12 @@ export async function* askService(
   }
 }
 
+/** Asks once. @throws {ControlError} As `askService` does, and if the service goes away without an answer. */
+export async function askStatus(path: string): Promise<StatusDocument> {
+  for await (const status of askService(path, "status", new AbortController().signal)) return status;
+  throw new ControlError("no_service", "The service went away");
+}
+
 async function connect(path: string): Promise<Deno.UnixConn> {
   try {
     return await Deno.connect({ transport: "unix", path });

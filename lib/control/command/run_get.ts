@@ -12,7 +12,7 @@
  */
 
 import { ConfigError } from "../../config/config_error.ts";
-import { formatAddress } from "../../config/value.ts";
+import { formatAddress, parseListenAddress } from "../../config/value.ts";
 import type { ListenAddress } from "../../config/value.ts";
 import { Connection } from "../../http1/connection.ts";
 import type { ConnectionLimits } from "../../http1/connection.ts";
@@ -21,7 +21,7 @@ import type { Header, ResponseBody, UpstreamResponse } from "../../http1/message
 import { OutputError } from "../../system/standard_output.ts";
 import { readWhole } from "../../http1/read_whole.ts";
 import { createDeadlines } from "../../time/clock.ts";
-import { askService, ControlError } from "../control_client.ts";
+import { askStatus, ControlError } from "../control_client.ts";
 import type { CommandEnvironment } from "./run_status.ts";
 
 /** How to get. */
@@ -115,12 +115,9 @@ async function pass(body: ResponseBody, take: (piece: Uint8Array) => boolean): P
 /** Where the running service says that it listens; `undefined` if it cannot be asked. */
 async function findService(socketPath: string): Promise<ListenAddress | undefined> {
   try {
-    for await (const { listeners } of askService(socketPath, "status", new AbortController().signal)) {
-      const [, bracketed, bare, port] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(listeners.metadata) ?? [];
-      return port === undefined ? undefined : { hostname: bracketed ?? bare!, port: Number(port) };
-    }
+    return parseListenAddress((await askStatus(socketPath)).listeners.metadata);
   } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
+    if (error instanceof ControlError) return undefined;
+    throw error;
   }
-  return undefined;
 }

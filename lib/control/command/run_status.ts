@@ -12,7 +12,7 @@
  */
 
 import { toPrintableJson } from "../../telemetry/log.ts";
-import { askService, ControlError } from "../control_client.ts";
+import { askStatus, ControlError } from "../control_client.ts";
 import { formatStatus } from "../format_status.ts";
 
 /** What the commands work with. */
@@ -30,11 +30,9 @@ export async function runStatus(
   { socketPath, write, say }: CommandEnvironment,
 ): Promise<number> {
   try {
-    for await (const status of askService(socketPath, "status", new AbortController().signal)) {
-      write(json ? toPrintableJson(status) : formatStatus(status));
-      return status.state === "ready" ? 0 : 1;
-    }
-    throw new ControlError("no_service", "The service went away");
+    const status = await askStatus(socketPath);
+    write(json ? toPrintableJson(status) : formatStatus(status));
+    return status.state === "ready" ? 0 : 1;
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     say(`mdproxy4cs: ${error.message}`);
