@@ -62,7 +62,7 @@ export class Prospecting<R extends Router> {
   }
 
   #ask(): void {
-    const prospect = this.#attempt === undefined ? this.#with.upstream.prospect?.() : undefined;
+    const prospect = this.#attempt === undefined ? this.#with.upstream.prospect() : undefined;
     if (prospect === undefined) return;
     const attempt = this.#attempt = this.#with.start(prospect as R);
     attempt.response.catch(() => {

@@ -41,7 +41,7 @@ export interface Upstream<R extends Router = Router> {
    * The only candidate while none has proved itself, if it accepts connections and takes long to answer. It may be asked
    * already; its answer is to be held back until `router()` gives the same address.
    */
-  prospect?(): { readonly address: string } | undefined;
+  prospect(): { readonly address: string } | undefined;
   /**
    * Says that the head of a response came. It proves that the router answers, which ends a suspicion that rests on its
    * silence, and may hint that it serves no metadata any more; from a prospect, that its proof got lost on the way. Costs
