@@ -17,8 +17,9 @@ import { createProxy } from "./proxy.ts";
 import type { ProxyDependencies } from "./proxy.ts";
 import type { Router } from "./upstream/upstream.ts";
 import { createDirectServer } from "./server/direct_server.ts";
-import { createErrorResponder, openInnerServer } from "./server/inner_server.ts";
+import { openInnerServer } from "./server/inner_server.ts";
 import type { InnerServerOptions, RunningInnerServer } from "./server/inner_server.ts";
+import { createErrorResponder } from "./server/own_response.ts";
 
 /** What serving needs besides. */
 export interface ServeDependencies<R extends Router>

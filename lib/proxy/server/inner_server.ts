@@ -7,7 +7,6 @@
 import { isThere, makeFolder, removeLeftOver } from "../../system/runtime_folder.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { InnerConnect } from "../gate/inner_pool.ts";
-import { emptyResponse } from "./own_response.ts";
 
 /** What the server needs. */
 export interface InnerServerOptions {
@@ -26,15 +25,6 @@ export interface RunningInnerServer {
   isServing(): boolean;
   /** Ends it, when the gate is closed. */
   shutdown(): Promise<void>;
-}
-
-/** Creates what is told of errors that a handler lets out, and of bodies that were cut. */
-export function createErrorResponder(log: Log): (error: unknown) => Response {
-  return (error) => {
-    // Errors with a kind are expected, and logged where they arise.
-    if (!(error instanceof Error && "kind" in error)) log.error("cannot serve a request", { error });
-    return emptyResponse(500);
-  };
 }
 
 /** Starts the server. */

@@ -7,6 +7,7 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import { UpstreamError } from "../../http1/error.ts";
+import type { Log } from "../../telemetry/log.ts";
 import { ClientGoneError, StoppingError } from "../gate/errors.ts";
 import { statusOfFailure } from "../upstream/policy.ts";
 import { NoRouterError } from "../upstream/upstream.ts";
@@ -52,4 +53,13 @@ export function statusOf(error: unknown): number {
 /** The kind of why a request could not be answered. */
 export function kindOfFailure(error: unknown): string {
   return error instanceof Error && "kind" in error ? String(error.kind) : "unexpected";
+}
+
+/** Creates what is told of errors that a handler lets out, and of bodies that were cut. */
+export function createErrorResponder(log: Log): (error: unknown) => Response {
+  return (error) => {
+    // Errors with a kind are expected, and logged where they arise.
+    if (!(error instanceof Error && "kind" in error)) log.error("cannot serve a request", { error });
+    return emptyResponse(500);
+  };
 }

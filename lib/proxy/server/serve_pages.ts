@@ -18,8 +18,7 @@ import { REFUSALS } from "../gate/refusal.ts";
 import { createDateText } from "../gate/response.ts";
 import { createReasonLog } from "../../telemetry/reason_log.ts";
 import { createDirectServer } from "./direct_server.ts";
-import { createErrorResponder } from "./inner_server.ts";
-import { headersOf } from "./own_response.ts";
+import { createErrorResponder, headersOf } from "./own_response.ts";
 
 /** What the pages need. */
 export interface PagesOptions {

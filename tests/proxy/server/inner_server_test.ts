@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { UpstreamError } from "../../../lib/http1/error.ts";
-import { createErrorResponder, openInnerServer } from "../../../lib/proxy/server/inner_server.ts";
+import { openInnerServer } from "../../../lib/proxy/server/inner_server.ts";
+import { createErrorResponder } from "../../../lib/proxy/server/own_response.ts";
 import { createLog } from "../../../lib/telemetry/log.ts";
 import { test } from "../../support/test.ts";
 
