@@ -1,6 +1,6 @@
 /**
- * The password on a config drive, given out as the router's password server would: to whoever asks, until the guest has said
- * that it saved it, and never again. Whoever asks may lose the answer, or end before it has set it.
+ * The password on a config drive, given out as the router's password server would: once, and never again after the guest
+ * has said that it saved it.
  *
  * A drive stays as it is when the password was saved, where a router forgets it: so it is noted which one that was, over
  * reloads and restarts. Not over a reboot, whose guest programs expect what CloudStack's own script does.
@@ -17,7 +17,7 @@ const SAVED = "saved_password";
 
 /** The password on a drive. */
 export interface DrivePassword {
-  /** Gives it; `saved_password` once it is forgotten, or where there is none. */
+  /** Gives it, the first time; `saved_password` from then on, or where there is none. */
   take(): Promise<string>;
   /** Forgets it for good. */
   forget(): Promise<void>;
@@ -38,16 +38,20 @@ export function openDrivePassword(
 ): DrivePassword {
   // As the router's server prints it: a line.
   const text = file === undefined ? "" : new TextDecoder().decode(file.bytes).trim();
-  let isForgotten = text === "" || text === SAVED;
+  let state: "untouched" | "given" | "forgotten" = text === "" || text === SAVED ? "forgotten" : "untouched";
 
   return {
     async take() {
-      if (await fingerprint(text) === readSaved(savedPath)) isForgotten = true;
-      return isForgotten ? SAVED : text;
+      if (state !== "untouched") return SAVED;
+      // Before anything is waited for: two who ask at once are not both given it.
+      state = "given";
+      if (await fingerprint(text) !== readSaved(savedPath)) return text;
+      state = "forgotten";
+      return SAVED;
     },
     async forget() {
-      if (isForgotten) return;
-      isForgotten = true;
+      if (state === "forgotten") return;
+      state = "forgotten";
       onForget();
       try {
         if (savedPath !== undefined) Deno.writeTextFileSync(savedPath, await fingerprint(text), { mode: 0o600 });

@@ -1,6 +1,6 @@
 /**
  * The router's password service under the program's own address: the router's second server, on port 8080, gives a guest
- * its new password, and forgets it when the guest says that it has saved it.
+ * its new password once, and forgets it when the guest says that it has saved it.
  *
  * Each request has an effect there, so it is made once: not kept, not shared, not made again when it fails or the router
  * moves, and it says nothing of the router's metadata, whichever way it ends. It ends with its client: otherwise any number
@@ -9,7 +9,7 @@
  * | request | answer |
  * |---|---|
  * | GET, `DomU_Request: send_my_password` or `saved_password` | what the router said, with a length |
- * | the same while a config drive is in force | what is on the drive, in the same way |
+ * | the same while a config drive is in force | what is on the drive, once |
  * | GET with any other value | 400 |
  * | any other method | 405 |
  * | any of these without `--password-service` | 404: a script would set whatever else it gets as root's password |

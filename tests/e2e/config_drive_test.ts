@@ -164,7 +164,7 @@ networkTest("a damaged drive is a clear line, in the log and in discover", ROUTE
   assertMatch(stdout, /the config drive cannot be used: .*names no instance-id/);
 });
 
-networkTest("a drive's password is given until it is saved, and stays so over reload and restart", ROUTER, async () => {
+networkTest("a drive's password is given once, and stays saved over reload and restart", ROUTER, async () => {
   const args = ["--password-service"];
   await using scene = await createScene({
     router: "none",
@@ -176,9 +176,8 @@ networkTest("a drive's password is given until it is saved, and stays so over re
     return [status, body];
   };
   assertEquals(await ask("send_my_password"), [200, "s3cret"]);
-  assertEquals(await ask("send_my_password"), [200, "s3cret"], "the first answer may have been lost");
-  assertEquals(await ask("saved_password"), [200, "saved_password"]);
   assertEquals(await ask("send_my_password"), [200, "saved_password"]);
+  assertEquals(await ask("saved_password"), [200, "saved_password"]);
   await putDrive(scene, ON_DRIVE, "s3cret");
   await reload(scene, /read the config drive/);
   assertEquals(await ask("send_my_password"), [200, "saved_password"]);
