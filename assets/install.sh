@@ -72,6 +72,11 @@ read_arguments() {
   done
   case $format in gz | xz) ;; *) fail "--format is '$format'" "It must be gz or xz." ;; esac
   [ -d "$root/" ] || fail "there is no folder $root" "Give the root folder of an image, or leave --root out."
+  # Where a folder is named by "..", systemctl finds no unit in it.
+  if [ -n "$root" ]; then
+    root=$(CDPATH='' cd -- "$root/" && pwd -P)
+    root=${root%/}
+  fi
   # A package's or an image's root folder may be empty still.
   usr=$root/usr
   [ -e "$usr" ] || usr=$root/

@@ -12,6 +12,9 @@ const INSTALL = filePath("../../assets/install.sh", import.meta.url);
 const ARCHIVE = `${archiveName("amd64")}.tar.gz`;
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** That the unit is started at boot. */
+const WANTED = "etc/systemd/system/multi-user.target.wants/mdproxy4cs.service";
+
 /** What an installation puts into an image, with its mode. */
 const INSTALLED = [
   "644 etc/default/mdproxy4cs",
@@ -99,7 +102,7 @@ installTest("install.sh installs the latest release and enables its unit", async
   assertEquals(code, 0, said);
   assertEquals(await files(), INSTALLED);
   assertEquals(
-    await Deno.readLink(`${root}/etc/systemd/system/multi-user.target.wants/mdproxy4cs.service`),
+    await Deno.readLink(`${root}/${WANTED}`),
     "/usr/share/mdproxy4cs/mdproxy4cs.service",
   );
   assertStringIncludes(github.requests.join("\n"), "/releases/latest");
@@ -394,6 +397,17 @@ installTest(
     const { code, said } = await install(["--root", "", "--archive", "/nowhere"]);
     assertEquals([code, await files()], [1, []]);
     assertStringIncludes(said, "--root is empty");
+  },
+);
+
+installTest(
+  "install.sh enables the unit in a root folder whose name has a .., and disables it again",
+  async (image) => {
+    const root = ["--root", `${image.root}/usr/..`];
+    const isWanted = () => Deno.lstat(`${image.root}/${WANTED}`).then(() => true, () => false);
+    const { code, said } = await image.install(root);
+    assertEquals([code, await isWanted()], [0, true], said);
+    assertEquals([(await image.install([...root, "--uninstall"])).code, await isWanted()], [0, false]);
   },
 );
 
