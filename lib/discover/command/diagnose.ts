@@ -51,9 +51,9 @@ export function diagnose(search: FailedSearch): Diagnosis {
 /** Diagnoses a running service that refuses the router that was found, for its instance-id; `undefined` if it does not. */
 export function diagnoseRefusal(
   { identity }: Pick<Router, "identity">,
-  service: Pick<ServiceBelief, "state" | "router"> | string | undefined,
+  service: Pick<ServiceBelief, "state" | "router"> | string,
 ): Diagnosis | undefined {
-  if (service === undefined || typeof service === "string" || service.state === "ready") return undefined;
+  if (typeof service === "string" || service.state === "ready") return undefined;
   const known = service.router?.identity ?? identity;
   if (known === identity) return undefined;
   return {

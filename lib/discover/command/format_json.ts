@@ -26,8 +26,8 @@ export function formatJson(report: SearchReport, { overview, notes, advice, user
     interfaces: interfaces.map(({ name, address, mac, isUp }) => ({ name, address, mac, isUp })),
     gateways: gateways.map(toRoute),
     elsewhere: elsewhere === undefined ? null : toRoute(elsewhere),
-    listeners: { metadata: listen?.address ?? null },
-    service: typeof service === "string" ? null : service ?? null,
+    listeners: { metadata: listen.address },
+    service: typeof service === "string" ? null : service,
     sources: sources.map(({ source, outcome, cause, trouble }) => ({
       source,
       outcome,

@@ -35,9 +35,9 @@ export interface Overview {
   /** The preferred default route, if it is over another interface. */
   readonly elsewhere: Route | undefined;
   /** Where the service listens, or would. */
-  readonly listen: { readonly address: string; readonly isPresent: boolean } | undefined;
-  /** Why it does not answer if it does not; `undefined` if it is silent. */
-  readonly service: ServiceBelief | string | undefined;
+  readonly listen: { readonly address: string; readonly isPresent: boolean };
+  /** What it believes, or why it does not answer. */
+  readonly service: ServiceBelief | string;
 }
 
 /** Where to look. */
@@ -45,8 +45,9 @@ export interface OverviewOptions {
   readonly host: Host;
   readonly signal: AbortSignal;
   /** Where the service listens, by the configuration. */
-  readonly listen?: ListenAddress | undefined;
-  readonly askService?: (() => Promise<ServiceBelief | undefined>) | undefined;
+  readonly listen: ListenAddress;
+  /** Asks the running service what it believes. @throws {Error} If it does not answer. */
+  readonly askService: () => Promise<ServiceBelief>;
 }
 
 /** Looks at the machine. What cannot be found out is left out. */
@@ -61,7 +62,7 @@ export async function takeOverview(
     network.indexedNics().catch(() => []),
     network.gateways().catch(() => []),
     everywhere.gateways().catch(() => []),
-    askService?.().catch((error: Error) => error.message),
+    askService().catch((error: Error) => error.message),
   ]);
   const preferred = routes[0];
   const isSearched = nics.some(({ name }) => name === preferred?.iface);
@@ -69,7 +70,7 @@ export async function takeOverview(
     interfaces: nics.map((nic) => ({ ...nic, isUp: indexed.find(({ name }) => name === nic.name)?.isUp ?? true })),
     gateways,
     elsewhere: isSearched ? undefined : preferred,
-    listen: listen && {
+    listen: {
       address: formatAddress(listen),
       // Of loopback all addresses are there, and one is told.
       isPresent: isLoopback(listen.hostname) || host.interfaces().some(({ address }) => address === listen.hostname),
@@ -89,10 +90,10 @@ export function formatOverview({ interfaces, gateways, elsewhere, listen, servic
   ];
   if (interfaces.length === 0) rows.unshift(["interface", "none to search on"]);
   if (elsewhere !== undefined) rows.push(["elsewhere", `default route by ${elsewhere.gateway} on ${elsewhere.iface}`]);
-  if (listen !== undefined) {
-    rows.push(["listen", `${listen.address}${listen.isPresent ? "" : " (the address is not there)"}`]);
-  }
-  rows.push(["service", service === undefined ? "none that answers" : describeService(service)]);
+  rows.push(
+    ["listen", `${listen.address}${listen.isPresent ? "" : " (the address is not there)"}`],
+    ["service", describeService(service)],
+  );
   return rows.map(([label, text]) => `${label.padEnd(11)}${text}`);
 }
 

@@ -43,11 +43,11 @@ export interface DiscoverOptions {
   /** Shows on a terminal what is going on; nothing is shown if not given. */
   readonly show?: (text: string) => void;
   /** Where the service listens. */
-  readonly listen?: ListenAddress;
-  /** Asks the running service what it believes; none is asked if not given. */
-  readonly askService?: () => Promise<ServiceBelief | undefined>;
-  /** What was read of a config drive; none if not given. */
-  readonly drive?: Pick<ConfigDrive, "isPresent" | "problem" | "respond">;
+  readonly listen: ListenAddress;
+  /** Asks the running service what it believes. @throws {Error} If it does not answer. */
+  readonly askService: () => Promise<ServiceBelief>;
+  /** What was read of a config drive. */
+  readonly drive: Pick<ConfigDrive, "isPresent" | "problem" | "respond">;
   /** A new one if not given. */
   readonly client?: Client;
   /** The machine's own if not given. */
@@ -66,7 +66,7 @@ const LIMITS = { connectTimeoutMs: 5_000, responseTimeoutMs: 10_000, idleTimeout
  */
 export async function runDiscover(config: DiscoveryConfig, options: DiscoverOptions): Promise<number> {
   const { json, write, drive, isColored, clock = SYSTEM_CLOCK } = options;
-  const client = options.client ?? openClient(drive);
+  const client = options.client ?? withConfigDrive(createClient(LIMITS), drive);
   const host = options.host ?? openHost({ clock, metrics: createRegistry(), drive });
   const { signal } = new AbortController();
   const notes = createNotes();
@@ -102,11 +102,6 @@ export async function runDiscover(config: DiscoveryConfig, options: DiscoverOpti
   };
   write(json ? formatJson(report, findings) : formatReport(report, findings, { isColored }));
   return report.router === undefined ? 1 : 0;
-}
-
-function openClient(drive: DiscoverOptions["drive"]): Client {
-  const client = createClient(LIMITS);
-  return drive === undefined ? client : withConfigDrive(client, drive);
 }
 
 function advise(

@@ -8,11 +8,15 @@ import { createVirtualClock } from "../../support/fakes/virtual_clock.ts";
 import { test } from "../../support/test.ts";
 
 const LISTEN = { hostname: "169.254.169.254", port: 39724 };
+const NOBODY = "No service answers";
 
 function take(guest: Partial<GuestOptions>, more: Partial<Parameters<typeof takeOverview>[1]> = {}, iname = "eth0") {
   const { host } = createLan(createVirtualClock()).createGuest(guest);
   const { signal } = new AbortController();
-  return takeOverview(discoveryConfig({ iname, isInameChosen: true }), { host, signal, ...more });
+  return takeOverview(discoveryConfig({ iname, isInameChosen: true }), {
+    ...{ host, signal, listen: LISTEN, askService: () => Promise.reject(new Error(NOBODY)) },
+    ...more,
+  });
 }
 
 test("takeOverview looks at interfaces, gateways, the listen address and the route that is elsewhere", async () => {
@@ -24,19 +28,18 @@ test("takeOverview looks at interfaces, gateways, the listen address and the rou
     ],
     links: [linkAt(2, "eth0", { flags: [] }), linkAt(3, "eth1")],
     routes: [{ gateway: "10.2.2.1", dev: "eth1" }, { gateway: "10.1.1.1", dev: "eth0", metric: 100 }],
-  }, { listen: LISTEN });
+  });
   assertEquals(overview, {
     interfaces: [{ name: "eth0", address: "10.1.1.50", mac: "02:00:4c:9f:00:0a", isUp: false }],
     gateways: [{ gateway: "10.1.1.1", iface: "eth0" }],
     elsewhere: { gateway: "10.2.2.1", iface: "eth1" },
     listen: { address: "169.254.169.254:39724", isPresent: true },
-    service: undefined,
+    service: NOBODY,
   });
 });
 
 test("takeOverview leaves out what cannot be found out", async () => {
   const overview = await take({ interfaces: [] }, {
-    listen: LISTEN,
     askService: () => Promise.reject(new Error("May not ask the service: ask as root")),
   });
   assertEquals(overview, {
@@ -64,7 +67,7 @@ test("takeOverview takes an interface of which ip tells nothing for one that is 
 
 test("takeOverview finds no route elsewhere where the default route is over the interface", async () => {
   const overview = await take({ routes: [{ gateway: "10.1.1.1", dev: "eth0" }] });
-  assertEquals([overview.elsewhere, overview.listen], [undefined, undefined]);
+  assertEquals(overview.elsewhere, undefined);
 });
 
 const ROUTER = { kind: "router", address: "10.1.1.1", source: "dhcp", identity: "i-2-10-VM" };
@@ -75,7 +78,6 @@ const BELIEF: ServiceBelief = {
   lastFailedSearch: null,
 };
 const SERVICES: readonly (readonly [service: Overview["service"], says: string])[] = [
-  [undefined, "none that answers"],
   ["ask as root", "ask as root"],
   [BELIEF, "running (2.1.0, pid 412), serving the metadata of 10.1.1.1, found by dhcp"],
   [
@@ -94,8 +96,8 @@ const NOTHING: Overview = {
   interfaces: [],
   gateways: [],
   elsewhere: undefined,
-  listen: undefined,
-  service: undefined,
+  listen: { address: "169.254.169.254:39724", isPresent: true },
+  service: NOBODY,
 };
 for (const [service, says] of SERVICES) {
   test(`formatOverview says of the service: ${says}`, () => {
@@ -107,7 +109,8 @@ test("formatOverview says what there is, a line each", () => {
   assertEquals(formatOverview(NOTHING), [
     "interface  none to search on",
     "gateway    none",
-    "service    none that answers",
+    "listen     169.254.169.254:39724",
+    "service    No service answers",
   ]);
   const nic = { name: "eth0", address: "10.1.1.50", mac: "02:00:4c:9f:00:0a", isUp: true };
   assertEquals(
@@ -116,7 +119,7 @@ test("formatOverview says what there is, a line each", () => {
       gateways: [{ gateway: "10.1.1.1", iface: "eth0" }, { gateway: "10.1.1.2", iface: "eth1" }],
       elsewhere: { gateway: "10.3.3.1", iface: "eth2" },
       listen: { address: "169.254.169.254:39724", isPresent: false },
-      service: undefined,
+      service: NOBODY,
     }),
     [
       "interface  eth0, 10.1.1.50, 02:00:4c:9f:00:0a",
@@ -124,7 +127,7 @@ test("formatOverview says what there is, a line each", () => {
       "gateway    10.1.1.1 on eth0, 10.1.1.2 on eth1",
       "elsewhere  default route by 10.3.3.1 on eth2",
       "listen     169.254.169.254:39724 (the address is not there)",
-      "service    none that answers",
+      "service    No service answers",
     ],
   );
 });

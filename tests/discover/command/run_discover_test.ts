@@ -4,6 +4,8 @@ import { runDiscover } from "../../../lib/discover/command/run_discover.ts";
 import type { DiscoverOptions } from "../../../lib/discover/command/run_discover.ts";
 import type { ServiceBelief } from "../../../lib/discover/command/overview.ts";
 import { LEASE_SOURCES } from "../../../lib/discover/sources/lease_sources.ts";
+import { createConfigDrive } from "../../../lib/config_drive/config_drive.ts";
+import { SILENT } from "../../../lib/telemetry/log.ts";
 import { UpstreamError } from "../../../lib/http1/error.ts";
 import { test } from "../../support/test.ts";
 import { discoveryConfig } from "../../support/fakes/config.ts";
@@ -40,13 +42,15 @@ async function discover(
   const exit = runDiscover(discoveryConfig({ timeoutMs: 5_000, ...config }), {
     json,
     write: (text) => void (output += text),
-    ...(drive === undefined ? { client: { request, close: () => void (isClosed = true) } } : { drive }),
+    drive: drive ?? createConfigDrive({ folder: undefined, savedPath: undefined, log: SILENT }),
+    ...(drive === undefined ? { client: { request, close: () => void (isClosed = true) } } : {}),
     clock,
     isColored,
     listen: { hostname: "169.254.169.254", port: 39724 },
     ...(show === undefined ? {} : { show }),
     host: lan.createGuest(guest).host,
-    askService: () => Promise.resolve(service),
+    askService: () =>
+      service === undefined ? Promise.reject(new Error("No service answers")) : Promise.resolve(service),
   });
   await clock.run(10_000);
   const code = await exit;
@@ -67,7 +71,7 @@ test("runDiscover prints a table of all sources and the router it found", async 
 interface  eth0, 10.1.1.50, 02:00:4c:9f:00:0a
 gateway    10.1.1.1 on eth0
 listen     169.254.169.254:39724 (the address is not there)
-service    none that answers
+service    No service answers
 
 SOURCE   CANDIDATE  ON-LINK  VALIDATED  TIME  VERDICT
 dhcp     10.1.1.1   yes      yes        2 ms  the router
@@ -110,7 +114,7 @@ test("runDiscover says the most likely cause and what to try when there is no ro
 interface  eth0, 10.1.1.50, 02:00:4c:9f:00:0a
 gateway    none
 listen     169.254.169.254:39724 (the address is not there)
-service    none that answers
+service    No service answers
 
 SOURCE  CANDIDATE  ON-LINK  VALIDATED  TIME  VERDICT
 dhcp    -          -        -          -     failed
