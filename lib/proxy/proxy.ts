@@ -199,7 +199,7 @@ export function createProxy<R extends Router>(
       if (admitted instanceof Response) {
         const { status } = admitted;
         const path = pathOf(asked.target);
-        if (status >= 400) noteRefusal(TOKEN_REFUSALS[status] ?? "it is none that is answered", { status, path });
+        if (status >= 400) noteRefusal(TOKEN_REFUSALS[status]!, { status, path });
         return responder.respond(admitted, { method, path, startedAt });
       }
       const { asksPassword: asks } = asked;
