@@ -18,7 +18,7 @@ export function summarizeStatus({ state, router, lastFailedSearch }: Belief): st
     ? "searching for the virtual router"
     : `${nameOf(router)} does not answer as it should, searching`;
   // One that failed before the router was found or confirmed says nothing of now.
-  const because = lastFailedSearch !== null && lastFailedSearch.at >= (router?.confirmedAt ?? router?.since ?? "")
+  const because = lastFailedSearch !== null && lastFailedSearch.at >= (router?.confirmedAt ?? "")
     ? `: ${escapeControls(lastFailedSearch.message)}`
     : "";
   return `not ready: ${searching}${because}`;
@@ -34,8 +34,8 @@ export function formatStatus(status: StatusDocument): string {
   if (router !== null) {
     rows.push(
       [router.kind, describeProvider(router)],
-      ["identity", router.identity ?? "not known"],
-      ["confirmed", router.confirmedAt ?? "never"],
+      ["identity", router.identity],
+      ["confirmed", router.confirmedAt],
     );
   }
   rows.push(

@@ -39,12 +39,12 @@ export interface ProviderStatus {
   readonly address: string;
   readonly source: string;
   readonly interface: string | null;
-  /** The instance-id that proved it, where it is known. */
-  readonly identity: string | null;
+  /** The instance-id that proved it. */
+  readonly identity: string;
   /** ISO 8601, like every time in the document. */
   readonly since: string;
   readonly searchMs: number;
-  readonly confirmedAt: string | null;
+  readonly confirmedAt: string;
 }
 
 /** The document. */
@@ -106,7 +106,7 @@ export interface Resolved {
     readonly address: string;
     readonly source: string;
     readonly iface: string | undefined;
-    readonly identity?: string | undefined;
+    readonly identity: string;
     readonly since: number;
     readonly elapsedMs: number;
   } | undefined;
@@ -145,10 +145,10 @@ export function describeBelief(
       address: router.address,
       source: router.source,
       interface: router.iface ?? null,
-      identity: router.identity ?? null,
+      identity: router.identity,
       since: iso(router.since),
       searchMs: Math.round(router.elapsedMs),
-      confirmedAt: confirmedAt === undefined ? null : iso(confirmedAt),
+      confirmedAt: iso(confirmedAt ?? router.since),
     },
     lastFailedSearch: lastFailure === undefined ? null : { at: iso(lastFailure.at), message: lastFailure.message },
   };

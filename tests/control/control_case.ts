@@ -17,7 +17,7 @@ const ROUTER = {
   identity: "i-2-10-VM",
   since: "2026-11-25T04:00:00.000Z",
   searchMs: 12,
-  confirmedAt: null,
+  confirmedAt: "2026-11-25T04:00:00.000Z",
 } as const;
 
 /** What a service in this state says of itself. */

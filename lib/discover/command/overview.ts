@@ -21,7 +21,7 @@ export interface ServiceBelief {
     readonly kind: string;
     readonly address: string;
     readonly source: string;
-    readonly identity: string | null;
+    readonly identity: string;
   } | null;
   readonly lastFailedSearch: { readonly message: string } | null;
 }
