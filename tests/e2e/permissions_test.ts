@@ -46,6 +46,9 @@ networkTest(
     await using scene = await createScene({ guest: "unplugged", router: "none", args: "none" });
     const { network, guest } = scene;
     const inside = guest.start(["busybox", "httpd", "-f", "-vv", "-p", "80", "-h", network.folder]);
+    const own = ["curl", "--silent", "--retry", "10", "--retry-connrefused", "http://127.0.0.1/own"];
+    await guest.must(own);
+    await inside.waitForLine(/response:404/);
     for (const server of ["127.0.0.1", "127.9.9.9", "169.254.169.254", "0.0.0.0"]) {
       await using _program = await scene.startProgram([
         ...["--server", server, "--discovery", "server"],
@@ -54,7 +57,8 @@ networkTest(
       const { status, body } = await scene.get("/latest/user-data");
       assertEquals([server, status, body], [server, 503, ""]);
     }
-    assertEquals(inside.lines.filter((line) => /url|response/.test(line)), []);
+    const heard = inside.lines.filter((line) => /url|response/.test(line)).map((line) => line.replace(/^.*\d: ?/, ""));
+    assertEquals(heard, ["url:/own", "response:404"]);
   },
 );
 
