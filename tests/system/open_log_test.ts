@@ -1,6 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { openLogSink } from "../../lib/system/log_sink.ts";
 import { openLog } from "../../lib/system/open_log.ts";
+import { NEEDS_ROOT, networkTest } from "../support/net/network_test.ts";
+import { runCommand } from "../support/net/process.ts";
 import { test } from "../support/test.ts";
 
 test("openLog appends, and goes on in a new file once the old one was moved away", () => {
@@ -87,15 +89,13 @@ test("openLog writes text with the time into a file, whoever reads standard outp
   Deno.removeSync(folder, { recursive: true });
 });
 
-test("openLogSink follows a link of its own or root's, and none of anybody else's", () => {
+networkTest("openLogSink follows a link of its own or root's, and none of anybody else's", NEEDS_ROOT, async () => {
   const folder = Deno.makeTempDirSync();
   Deno.writeTextFileSync(`${folder}/target`, "untouched\n");
   Deno.symlinkSync(`${folder}/target`, `${folder}/link`);
   openLogSink(`${folder}/link`).close();
-  if (Deno.uid() === 0) {
-    assertEquals(new Deno.Command("chown", { args: ["-h", "12345", `${folder}/link`] }).outputSync().success, true);
-    assertThrows(() => openLogSink(`${folder}/link`), Error, "it is a link that somebody else made");
-  }
+  assertEquals((await runCommand(["chown", "-h", "12345", `${folder}/link`])).code, 0);
+  assertThrows(() => openLogSink(`${folder}/link`), Error, "it is a link that somebody else made");
   assertEquals(Deno.readTextFileSync(`${folder}/target`), "untouched\n");
   Deno.removeSync(folder, { recursive: true });
 });

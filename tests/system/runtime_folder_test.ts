@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { openRuntimeFolder, RUNTIME_FILES } from "../../lib/system/runtime_folder.ts";
 import type { Fields } from "../../lib/telemetry/log.ts";
 import { SILENT } from "../../lib/telemetry/log.ts";
+import { NEEDS_ROOT, networkTest } from "../support/net/network_test.ts";
 import { test } from "../support/test.ts";
 
 function setUp() {
@@ -45,8 +46,7 @@ test("openRuntimeFolder does without, and says why, where it cannot be had", asy
   assert(at.warnings[1]!.startsWith("doing without a runtime folder: NotFound"), at.warnings[1]);
 });
 
-test("openRuntimeFolder leaves alone what belongs to another user", async () => {
-  if (Deno.uid() !== 0) return;
+networkTest("openRuntimeFolder leaves alone what belongs to another user", NEEDS_ROOT, async () => {
   using at = setUp();
   const path = `${at.folder}/own`;
   Deno.mkdirSync(path);

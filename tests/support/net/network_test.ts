@@ -27,6 +27,9 @@ export interface Needs {
   readonly servers?: readonly Program[];
 }
 
+/** Root alone. */
+export const NEEDS_ROOT: Needs = { root: true, network: "none" };
+
 const noNamespaces = whyNoNamespaces();
 
 /** Registers a test with the leak sanitizers on. */
