@@ -162,8 +162,10 @@ networkTest(
 );
 
 networkTest("mdproxy4cs discover --json has the names of status --json for what both tell", SERVERS, async () => {
-  await using scene = await createScene();
-  assertEquals((await scene.get("/latest/meta-data/instance-id")).status, 200);
+  // The commands have not the settings of the service.
+  const listen = "127.0.0.1:8000";
+  await using scene = await createScene({ args: ["--http-listen", listen] });
+  assertEquals((await scene.get(`http://${listen}/latest/meta-data/instance-id`)).status, 200);
   const read = async (...args: string[]) => JSON.parse((await scene.guest.run(programLine(args))).stdout);
   const [found, status] = [await read("discover", "--json"), await read("status", "--json")];
   assertEquals([found.version, status.version], [1, 1]);

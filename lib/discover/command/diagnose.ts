@@ -53,7 +53,8 @@ export function diagnoseRefusal(
   { identity }: Pick<Router, "identity">,
   service: Pick<ServiceBelief, "state" | "router"> | string,
 ): Diagnosis | undefined {
-  if (typeof service === "string" || service.state === "ready") return undefined;
+  // Whoever has a router in force is content with that.
+  if (typeof service === "string" || service.state === "ready" || service.state === "unserved") return undefined;
   const known = service.router?.identity ?? identity;
   if (known === identity) return undefined;
   return {

@@ -24,6 +24,7 @@ export interface ServiceBelief {
     readonly identity: string;
   } | null;
   readonly lastFailedSearch: { readonly message: string } | null;
+  readonly listeners: { readonly metadata: string };
 }
 
 /** The machine, as far as a search looks at it. */
@@ -34,7 +35,7 @@ export interface Overview {
   readonly gateways: readonly Route[];
   /** The preferred default route, if it is over another interface. */
   readonly elsewhere: Route | undefined;
-  /** Where the service listens, or would. */
+  /** Where the service listens, or would; what is present is on `lo`. */
   readonly listen: { readonly address: string; readonly isPresent: boolean };
   /** What it believes, or why it does not answer. */
   readonly service: ServiceBelief | string;
@@ -44,7 +45,7 @@ export interface Overview {
 export interface OverviewOptions {
   readonly host: Host;
   readonly signal: AbortSignal;
-  /** Where the service listens, by the configuration. */
+  /** Where a service listens that cannot be asked, by the configuration. */
   readonly listen: ListenAddress;
   /** Asks the running service what it believes. @throws {Error} If it does not answer. */
   readonly askService: () => Promise<ServiceBelief>;
@@ -65,18 +66,22 @@ export async function takeOverview(
     askService().catch((error: Error) => error.message),
   ]);
   const preferred = routes[0];
+  const served = typeof service === "string" ? formatAddress(listen) : service.listeners.metadata;
   const isSearched = nics.some(({ name }) => name === preferred?.iface);
   return {
     interfaces: nics.map((nic) => ({ ...nic, isUp: indexed.find(({ name }) => name === nic.name)?.isUp ?? true })),
     gateways,
     elsewhere: isSearched ? undefined : preferred,
-    listen: {
-      address: formatAddress(listen),
-      // Of loopback all addresses are there, and one is told.
-      isPresent: isLoopback(listen.hostname) || host.interfaces().some(({ address }) => address === listen.hostname),
-    },
+    listen: { address: served, isPresent: isOnLo(served, host) },
     service,
   };
+}
+
+function isOnLo(served: string, { interfaces }: Pick<Host, "interfaces">): boolean {
+  const hostname = served.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  // Of loopback all addresses are there, and one is told.
+  return isLoopback(hostname) ||
+    interfaces().some(({ name, address }) => address === hostname && name.split(":")[0] === "lo");
 }
 
 /** Says it in a few lines, `label  text`. */
@@ -91,7 +96,7 @@ export function formatOverview({ interfaces, gateways, elsewhere, listen, servic
   if (interfaces.length === 0) rows.unshift(["interface", "none to search on"]);
   if (elsewhere !== undefined) rows.push(["elsewhere", `default route by ${elsewhere.gateway} on ${elsewhere.iface}`]);
   rows.push(
-    ["listen", `${listen.address}${listen.isPresent ? "" : " (the address is not there)"}`],
+    ["listen", `${listen.address}${listen.isPresent ? "" : " (the address is not on lo)"}`],
     ["service", describeService(service)],
   );
   return rows.map(([label, text]) => `${label.padEnd(11)}${text}`);

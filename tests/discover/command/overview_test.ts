@@ -60,6 +60,16 @@ test("takeOverview writes the listen address as status does, and knows that all 
   ) assertEquals((await take({}, { listen: { hostname, port: 80 } })).listen, listen);
 });
 
+test("takeOverview believes a service that can be asked where it listens, rather than this configuration", async () => {
+  const { listen } = await take({}, { listen: LISTEN, askService: () => Promise.resolve(BELIEF) });
+  assertEquals(listen, { address: "127.0.0.1:8000", isPresent: true });
+});
+
+test("takeOverview finds a listen address missing that another interface has", async () => {
+  const { listen } = await take({ interfaces: [interfaceAt("169.254.169.254")] }, { listen: LISTEN });
+  assertEquals(listen, { address: "169.254.169.254:39724", isPresent: false });
+});
+
 test("takeOverview takes an interface of which ip tells nothing for one that is up", async () => {
   const { interfaces } = await take({ links: [] });
   assertEquals(interfaces.map(({ isUp }) => isUp), [true]);
@@ -76,6 +86,7 @@ const BELIEF: ServiceBelief = {
   state: "ready",
   router: ROUTER,
   lastFailedSearch: null,
+  listeners: { metadata: "127.0.0.1:8000" },
 };
 const SERVICES: readonly (readonly [service: Overview["service"], says: string])[] = [
   ["ask as root", "ask as root"],
@@ -126,7 +137,7 @@ test("formatOverview says what there is, a line each", () => {
       "interface  eth1, 10.1.1.50, 02:00:4c:9f:00:0a, down",
       "gateway    10.1.1.1 on eth0, 10.1.1.2 on eth1",
       "elsewhere  default route by 10.3.3.1 on eth2",
-      "listen     169.254.169.254:39724 (the address is not there)",
+      "listen     169.254.169.254:39724 (the address is not on lo)",
       "service    No service answers",
     ],
   );

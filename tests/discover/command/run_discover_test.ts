@@ -70,7 +70,7 @@ test("runDiscover prints a table of all sources and the router it found", async 
     `\
 interface  eth0, 10.1.1.50, 02:00:4c:9f:00:0a
 gateway    10.1.1.1 on eth0
-listen     169.254.169.254:39724 (the address is not there)
+listen     169.254.169.254:39724 (the address is not on lo)
 service    No service answers
 
 SOURCE   CANDIDATE  ON-LINK  VALIDATED  TIME  VERDICT
@@ -113,7 +113,7 @@ test("runDiscover says the most likely cause and what to try when there is no ro
     `\
 interface  eth0, 10.1.1.50, 02:00:4c:9f:00:0a
 gateway    none
-listen     169.254.169.254:39724 (the address is not there)
+listen     169.254.169.254:39724 (the address is not on lo)
 service    No service answers
 
 SOURCE  CANDIDATE  ON-LINK  VALIDATED  TIME  VERDICT
@@ -173,6 +173,7 @@ test("runDiscover says that the service refuses the router that was found, for i
       state,
       router: identity === undefined ? null : { ...router, identity },
       lastFailedSearch: null,
+      listeners: { metadata: "169.254.169.254:39724" },
     };
     const { code, output } = await discover((lan) => lan.add({ address: "10.1.1.66" }), { service });
     return [code, output.trimEnd().split("\n").at(-1)];
@@ -185,7 +186,9 @@ test("runDiscover says that the service refuses the router that was found, for i
   ]);
   assertEquals(await result("suspect", "i-2-50-VM"), [0, `${found}.`]);
   assertEquals(await result("searching", undefined), [0, `${found}.`]);
-  assertEquals(await result("ready", "i-6-66-VM"), [0, `${found}.`]);
+  for (const state of ["ready", "unserved"] as const) {
+    assertEquals(await result(state, "i-6-66-VM"), [0, `${found}.`]);
+  }
 });
 
 test("runDiscover says which address a router offers where it knows the machine by another one", async () => {
