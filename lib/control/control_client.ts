@@ -103,6 +103,8 @@ function parse(line: string): StatusDocument {
   try {
     return JSON.parse(line);
   } catch (cause) {
-    throw new ControlError("broken", "What answers is no mdproxy4cs of this kind", { cause });
+    throw new ControlError("broken", "The answer is no status document: does another version of mdproxy4cs run?", {
+      cause,
+    });
   }
 }

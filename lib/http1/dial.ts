@@ -96,7 +96,9 @@ export function createDial({ connect, deadlines, timeoutMs }: DialOptions): Dial
 function connectError(cause: unknown): UpstreamError {
   // No address is available where all ports are taken.
   if (isExhausted(cause) || cause instanceof Deno.errors.AddrNotAvailable) {
-    return new UpstreamError("exhausted", "This machine has nothing left to connect with", { cause });
+    return new UpstreamError("exhausted", "This machine has no descriptor, memory or port left to connect with", {
+      cause,
+    });
   }
   if (cause instanceof Deno.errors.ConnectionRefused) {
     return new UpstreamError("refused", "The server refused the connection", { cause });

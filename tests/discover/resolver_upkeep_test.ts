@@ -120,7 +120,10 @@ test("createResolver does not suspect a router that this machine had nothing lef
     lan.add({ address: "10.1.1.1" });
     const found = await settle(scene);
     const before = log.length;
-    resolver.report(found, new UpstreamError("exhausted", "This machine has nothing left to connect with"));
+    resolver.report(
+      found,
+      new UpstreamError("exhausted", "This machine has no descriptor, memory or port left to connect with"),
+    );
     assertStrictEquals(resolver.router(NEVER), found);
     await clock.run(1_000);
     assertEquals([resolver.status().state, log.slice(before)], ["ready", []]);
@@ -131,7 +134,7 @@ test("createResolver asks for a proof that is due now and then while this machin
     const { lan, resolver, clock } = scene;
     const router = lan.add({ address: "10.1.1.1" });
     const found = await settle(scene);
-    router.web = new UpstreamError("exhausted", "This machine has nothing left to connect with");
+    router.web = new UpstreamError("exhausted", "This machine has no descriptor, memory or port left to connect with");
     const before = lan.seen.request;
     resolver.observe(found, { target: "/latest/user-data", status: 500 });
     for (let tenth = 0; tenth < 100; tenth++) await clock.run(100);

@@ -77,7 +77,7 @@ export async function runGet(
     const { status, body } = await exchange(new TextEncoder().encode(head));
     if (status !== 200) return void body.cancel();
     const token = await readWhole(body, MAX_TOKEN_BYTES);
-    if (token === undefined) throw new Error("What the service gave as a token is none");
+    if (token === undefined) throw new Error(`its token is longer than ${MAX_TOKEN_BYTES} bytes`);
     return new TextDecoder().decode(token);
   }
 
