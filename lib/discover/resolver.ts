@@ -65,7 +65,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   const schedule = createSchedule(config.confirmIntervalMs, clock);
   const { remembered, remember } = recall(memory, config, { onIgnored: events.forgot });
   const identity = createIdentity(config.identity, remembered?.identity);
-  const listeners: ((status: ResolverStatus) => void)[] = [];
+  const listeners: (() => void)[] = [];
 
   const stop = new AbortController();
   /** Ends whatever pause or confirmation is going on, because something happened. */
@@ -103,7 +103,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   /** Whether the last search found nobody but one of another identity, and one that searches for long enough may take it. */
   const mayTakeAnother = () =>
     identity.wanted()?.mayChange === true && lastCauses.some(({ kind }) => kind === "other_identity");
-  const tell = () => listeners.forEach((listener) => listener(status()));
+  const tell = () => listeners.forEach((listener) => listener());
   const awaken = () => {
     interrupt.abort();
     interrupt = new AbortController();

@@ -74,7 +74,7 @@ export interface Resolver {
   /** Starts a search although nothing failed, as on SIGHUP. The router in force stays so until another is validated. */
   refresh(): void;
   /** Calls back when the state or the router changes. */
-  onChange(listener: (status: ResolverStatus) => void): void;
+  onChange(listener: () => void): void;
   status(): ResolverStatus;
   close(): Promise<void>;
 }
