@@ -35,18 +35,22 @@ export async function runWait(
     if (isShown && text !== cause) say(`waiting: ${text}`);
     cause = text;
   };
-  try {
-    while (!over.signal.aborted) {
-      try {
-        for await (const status of askService(socketPath, "watch", over.signal)) {
-          if (status.state === "ready") return 0;
-          note(summarizeStatus(status));
-        }
-      } catch (error) {
-        if (!(error instanceof ControlError)) throw error;
-        note(error.message);
+  /** Watches the service for as long as it runs; whether it became ready. */
+  const watch = async (): Promise<boolean> => {
+    try {
+      for await (const status of askService(socketPath, "watch", over.signal)) {
+        if (status.state === "ready") return true;
+        note(summarizeStatus(status));
       }
-      await clock.sleep(LOOK_AGAIN_MS, over.signal);
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      note(error.message);
+    }
+    return false;
+  };
+  try {
+    for (; !over.signal.aborted; await clock.sleep(LOOK_AGAIN_MS, over.signal)) {
+      if (await watch()) return 0;
     }
     say(`mdproxy4cs: error: no metadata within ${timeoutMs! / 1_000} s: ${cause}`);
     return 1;
