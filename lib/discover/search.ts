@@ -194,7 +194,9 @@ export function startSearch(config: DiscoveryConfig, options: SearchOptions, dep
       candidates.propose(address, { source, iface, isRemembered: true });
     }
     tasks.push(pollSources({
-      ...{ ...config, host, network, clock, known: known?.address, retryMs, signal, isThorough },
+      ...{ ...config, host, network, clock, retryMs, signal, isThorough },
+      // A drive is nobody to be asked.
+      known: known !== undefined && kindOf(known.address) === "router" ? known.address : undefined,
       hasWinner: () => candidates.best() !== undefined,
       onState: (source, state) => asked.set(source, state),
       onProposal: candidates.propose,

@@ -204,3 +204,31 @@ test("startSearch searches on every Ethernet interface under auto, and only on t
     assertEquals(scene.lan.seen.discover, sent, iname);
   }
 });
+
+test("startSearch asks a known router by its address, and for a drive whoever else is on the link", async () => {
+  for (
+    const [source, address, asked, looks] of [
+      ["dhcp", "10.1.1.1", ["10.1.1.1"], false],
+      ["config_drive", "config-drive", [], true],
+    ] as const
+  ) {
+    const scene = createScene({ drive: { isPresent: () => true, problem: () => undefined } });
+    const { guest, lan, commands } = scene;
+    const { host } = guest;
+    if (source === "config_drive") lan.add({ address, dhcp: false });
+    const servers: string[] = [];
+    const exchange: typeof host.exchange = (options) => {
+      servers.push(...options.servers ?? []);
+      return host.exchange(options);
+    };
+    const known = { address, source, iface: undefined };
+    await search(
+      { ...scene, guest: { ...guest, host: { ...host, exchange } } },
+      { sources: ["dhcp", "config_drive"] },
+      {
+        known,
+      },
+    );
+    assertEquals([servers[0], commands.some((command) => command.includes("neighbour"))], [asked[0], looks], address);
+  }
+});
