@@ -44,7 +44,7 @@ export interface ResponseBody {
    * @throws the reason of the request's signal, if it aborts first
    */
   read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** Gives up the rest; closes the connection unless the rest has come already. */
+  /** Gives up the rest; closes the connection unless it could be taken whole. */
   cancel(): void;
 }
 

@@ -55,7 +55,7 @@ export function judgeStorage(
 
   const ageSec = said.age === undefined ? 0 : readAge(said.age);
   const lifetimeSec = control.sharedMaxAgeSec ?? control.maxAgeSec ?? lifetimeByDates(said);
-  const leftMs = lifetimeSec === undefined ? Infinity : Math.max(0, (lifetimeSec - ageSec) * 1_000 - delayMs);
+  const leftMs = lifetimeSec === undefined ? cacheTtlMs : Math.max(0, (lifetimeSec - ageSec) * 1_000 - delayMs);
   // s-maxage means proxy-revalidate too.
   const mayBeStale = !control.mustRevalidate && control.sharedMaxAgeSec === undefined;
   return {

@@ -47,7 +47,8 @@ const JUDGEMENTS: readonly (readonly [headers: readonly Header[], times: readonl
   [[control("max-age=2, stale-if-error=3")], [2_000, 5_000]],
   [[control("max-age=2, stale-if-error=3, stale-if-error=1")], [2_000, 3_000]],
   [[control("max-age=0, stale-if-error=0")], [0, 0]],
-  [[control("stale-if-error=0")], [TTL, STALE]],
+  [[control("stale-if-error=0")], [TTL, TTL]],
+  [[control("stale-if-error=3")], [TTL, TTL + 3_000]],
 
   // RFC 9111 section 5.3
   [[["date", NOW], ["expires", IN_TWO_SECONDS]], [2_000, STALE]],
