@@ -99,7 +99,8 @@ detect_arch() {
 # download URL FILE
 download() {
   if command -v curl >/dev/null; then
-    curl -fsSL --retry 3 --connect-timeout 30 -o "$2" "$1" && return
+    # What stands still is given up, as wget does.
+    curl -fsSL --retry 3 --connect-timeout 30 --speed-limit 1 --speed-time 30 -o "$2" "$1" && return
   elif command -v wget >/dev/null; then
     wget -q -T 30 -O "$2" "$1" && return
   else

@@ -206,6 +206,27 @@ installTest("install.sh works with wget where there is no curl", async ({ instal
   assert(github.requests.length > 0);
 });
 
+/** The real one, which tries once, and to which 30 seconds are one. */
+const HASTY_CURL = `#!/bin/sh
+for word; do
+  shift
+  if [ "$word" = 30 ]; then word=1; fi
+  set -- "$@" "$word"
+done
+exec timeout 20 /usr/bin/curl "$@" --retry 0
+`;
+
+installTest("install.sh gives up a download that stands still", async ({ install, files, folder }) => {
+  const standStill = () => new Response(new ReadableStream({ start: (it) => it.enqueue(new Uint8Array(100)) }));
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, standStill);
+  await Deno.mkdir(`${folder}/bin`);
+  await Deno.writeTextFile(`${folder}/bin/curl`, HASTY_CURL, { mode: 0o755 });
+  const env = { PATH: `${folder}/bin:${PATH}`, MDPROXY4CS_DOWNLOADS: `http://127.0.0.1:${server.addr.port}` };
+  const { code, said } = await install([], env);
+  assertEquals([code, await files()], [1, []]);
+  assertMatch(said, /Operation too slow[^]*cannot download/);
+});
+
 installTest("install.sh says what to do when there is neither curl nor wget", async ({ install, folder }) => {
   const { code, said } = await install([], { PATH: await binWithout(folder, ["curl", "wget"]) });
   assertEquals(code, 1);
