@@ -40,7 +40,7 @@ esac`);
       "./dev check",
       "./dev test: 7 passed, 0 failed, 2 skipped",
       "skipped: 2 tests: needs curl",
-      "./dev test e2e --as-released: did not come to an end",
+      "./dev test e2e --as-released: did not come to an end, and said last: npm could not install Deno",
       "16 passed, 2 failed, 2 skipped",
     ],
   });
