@@ -27,6 +27,7 @@ import type { WatchClient } from "./cache/answers.ts";
 import { ClientGoneError } from "./gate/errors.ts";
 import { createReasonLog } from "../telemetry/reason_log.ts";
 import { emptyResponse, kindOfFailure, statusOf } from "./server/own_response.ts";
+import { isWithoutBody } from "./upstream/attempt.ts";
 import { NoRouterError } from "./upstream/upstream.ts";
 import type { Router, Upstream } from "./upstream/upstream.ts";
 
@@ -158,5 +159,8 @@ function toResponse(
   { status = STATUS_CODE.OK, type = "text/plain" }: { readonly status?: number; readonly type?: string } = {},
 ): Response {
   // No length is set: the runtime knows that of a body in hand.
-  return new Response(body, { status, headers: { "content-type": type, "cache-control": "no-store" } });
+  return new Response(isWithoutBody(status) ? null : body, {
+    status,
+    headers: { "content-type": type, "cache-control": "no-store" },
+  });
 }

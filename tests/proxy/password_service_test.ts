@@ -104,6 +104,16 @@ test("createPasswordService passes the router's type, status and pieces on, and 
   ]);
 });
 
+for (const status of [204, 205]) {
+  test(`createPasswordService passes a ${status} on, which has no body`, async () => {
+    const { service, client, lines } = start();
+    const answer = service.answer("GET", { asks: "send_my_password" });
+    await turns();
+    client.asked[0]!.answer(status, bodyOf(""));
+    assertEquals([(await answer).status, (await answer).body, lines], [status, null, []]);
+  });
+}
+
 const REFUSED: readonly [what: string, isEnabled: boolean, method: string, asks: string, status: number][] = [
   ["all when it is off", false, "GET", "send_my_password", 404],
   ["an acknowledgement when it is off", false, "GET", "saved_password", 404],
