@@ -28,6 +28,7 @@ export function formatJson(report: SearchReport, { overview, notes, advice, user
     elsewhere: elsewhere === undefined ? null : toRoute(elsewhere),
     listeners: { metadata: listen.address },
     service: typeof service === "string" ? null : service,
+    serviceFailure: typeof service === "string" ? service : null,
     sources: sources.map(({ source, outcome, cause, trouble }) => ({
       source,
       outcome,

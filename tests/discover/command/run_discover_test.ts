@@ -136,7 +136,19 @@ test("runDiscover notices that the link is down", async () => {
 test("runDiscover writes the same as JSON, with a version and the words of the status document", async () => {
   const { code, output } = await discover((lan) => lan.add({ address: "10.1.1.1" }), { json: true });
   assertEquals(code, 0);
-  const { version, router, interfaces, listeners, service, sources, candidates, userData, notes, advice } = JSON.parse(
+  const {
+    version,
+    router,
+    interfaces,
+    listeners,
+    service,
+    serviceFailure,
+    sources,
+    candidates,
+    userData,
+    notes,
+    advice,
+  } = JSON.parse(
     output,
   );
   assertEquals(version, 1);
@@ -151,6 +163,7 @@ test("runDiscover writes the same as JSON, with a version and the words of the s
   });
   assertEquals(interfaces, [{ name: "eth0", address: "10.1.1.50", mac: "02:00:4c:9f:00:0a", isUp: true }]);
   assertEquals([listeners, service], [{ metadata: "169.254.169.254:39724" }, null]);
+  assertEquals(serviceFailure, "No service answers");
   assertEquals(
     sources.map(({ source }: { source: string }) => source),
     discoveryConfig().sources.filter((source) => source !== "server"),
