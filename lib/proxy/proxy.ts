@@ -180,7 +180,7 @@ export function createProxy<R extends Router>(
     refuse(kind, { peer, head }) {
       const { status, reason } = REFUSALS[kind];
       const path = head && pathOf(head.target);
-      responder.note(status, { method: head?.method ?? "", path, startedAt: now() });
+      responder.note(status, { method: head?.method, path, startedAt: now() });
       noteRefusal(reason, { status, client: peer, path });
       return { status, headers: headersOf(status) };
     },

@@ -329,6 +329,8 @@ test("proxy writes no secret anywhere: not a body, not a query, not a header", a
   }
   assertEquals([...proxy.lines, proxy.metrics()].filter((text) => text.includes(canary)), []);
   assertMatch(proxy.lines.join(""), /debug request method=GET path=\/latest\/user-data /);
+  // Of a method that the gate does not know nothing is said either.
+  assertMatch(proxy.lines.join(""), /debug request status=405 /);
 });
 
 test("proxy logs one line for each event, whatever the path is", async () => {

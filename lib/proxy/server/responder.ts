@@ -38,7 +38,7 @@ export interface RequestContext {
 /** What is noted of an answer, besides its status. */
 export interface AccessLogEntry {
   readonly startedAt: number;
-  readonly method: string;
+  readonly method: string | undefined;
   /** The part of the target that may be logged. */
   readonly path: string | undefined;
   readonly from?: CacheOutcome;
