@@ -73,67 +73,61 @@ export function createPasswordService<R extends Router>(
   const noteError = createReasonLog("the password service answered with an error", { log, now, level: "warn" });
   const noteFailure = createReasonLog("the password service did not answer", { log, now, level: "warn" });
 
-  /** Does something within the time of a request. @throws what `late` gives if that is over before, or why its client is gone */
-  const inTime = async <T>(
-    { late, watchClient }: { readonly late: () => Error; readonly watchClient: WatchClient },
-    act: (signal: AbortSignal) => T | Promise<T>,
-  ): Promise<T> => {
-    const attempt = new AbortController();
-    const deadline = deadlines.set(requestTimeoutMs, () => attempt.abort(late()));
-    const endWatch = watchClient((reason) => attempt.abort(reason));
+  const findRouter = async (signal: AbortSignal): Promise<R> => {
     try {
-      return await act(attempt.signal);
-    } catch (error) {
-      throw attempt.signal.aborted ? attempt.signal.reason : error;
-    } finally {
-      deadline.cancel();
-      endWatch();
+      return await upstream.router(signal);
+    } catch (cause) {
+      throw new NoRouterError("No router was found", { cause });
     }
   };
 
-  const findRouter = (watchClient: WatchClient) =>
-    inTime(
-      { late: () => new NoRouterError(`No router was found in ${requestTimeoutMs} ms`), watchClient },
-      async (signal) => {
-        try {
-          return await upstream.router(signal);
-        } catch (cause) {
-          throw new NoRouterError("No router was found", { cause });
-        }
-      },
-    );
-
-  const askRouter = (
+  const askRouter = async (
     { address }: R,
-    { asks, watchClient }: { readonly asks: string; readonly watchClient: WatchClient },
-  ): Promise<Response> =>
-    inTime(
-      {
-        late: () => new UpstreamError("response_timeout", `No password server answered in ${requestTimeoutMs} ms`),
-        watchClient,
-      },
-      async (signal) => {
-        const head = { method: "GET", target: "/", headers: [["DomU_Request", asks]] } as const;
-        // A kept connection that turns out to be dead would have the request made twice.
-        const options = { signal, fresh: true, port: PORT };
-        const { status, headers, body } = await client.request(address, head, options);
-        // A redirection's page is no password either.
-        if (status >= 300) {
-          body.cancel();
-          noteError(`status ${status}`, { router: address });
-          return emptyResponse(status);
-        }
-        const [, type = "text/plain"] = headers.find(([name]) => name === "content-type") ?? [];
-        const whole = await readWhole(body, MAX_BODY_BYTES);
-        if (whole !== undefined) return toResponse(whole, { status, type });
-        throw new UpstreamError("too_large", `The answer of the password server is over ${MAX_BODY_BYTES} bytes`);
-      },
-    );
+    { asks, signal }: { readonly asks: string; readonly signal: AbortSignal },
+  ): Promise<Response> => {
+    const head = { method: "GET", target: "/", headers: [["DomU_Request", asks]] } as const;
+    // A kept connection that turns out to be dead would have the request made twice.
+    const options = { signal, fresh: true, port: PORT };
+    const { status, headers, body } = await client.request(address, head, options);
+    // A redirection's page is no password either.
+    if (status >= 300) {
+      body.cancel();
+      noteError(`status ${status}`, { router: address });
+      return emptyResponse(status);
+    }
+    const [, type = "text/plain"] = headers.find(([name]) => name === "content-type") ?? [];
+    const whole = await readWhole(body, MAX_BODY_BYTES);
+    if (whole !== undefined) return toResponse(whole, { status, type });
+    throw new UpstreamError("too_large", `The answer of the password server is over ${MAX_BODY_BYTES} bytes`);
+  };
 
   const askDrive = async (password: DrivePassword, asks: string): Promise<Response> => {
     if (asks === FETCH) return toResponse(await password.take());
     await password.forget();
     return toResponse(ACKNOWLEDGE);
+  };
+
+  /** Asks whatever is in force. @throws why its client is gone, or that the time of a request, the search included, is over */
+  const ask = async (asks: string, watchClient: WatchClient): Promise<Response> => {
+    let router: R | undefined;
+    const late = () =>
+      router === undefined
+        ? new NoRouterError(`No router was found in ${requestTimeoutMs} ms`)
+        : new UpstreamError("response_timeout", `No password server answered in ${requestTimeoutMs} ms`);
+    const ending = new AbortController();
+    const { signal } = ending;
+    const deadline = deadlines.set(requestTimeoutMs, () => ending.abort(late()));
+    const endWatch = watchClient((reason) => ending.abort(reason));
+    try {
+      router = await findRouter(signal);
+      const drive = driveOf(router);
+      return await (drive === undefined ? askRouter(router, { asks, signal }) : askDrive(drive, asks));
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      deadline.cancel();
+      endWatch();
+    }
   };
 
   return {
@@ -142,9 +136,7 @@ export function createPasswordService<R extends Router>(
       if (method !== "GET") return emptyResponse(STATUS_CODE.MethodNotAllowed);
       if (asks !== FETCH && asks !== ACKNOWLEDGE) return emptyResponse(STATUS_CODE.BadRequest);
       try {
-        const router = await findRouter(watchClient);
-        const drive = driveOf(router);
-        return await (drive === undefined ? askRouter(router, { asks, watchClient }) : askDrive(drive, asks));
+        return await ask(asks, watchClient);
       } catch (error) {
         const status = statusOf(error);
         if (!(error instanceof ClientGoneError)) noteFailure(kindOfFailure(error), { status, error });

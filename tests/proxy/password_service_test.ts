@@ -197,6 +197,16 @@ test("createPasswordService gives up on a server that does not answer in time, a
   assertMatch(lines[0]!, /No password server answered in 15000 ms/);
 });
 
+test("createPasswordService counts the search for the router in the time of a request", async () => {
+  const { service, upstream, clock, lines } = start({ address: "" });
+  const answer = read(service.answer("GET", { asks: "send_my_password" }));
+  await clock.run(10_000);
+  upstream.find("10.1.1.1");
+  await clock.run(TIMEOUT_MS - 10_000);
+  assertEquals(lines.length, 1);
+  assertEquals((await answer).status, 504);
+});
+
 for (const [error, status, logged] of [[new ClientGoneError(), 499, 0], [new StoppingError(), 503, 1]] as const) {
   test(`createPasswordService ends with its client or the program, by ${error.name}`, async () => {
     for (const [address, count] of [["10.1.1.1", 1], ["", 0]] as const) {
