@@ -79,7 +79,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   let wantsRefresh = false;
   /** Why the router is not trusted, or is being asked whether it is there. */
   let suspicion: { readonly cause: Cause; readonly error: unknown; readonly isSilence: boolean } | undefined;
-  let isSlow = false;
+  /** Until when a router is not asked again that was seen to be slow; `-Infinity` of one that was not. */
   let tolerantUntil = -Infinity;
 
   let confirmedAt: number | undefined;
@@ -155,7 +155,9 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     });
     remember(found);
     identity.adopt(found.identity);
-    schedule.begin({ isAnother: found.address !== router?.address });
+    const isAnother = found.address !== router?.address;
+    schedule.begin({ isAnother });
+    if (isAnother) tolerantUntil = -Infinity;
     router = found;
     failures = 0;
     confirmedAt = found.since;
@@ -244,15 +246,15 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   /** A router that was silent has answered: it is slow, and in force. */
   function seeAlive(kept: Router): void {
     if (kept !== router || suspicion?.isSilence !== true) return;
+    const wasSlow = tolerantUntil > -Infinity;
     tolerantUntil = clock.now() + TOLERANCE_MS;
     if (isTrusted) {
-      if (!isSlow) events.slow(kept);
+      if (!wasSlow) events.slow(kept);
       schedule.doubt("weak");
     } else {
       events.answered(kept, { outageMs: clock.now() - lostAt });
       searches.end();
     }
-    isSlow = true;
     trust(kept);
   }
 
@@ -262,7 +264,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     events.suspected(suspected, error);
     suspicion = suspicionOf(suspected, error);
     isTrusted = false;
-    isSlow = false;
+    tolerantUntil = -Infinity;
     wantsSearch = true;
     failures = 0;
     lostAt = clock.now();
@@ -302,8 +304,9 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 
     report(reported, error, { isPending = false } = {}) {
       if (reported !== router || !isTrusted) return;
+      if (isPending && clock.now() < tolerantUntil) return;
       if (!isPending || searches.current !== undefined) return suspect(reported, error);
-      if (isProbing() || clock.now() < tolerantUntil) return;
+      if (isProbing()) return;
       suspicion = suspicionOf(reported, error);
       awaken();
     },

@@ -76,6 +76,47 @@ test("createResolver.report asks nobody for a proof once the router said that it
     assertEquals([resolver.router(NEVER), lan.seen.request - before], [router, 0]);
   }));
 
+test("createResolver.report leaves a router in force that is known to be slow, also while others are looked for", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    const own = lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    own.delayMs = 500;
+    lan.add({ address: "10.1.1.2", web: FOREIGN });
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(600);
+    const before = lan.seen.request;
+    await clock.run(100);
+    assert(lan.seen.request > before, "the other may be its successor: a search is under way");
+    resolver.report(router, SILENT_YET, { isPending: true });
+    assertEquals([resolver.router(NEVER), log.filter((line) => line.includes("suspect"))], [router, []]);
+  }));
+
+test("createResolver.report asks a router whether it is there although the one before it was slow", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock, log } = scene;
+    lan.add({ address: "10.1.1.1" });
+    const slow = await settle(scene);
+    resolver.report(slow, SILENT_YET, { isPending: true });
+    await clock.run(600);
+    lan.routers.length = 0;
+    const own = lan.add({ address: "10.1.1.2" });
+    resolver.refresh();
+    await clock.run(1_000);
+    const router = resolver.status().router!;
+    assertEquals(router.address, "10.1.1.2");
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(61_000);
+    assertEquals(log.filter((line) => line.includes("slow")), [
+      "info  the router is slow to answer address=10.1.1.1",
+      "info  the router is slow to answer address=10.1.1.2",
+    ]);
+    own.dhcp = false;
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(600);
+    assertEquals(resolver.status().state, "suspect");
+  }));
+
 /** Who answers in the place of a router that has fallen silent, and how many of them are asked for their proof. */
 const OTHERS: readonly (readonly [what: string, servers: readonly string[], asked: number])[] = [
   ["one that names itself more than once", ["10.1.1.2", "10.1.1.2", "10.1.1.2"], 1],
