@@ -12,6 +12,8 @@ const FIRST_MS = 500;
 const EVERY_MS = 500;
 /** To the beginning of the line, and clear it (ECMA-48). */
 const CLEAR = "\r\x1b[K";
+/** What goes on in the terminal's next line would stay there, and at each time anew. */
+const MAX_LENGTH = 79;
 
 /** What to show, and how. */
 export interface ProgressOptions {
@@ -35,7 +37,7 @@ export async function showProgress({ report, show, timeoutMs, clock, signal }: P
   show(CLEAR);
 }
 
-/** Says what is waited for. */
+/** Says what is waited for, in one line of a terminal. */
 export function describeProgress({ elapsedMs, sources, candidates }: SearchReport, timeoutMs: number): string {
   const pending = [
     ...new Set(candidates.filter(({ verdict }) => verdict === "undecided").map(({ address }) => address)),
@@ -46,5 +48,6 @@ export function describeProgress({ elapsedMs, sources, candidates }: SearchRepor
     ...(pending.length === 0 ? [] : [`for metadata of ${pending.join(", ")}`]),
   ];
   const seconds = `${Math.floor(elapsedMs / 1_000)} of ${Math.round(timeoutMs / 1_000)} s`;
-  return `searching, ${seconds}: ${waiting.length === 0 ? "asking again" : `waiting ${waiting.join(" and ")}`}`;
+  const text = `searching, ${seconds}: ${waiting.length === 0 ? "asking again" : `waiting ${waiting.join(" and ")}`}`;
+  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 1)}…` : text;
 }

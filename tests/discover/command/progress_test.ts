@@ -30,7 +30,7 @@ function report(
   };
 }
 
-test("describeProgress says how long it has been, and who is waited for", () => {
+test("describeProgress says how long it has been, and who is waited for, in one line of a terminal", () => {
   assertEquals(describeProgress(report(1_900), 10_000), "searching, 1 of 10 s: asking again");
   assertEquals(
     describeProgress(report(3_000, ["unfinished", "silent", "unfinished"]), 10_000),
@@ -39,6 +39,10 @@ test("describeProgress says how long it has been, and who is waited for", () => 
   assertEquals(
     describeProgress(report(3_000, ["unfinished"], ["undecided", "invalid", "undecided"]), 10_000),
     "searching, 3 of 10 s: waiting for dhcp and for metadata of 10.1.1.1, 10.1.1.3",
+  );
+  assertEquals(
+    describeProgress(report(3_000, ["unfinished"], ["undecided", "undecided", "undecided"]), 10_000),
+    "searching, 3 of 10 s: waiting for dhcp and for metadata of 10.1.1.1, 10.1.1.2,…",
   );
 });
 
