@@ -11,8 +11,8 @@ import { CommandError } from "../system/run_ip.ts";
 import type { RunIp } from "../system/run_ip.ts";
 import { isLinkLocal } from "../ipv4/ipv4.ts";
 
-/** One address of one interface, as `Deno.networkInterfaces()` gives it. */
-export type InterfaceAddress = Pick<Deno.NetworkInterfaceInfo, "name" | "address">;
+/** An address and the label that it has, as `Deno.networkInterfaces()` gives them. */
+export type LabelledAddress = Pick<Deno.NetworkInterfaceInfo, "name" | "address">;
 
 /**
  * Ensures that a link-local address is on `lo`; any other address is taken to exist.
@@ -23,7 +23,7 @@ export type InterfaceAddress = Pick<Deno.NetworkInterfaceInfo, "name" | "address
 export async function ensureAddress(
   address: string,
   system: {
-    readonly interfaces: () => readonly InterfaceAddress[];
+    readonly interfaces: () => readonly LabelledAddress[];
     readonly runIp: RunIp;
     /** Ends the adding. */
     readonly signal: AbortSignal;
@@ -52,7 +52,7 @@ export async function ensureAddress(
 }
 
 /** The device that has the address, whatever label the address has there. */
-export function holderOf(address: string, interfaces: readonly InterfaceAddress[]): string | undefined {
+export function holderOf(address: string, interfaces: readonly LabelledAddress[]): string | undefined {
   return interfaces.find((entry) => entry.address === address)?.name.split(":")[0];
 }
 

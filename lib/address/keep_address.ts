@@ -12,12 +12,12 @@ import type { MonitorIp, RunIp } from "../system/run_ip.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Clock } from "../time/clock.ts";
 import { ensureAddress, holderOf } from "./ensure_address.ts";
-import type { InterfaceAddress } from "./ensure_address.ts";
+import type { LabelledAddress } from "./ensure_address.ts";
 import { isLinkLocal } from "../ipv4/ipv4.ts";
 
 /** What the keeper works with. */
 export interface KeeperSystem {
-  readonly interfaces: () => readonly InterfaceAddress[];
+  readonly interfaces: () => readonly LabelledAddress[];
   readonly runIp: RunIp;
   readonly monitorIp: MonitorIp;
   /** Called a moment after interfaces or their addresses have changed, and when the address was added again. */

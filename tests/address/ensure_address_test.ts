@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { InterfaceAddress } from "../../lib/address/ensure_address.ts";
+import type { LabelledAddress } from "../../lib/address/ensure_address.ts";
 import { ensureAddress } from "../../lib/address/ensure_address.ts";
 import type { CommandErrorKind } from "../../lib/system/run_ip.ts";
 import { CommandError } from "../../lib/system/run_ip.ts";
@@ -9,7 +9,7 @@ const ADDRESS = "169.254.169.254";
 
 /** A machine whose `ip` does what it is told, or fails the way `failure` says. */
 function machine(
-  present: InterfaceAddress[],
+  present: LabelledAddress[],
   failure?: { kind: CommandErrorKind; stderr: string; meanwhile?: string },
 ) {
   const commands: string[] = [];
