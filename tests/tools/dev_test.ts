@@ -94,21 +94,32 @@ test("./dev has temporary files go where programs can be run, and says so", asyn
   assertStringIncludes(stderr, "no program can be run in /dev/null/none: temporary files go to /");
 });
 
-test("./dev says so where npm is too old to read its lock files", async () => {
+/** Runs `./dev` where there is no Deno, and an npm that does this. */
+async function runDevWithNpm(npm: string) {
   const folder = await Deno.makeTempDir();
   try {
     for (const path of ["bin", "tools/npm/deno"]) await Deno.mkdir(`${folder}/${path}`, { recursive: true });
     for (const path of ["dev", "deno.json", "tools/npm/deno/package-lock.json"]) {
       await Deno.copyFile(`${TOP}/${path}`, `${folder}/${path}`);
     }
-    for (const [name, does] of [["deno", "exit 1"], ["npm", "echo 6.14.4"], ["uname", "echo x86_64"]] as const) {
+    for (const [name, does] of [["deno", "exit 1"], ["npm", npm], ["uname", "echo x86_64"]] as const) {
       await Deno.writeTextFile(`${folder}/bin/${name}`, `#!/bin/sh\n${does}\n`, { mode: 0o755 });
     }
-    const env = { PATH: `${folder}/bin:/usr/bin:/bin`, HOME: folder };
-    const { code, stderr } = await runCommand([`${folder}/dev`, "fmt"], { env });
-    assertEquals(code, 1);
-    assertStringIncludes(stderr, "Deno is missing, and npm is too old to fetch it: 7 or newer can");
+    return await runCommand([`${folder}/dev`, "fmt"], { env: { PATH: `${folder}/bin:/usr/bin:/bin`, HOME: folder } });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+test("./dev says so where npm is too old to read its lock files", async () => {
+  const { code, stderr } = await runDevWithNpm("echo 6.14.4");
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "Deno is missing, and npm is too old to fetch it: 7 or newer can");
+});
+
+test("./dev has npm give up within minutes where nobody answers, and says what may be the matter", async () => {
+  const { code, stderr } = await runDevWithNpm('[ "$1" != ci ] || { env; exit 1; }');
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "\nnpm_config_fetch_timeout=60000\n");
+  assertStringIncludes(stderr, "dev: npm could not install Deno, see above: is its registry to be reached");
 });
