@@ -267,6 +267,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     tolerantUntil = -Infinity;
     wantsSearch = true;
     failures = 0;
+    lastCauses = [];
     lostAt = clock.now();
     if (!suspicion.isSilence || lostAt - trustedAt > TOLERANCE_MS) troubledAt = lostAt;
     awaken();

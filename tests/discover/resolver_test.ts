@@ -61,6 +61,28 @@ test("createResolver.router rejects when its signal aborts, with what the source
     await assertRejects(() => Promise.resolve(resolver.router(AbortSignal.abort())), DiscoveryError);
   }));
 
+test("createResolver.router rejects without what the sources said in an outage before", () =>
+  play(async (scene) => {
+    const { lan, guest, resolver, clock } = scene;
+    resolver.start();
+    await clock.run(20_000);
+    assertMatch(resolver.status().lastFailure!.message, /; networkd: a sick disk$/);
+    guest.files = {};
+    lan.add({ address: "10.1.1.1" });
+    const { router } = await timeRouter(scene);
+    await clock.run(5_000);
+    lan.routers.length = 0;
+    resolver.report(router, new Error("refused"));
+    const patience = new AbortController();
+    const refused = assertRejects(() => Promise.resolve(resolver.router(patience.signal)), DiscoveryError);
+    await clock.run(10);
+    patience.abort();
+    assertEquals((await refused).message, "dhcp: 10.1.1.1 does not answer");
+  }, {
+    config: { sources: ["dhcp", "networkd"] },
+    guest: { files: { "/run/systemd/netif/leases/": new Error("a sick disk") } },
+  }));
+
 test("createResolver.close sends those away who wait", () =>
   play(async ({ resolver, clock }) => {
     resolver.start();
