@@ -29,6 +29,19 @@ test("openGate closes the connection that has been owing for longest when there 
   for (const exchange of idle) exchange[Symbol.dispose]();
 });
 
+test("openGate gives nobody's place to who may not ask: it is not even told why", async () => {
+  let isAllowed = true;
+  await using scene = open({ limits: { maxConnections: 1 }, isAllowed: () => isAllowed });
+  using first = await scene.connect();
+  await first.send(get("/1"));
+  await first.receive();
+  isAllowed = false;
+  using stranger = await scene.connect();
+  assertEquals((await stranger.rest()).length, 0);
+  await first.send(get("/2"));
+  assertEquals(latin1((await first.receive()).body), "/2");
+});
+
 test("openGate gives 503 when every connection is being answered", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   await using scene = open({ inner: createAnswering(({ target }) => promise.then(() => toBytes(target))).inner });
