@@ -78,7 +78,10 @@ test("openRuntimeFolder leaves alone what another program listens in, and takes 
     const accepted = other.accept();
     assertEquals(await openRuntimeFolder(at.log, path), undefined);
     (await accepted).close();
+    // As if it had been killed: closed, it would take its socket away.
+    Deno.linkSync(`${path}/${name}`, `${at.folder}/left`);
     other.close();
+    Deno.renameSync(`${at.folder}/left`, `${path}/${name}`);
     assertEquals(at.warnings.splice(0), [
       "doing without a runtime folder: Error: another mdproxy4cs is at work in it",
     ]);

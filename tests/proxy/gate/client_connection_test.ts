@@ -223,11 +223,11 @@ test("ClientConnection passes an answer on as it comes, and is inside for as lon
 });
 
 test("ClientConnection frees a client of HTTP/1.0 of chunks, and one of HTTP/1.1 of nothing", async () => {
-  const chunks: readonly Header[] = [["transfer-encoding", "chunked"]];
+  const chunks: readonly Header[] = [["x", "y"], ["transfer-encoding", "chunked"]];
   for (
     const [version, head, body] of [
-      ["1.1", "transfer-encoding: chunked\r\n", "4\r\nbody\r\n0\r\n\r\n"],
-      ["1.0", "connection: close\r\n", "body"],
+      ["1.1", "x: y\r\ntransfer-encoding: chunked\r\n", "4\r\nbody\r\n0\r\n\r\n"],
+      ["1.0", "x: y\r\nconnection: close\r\n", "body"],
     ] as const
   ) {
     const { inner, answer, feed } = createInner();
@@ -319,10 +319,13 @@ test("ClientConnection notices a client that resets while it is answered, and no
   await half.over;
   assertEquals([half.client.seen.isClosed, state.released], [true, 1]);
   const other = createInner();
-  const gone = serve({ inner: other.inner });
+  const refused: RefusalKind[] = [];
+  const refuse = (kind: RefusalKind) => (refused.push(kind), { status: 503, headers: [] });
+  const gone = serve({ inner: other.inner, handler: { refuse } });
   await gone.client.send(get("/a"));
   await gone.client.fail();
   assertEquals([gone.client.seen.isClosed, other.state.released, gone.calls.closed, gone.cuts], [true, 1, 1, []]);
+  assertEquals(refused, [], "nobody is there to be told");
 });
 
 test("ClientConnection may be answering a client that has gone: one that closed its side, or sends more than is held", async () => {

@@ -50,7 +50,8 @@ const REQUESTS: readonly RawRequest[] = [
 /** An answer without what may differ: how a body is framed, the moment, and whether a field that comes twice is joined. */
 function essence({ status, headers, body }: RawResponse) {
   const kept = new Headers(headers as [string, string][]);
-  for (const name of ["transfer-encoding", "content-length", "date"]) kept.delete(name);
+  const framing = status === 204 || status === 304 ? [] : ["transfer-encoding", "content-length"];
+  for (const name of [...framing, "date"]) kept.delete(name);
   return { status, headers: [...kept], body: latin1(body) };
 }
 
