@@ -17,15 +17,21 @@ export interface Output {
 interface Apt {
   readonly run: (argv: readonly string[]) => Promise<Output>;
   readonly say: (line: string) => void;
+  readonly sleep: (ms: number) => Promise<void>;
 }
 
 /** How packages are installed by hand. */
 export const APT_INSTALL = ["apt-get", "install", "--yes", "--no-install-recommends"] as const;
 
-/** A machine that has just started is often updating itself; Debian 11 takes a mirror's first failure for its last word. */
-const PATIENTLY = ["-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=120"];
+/** Debian 11 takes a mirror's first failure for its last word. */
+const PATIENTLY = ["-o", "Acquire::Retries=3"];
 /** Otherwise lists that could not be fetched are no error. */
 const STRICTLY = ["-o", "APT::Update::Error-Mode=any"];
+
+/** A machine that has just started is often updating itself. */
+const IS_LOCKED = /^E: Could not get lock /m;
+const LOCK_LOOKS = 24;
+const LOCK_PAUSE_MS = 5_000;
 
 /** So much of what a command wrote says why it failed. */
 const LAST_LINES = 10;
@@ -56,10 +62,15 @@ async function findCandidate(names: string, { run, say }: Apt): Promise<string |
   return undefined;
 }
 
-/** Runs a command, and shows the end of what it said if it fails. */
-async function attempt(argv: readonly string[], what: string, { run, say }: Apt): Promise<Output> {
+/** Runs a command, when another apt has ended, and shows the end of what it said if it fails. */
+async function attempt(argv: readonly string[], what: string, { run, say, sleep }: Apt): Promise<Output> {
   say(what);
-  const output = await run(argv);
+  let output = await run(argv);
+  for (let looks = 0; looks < LOCK_LOOKS && IS_LOCKED.test(output.stderr); looks++) {
+    if (looks === 0) say(`waiting for another apt, ${LOCK_LOOKS * LOCK_PAUSE_MS / 60_000} minutes at most`);
+    await sleep(LOCK_PAUSE_MS);
+    output = await run(argv);
+  }
   if (!output.success) {
     const said = [output.stdout, output.stderr].flatMap((text) => text.trim().split("\n").slice(-LAST_LINES));
     say(`${argv.join(" ")} failed:\n${said.filter((line) => line !== "").join("\n")}`);

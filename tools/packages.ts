@@ -12,6 +12,7 @@ import type { Output } from "./apt.ts";
 import { undoIfStopped } from "./cleanup.ts";
 import { missingPackages } from "../tests/support/packages.ts";
 import type { Program } from "../tests/support/packages.ts";
+import { pause } from "../tests/support/pause.ts";
 
 /** What a package's scripts ask before they start a service (Debian's policy-rc.d). */
 const POLICY = "/usr/sbin/policy-rc.d";
@@ -79,7 +80,7 @@ async function installPackages(wanted: readonly string[]): Promise<void> {
   const before = await installedPackages();
   const undoPolicy = forbidStarting();
   try {
-    await aptInstall(wanted, { run: output, say: console.error });
+    await aptInstall(wanted, { run: output, say: console.error, sleep: pause });
   } finally {
     undoPolicy();
   }

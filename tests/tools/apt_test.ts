@@ -15,7 +15,9 @@ async function installOn(
 ) {
   const installed: string[] = [];
   const said: string[] = [];
+  let sleeps = 0;
   await aptInstall(wanted, {
+    sleep: () => Promise.resolve(void sleeps++),
     run([command, ...args]) {
       const stderr = failing([command, ...args].join(" ")) ?? "";
       const names = args.filter((arg) => /^(alpha|beta|gamma)$/.test(arg));
@@ -25,7 +27,7 @@ async function installOn(
     },
     say: (line) => said.push(line),
   });
-  return { installed, said: said.join("\n") };
+  return { installed, sleeps, said: said.join("\n") };
 }
 
 test("aptInstall installs all that there is at once, each by the first of its names that there is", async () => {
@@ -54,5 +56,17 @@ test("aptInstall tries packages one by one if they cannot be had together, but n
     const { installed, said } = await installOn({ has, failing }, has);
     assertEquals(installed, expected);
     assertStringIncludes(said, reason);
+  }
+});
+
+test("aptInstall waits for another apt to end, not for ever, and says so once", async () => {
+  const locked = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)";
+  for (const [times, sleeps] of [[3, 3], [Infinity, 24]] as const) {
+    let left: number = times;
+    const failing = (argv: string) => argv.startsWith("apt-get update") && left-- > 0 ? locked : undefined;
+    const result = await installOn({ has: ["alpha"], failing }, ["alpha"]);
+    assertEquals([result.sleeps, result.installed], [sleeps, ["alpha"]]);
+    assertEquals(result.said.split("\n").filter((line) => line.startsWith("waiting for another apt")).length, 1);
+    assertEquals(result.said.includes(locked), times === Infinity);
   }
 });
