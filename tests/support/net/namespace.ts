@@ -29,18 +29,25 @@ export function whyNoNamespaces(): string | undefined {
 
 function tryNamespaces(): string | undefined {
   try {
-    const { success, stderr } = new Deno.Command("unshare", { args: [...unshareFlags(), "true"] }).outputSync();
+    const args = [...unshareFlags(), "sh", "-ec", TRIAL];
+    const { success, stderr } = new Deno.Command("unshare", { args, env: { LC_ALL: "C" } }).outputSync();
     if (success) return undefined;
     // A namespace for mounts is made by making its root private; a chroot's may be no mount point of its own.
     const said = new TextDecoder().decode(stderr).trim().split("\n")[0]!.replace(/^unshare: /, "");
-    if (/root filesystem propagation/.test(said)) {
+    if (/root filesystem propagation: Invalid argument/.test(said)) {
       return "the root folder is a chroot's and no mount point. To have namespaces: mount --bind DIR DIR before chroot DIR";
     }
-    return `this machine refuses namespaces (${said}). To have them: root with CAP_SYS_ADMIN, as docker run --privileged gives`;
+    return `this machine refuses namespaces (${said}). To have them: root with CAP_SYS_ADMIN and CAP_NET_ADMIN, as docker run --privileged gives`;
   } catch (error) {
     return `cannot run unshare, of Debian's util-linux: ${(error as Error).message}`;
   }
 }
+
+/** What a container that may make a namespace may still be refused inside. */
+const TRIAL = `
+mount --no-mtab -t tmpfs tmpfs /mnt
+if command -v ip > /dev/null; then ip link set lo up; ip link add type veth; fi
+`;
 
 /**
  * Makes the namespace that all others of one network are made in. Its file system is the machine's own.
