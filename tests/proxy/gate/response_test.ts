@@ -6,11 +6,11 @@ import { test } from "../../support/test.ts";
 const DATE = "Thu, 01 Jan 1970 00:00:00 GMT";
 const STAYS = { method: "GET", minor: 1, persistent: true } as const;
 
-test("encodeResponse frames an answer for its recipient, and dates what has no date", () => {
-  const response = { status: 200, headers: [["x", "y"]] as const, body: toBytes("body") };
+test("encodeResponse frames an answer for its recipient, byte for byte, and dates what has no date", () => {
+  const response = { status: 200, headers: [["x", "\xe9"]] as const, body: toBytes("body") };
   const text = (recipient: Parameters<typeof encodeResponse>[1]) =>
     latin1(encodeResponse(response, recipient, DATE).first);
-  const start = `HTTP/1.1 200 OK\r\nx: y\r\ndate: ${DATE}\r\ncontent-length: 4\r\n`;
+  const start = `HTTP/1.1 200 OK\r\nx: \xe9\r\ndate: ${DATE}\r\ncontent-length: 4\r\n`;
   assertEquals(text(STAYS), `${start}\r\nbody`);
   assertEquals(text({ ...STAYS, method: "HEAD" }), `${start}\r\n`);
   assertEquals(text({ ...STAYS, persistent: false }), `${start}connection: close\r\n\r\nbody`);
