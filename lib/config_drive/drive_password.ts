@@ -1,6 +1,6 @@
 /**
- * The password on a config drive, given out as the router's password server would: once, and never again after the guest
- * has said that it saved it.
+ * The password on a config drive, asked for as a router's is: given once each time that the drive is read, where a router
+ * gives it until it was saved, and never again after the guest has said that it saved it.
  *
  * A drive stays as it is when the password was saved, where a router forgets it: so it is noted which one that was, over
  * reloads and restarts. Not over a reboot, whose guest programs expect what CloudStack's own script does.
