@@ -145,7 +145,9 @@ export function createEventLog({ log, metrics, now }: EventLogOptions): EventLog
     },
     answered: ({ address }, { outageMs }) => sayBack({ address, outageMs: Math.round(outageMs) }),
     slow: ({ address }) => log.info("the router is slow to answer", { address }),
-    renamed: ({ address }, server) => log.info("the router names another server", { address, server }),
+    // It may do so each time that it is asked, and be the router all the same.
+    renamed: ({ address }, server) =>
+      once(`${address} names ${server}`, () => log.info("the router names another server", { address, server })),
     forgot: (reason) => log.warn("ignoring what was known before the restart", { reason }),
   };
 }

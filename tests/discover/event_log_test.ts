@@ -185,6 +185,7 @@ test("createEventLog tells what becomes of the router in force", () => {
     events.answered(ROUTER, { outageMs: 1_234.5 });
     events.slow(ROUTER);
     events.renamed(ROUTER, "10.1.1.2");
+    events.renamed(ROUTER, "10.1.1.2");
     events.forgot("it is no JSON");
   });
   assertEquals(lines, [
