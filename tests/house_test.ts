@@ -160,8 +160,12 @@ for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY
 }
 
 test("CHANGELOG: what it calls new log messages are messages of the program", async () => {
-  const items = [...(await Deno.readTextFile(`${TOP}/CHANGELOG.md`)).matchAll(/^- New[^]*?(?=\n- |\n\n)/gm)].join("\n");
-  const messages = [...items.matchAll(/"([^"]+)"/g)].map(([, message]) => message!.replace(/\s+/g, " "));
+  const text = await Deno.readTextFile(`${TOP}/CHANGELOG.md`);
+  const itemsOf = (word: string) => [...text.matchAll(new RegExp(`^- ${word}[^]*?(?=\n- |\n\n)`, "gm"))].join("\n");
+  // Of other words those behind the old ones: "old" is "new", "old" and "older" are "new" and "newer".
+  const others = [...itemsOf("Other words").matchAll(/(?<=\b(?:is|are)\s+)"[^"]+"(?:\s+and\s+"[^"]+")?/g)].join("\n");
+  assert(others !== "");
+  const messages = matchesOf(itemsOf("New") + others, /"([^"]+)"/g).map((message) => message.replace(/\s+/g, " "));
   const isLogged = (message: string) => sources.some(({ code }) => code.includes(`"${message}"`));
   assertEquals([messages.length > 0, messages.filter((message) => !isLogged(message))], [true, []]);
 });
