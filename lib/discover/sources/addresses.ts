@@ -26,15 +26,22 @@ export function readAddresses(
   interfaces: readonly InterfaceAddress[],
   links: readonly Pick<Link, "name" | "mac" | "addresses">[],
 ): DeviceAddress[] {
+  const holders = new Map(
+    links.flatMap(({ name, addresses }) =>
+      addresses.map(({ address, label }) => [`${address} ${label}`, name] as const)
+    ),
+  );
+  const macs = new Map(
+    [...links, ...interfaces].flatMap(({ name, mac }) =>
+      mac === undefined || mac === NO_MAC ? [] : [[name, mac] as const]
+    ),
+  );
   return interfaces
     .filter(({ family }) => family === "IPv4")
     .map((entry) => {
       const { name: label, address } = entry;
-      const holder = links.find(({ addresses }) => addresses.some((a) => a.label === label && a.address === address));
-      const name = holder?.name ?? label.split(":")[0]!;
-      const same = interfaces.find((other) => other.name === name && other.mac !== NO_MAC) ??
-        links.find((link) => link.name === name);
-      return { ...entry, label, name, mac: same?.mac ?? entry.mac };
+      const name = holders.get(`${address} ${label}`) ?? label.split(":")[0]!;
+      return { ...entry, label, name, mac: macs.get(name) ?? entry.mac };
     })
     .filter(({ name }) => name !== "lo");
 }
