@@ -159,6 +159,14 @@ for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY
   });
 }
 
+test("tests: each that runs has the leak sanitizers on", async () => {
+  const tests = (await readSources("tests")).flatMap(({ path, code }) =>
+    matchesOf(code, /\b(Deno\.test\(.*)/g).map((call) => `${path}: ${call}`)
+  );
+  const others = tests.filter((line) => !/^tests\/support\/(net\/network_)?test\.ts: |\bignore: true\b/.test(line));
+  assertEquals([tests.length > 1, others], [true, []], "register them with test or networkTest");
+});
+
 test("CHANGELOG: what it calls new log messages are messages of the program", async () => {
   const text = await Deno.readTextFile(`${TOP}/CHANGELOG.md`);
   const itemsOf = (word: string) => [...text.matchAll(new RegExp(`^- ${word}[^]*?(?=\n- |\n\n)`, "gm"))].join("\n");
