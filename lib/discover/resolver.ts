@@ -180,8 +180,9 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     lastFailure = Object.freeze({ at: clock.date(), message: error.message });
     failures += 1;
     events.failed(error, { failures, keeping: isTrusted ? router : undefined });
-    // A refresh that found nobody leaves everything as it was.
+    // A refresh that found nobody leaves everything as it was, unless the router has just said no.
     wantsSearch = !isTrusted;
+    if (isTrusted && hasSaidNo(router!, report)) schedule.doubt("strong");
     tell();
     if (!isTrusted && waiters.size === 0 && !mayTakeAnother()) {
       await clock.sleep(restMs({ failures, elapsedMs: clock.now() - lostAt }, clock), interrupt.signal);
@@ -342,6 +343,13 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       await upkeep;
     },
   };
+}
+
+/** Whether a router was asked for its proof and gave something else; one that is merely silent may be slow. */
+function hasSaidNo({ address }: Router, { candidates }: SearchReport): boolean {
+  const kind = candidates.find((candidate) => candidate.address === address && candidate.verdict === "invalid")?.cause
+    ?.kind;
+  return kind !== undefined && !["timeout", "response_timeout", "connect_timeout"].includes(kind);
 }
 
 function suspicionOf(router: Router, error: unknown): { cause: Cause; error: unknown; isSilence: boolean } {

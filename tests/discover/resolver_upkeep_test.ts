@@ -85,6 +85,22 @@ test("createResolver.refresh keeps the router in force until another is validate
     assertEquals(resolver.status().router?.address, "10.1.1.2");
   }));
 
+test("createResolver.refresh suspects the router in force where that says no, and nobody else is found", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const router = lan.add({ address: "10.1.1.1" });
+    await settle(scene);
+    for (const web of ["refuses", { status: 404, body: "" }, { status: 200, body: "<html>" }] as const) {
+      router.web = web;
+      resolver.refresh();
+      await clock.run(15_000);
+      assertEquals(resolver.status().state, "suspect", JSON.stringify(web));
+      router.web = OWN;
+      await clock.run(60_000);
+      assertEquals(resolver.status().state, "ready");
+    }
+  }, { config: { confirmIntervalMs: 0 } }));
+
 test("createResolver.report during a refresh puts the known router to the test too", () =>
   play(async (scene) => {
     const { lan, resolver, clock } = scene;

@@ -102,6 +102,23 @@ networkTest(
 );
 
 networkTest(
+  "a drive that is gone after a reload is not said to serve, also before somebody has asked",
+  ROUTER,
+  async () => {
+    await using scene = await createScene({
+      router: "none",
+      args: ["--discovery-timeout", "1s"],
+      prepare: (scene) => putDrive(scene, ON_DRIVE),
+    });
+    await scene.program.waitForLine(/found the router/);
+    await putDrive(scene);
+    await reload(scene, /the config drive is gone/);
+    await scene.program.waitForLine(/the router is suspect .*There is no config drive/);
+    assertEquals((await status(scene)).state, "suspect");
+  },
+);
+
+networkTest(
   "a router goes before the drive of the same VM, the drive before nothing, and the router again when it is back",
   ROUTER,
   async () => {
