@@ -13,6 +13,7 @@ import {
   parseSizeBytes,
   sizeFrom,
 } from "../../lib/config/value.ts";
+import { parseCidr } from "../../lib/ipv4/ipv4.ts";
 import { test } from "../support/test.ts";
 
 test("parseSizeBytes reads powers of 1024", () => {
@@ -125,7 +126,7 @@ test("parseListenAddress refuses what has no usable port", () => {
 test("parseAddress and parseCidrs refuse what is not IPv4", () => {
   assertEquals(parseAddress("10.1.1.1"), "10.1.1.1");
   assertThrows(() => parseAddress("router.example"), TypeError, "must be an IPv4 address");
-  assertEquals(parseCidrs("10.1.1.0/24, 192.0.2.7").length, 2);
+  assertEquals(parseCidrs("10.1.1.0/24, 192.0.2.7"), ["10.1.1.0/24", "192.0.2.7/32"].map((text) => parseCidr(text)!));
   assertEquals(parseCidrs(""), []);
   assertThrows(() => parseCidrs("10.1.1.0/33"), TypeError, '"10.1.1.0/33" is not one');
 });
