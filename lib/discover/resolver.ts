@@ -124,6 +124,8 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
   async function seek(): Promise<void> {
     await searches.untilAllowed(stop.signal);
     if (stop.signal.aborted || !wantsSearch) return;
+    const isAsked = wantsRefresh;
+    wantsRefresh = false;
     const wanted = identity.wanted();
     const isAwaited = waiters.size > 0 || failures === 0 || mayTakeAnother();
     const { report, wasEnded } = await searches.run({
@@ -138,7 +140,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       onSubstitute: (using, reason) => events.substitute(config.iname, { using, reason }),
     });
     if (stop.signal.aborted) return;
-    if (!wasEnded) wantsRefresh = false;
+    if (wasEnded && isAsked) wantsRefresh = true;
     events.searched(report);
     // What was certain before the end is in force, or has become suspect since.
     if (report.router !== undefined && report.router === router) return;
@@ -181,7 +183,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
     failures += 1;
     events.failed(error, { failures, keeping: isTrusted ? router : undefined });
     // A refresh that found nobody leaves everything as it was, unless the router has just said no.
-    wantsSearch = !isTrusted;
+    wantsSearch = !isTrusted || wantsRefresh;
     if (isTrusted && hasSaidNo(router!, report)) schedule.doubt("strong");
     tell();
     if (!isTrusted && waiters.size === 0 && !mayTakeAnother()) {

@@ -101,6 +101,20 @@ test("createResolver.refresh suspects the router in force where that says no, an
     }
   }, { config: { confirmIntervalMs: 0 } }));
 
+test("createResolver.refresh during a search has another one follow, for what has changed since", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const drive = lan.add({ address: "config-drive", dhcp: false });
+    await settle(scene);
+    resolver.refresh();
+    // It is being asked for its proof, and will have given it.
+    await clock.run(1);
+    drive.web = "refuses";
+    resolver.refresh();
+    await clock.run(30_000);
+    assertEquals(resolver.status().state, "suspect");
+  }, { config: { sources: ["dhcp", "config_drive"], confirmIntervalMs: 0 }, guest: { drive: DRIVE } }));
+
 test("createResolver.report during a refresh puts the known router to the test too", () =>
   play(async (scene) => {
     const { lan, resolver, clock } = scene;

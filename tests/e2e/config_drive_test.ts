@@ -97,6 +97,8 @@ networkTest(
 
     await putDrive(scene);
     await reload(scene, /the config drive is gone/);
+    // Though the search of the reload before still goes on.
+    await scene.program.waitForLine(/the router is suspect .*There is no config drive/);
     assertEquals((await scene.get("/latest/user-data")).status, 502);
   },
 );
