@@ -29,6 +29,8 @@ interface Count {
 async function countTests(args: readonly string[]): Promise<Count> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   const settle = removeIfStopped(report);
+  // What tests lay out is read by nobody, networkd and others, whom a stricter one keeps out.
+  Deno.umask(0o022);
   try {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["test", "--no-check", "-A", ...networkFlags(), `--junit-path=${report}`, ...args],
