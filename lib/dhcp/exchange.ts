@@ -155,16 +155,17 @@ export function createExchange(
       const secs = Math.floor((clock.now() - startedAt) / 1_000);
       const likely = isForLikely(round) && options.likely !== undefined ? await options.likely() : [];
       if (signal.aborted) return;
-      const results = await Promise.allSettled(
-        transactions.flatMap((transaction) =>
-          planRound(round, { ...options, likely, iface: transaction.client.name }).map(async (packet) => {
-            await send(transaction, packet, secs);
-            sent.increment({ type: packet.type });
-          })
-        ),
-      );
-      const errors = results.flatMap((result) => result.status === "rejected" ? [result.reason as Error] : []);
-      if (errors.length > 0 && errors.length === results.length) throw errors[0];
+      const errors: Error[] = [];
+      let sends = 0;
+      await Promise.all(transactions.map(async (transaction) => {
+        // One after the other: as long as a DISCOVER's socket is open, what answers an INFORM may come there.
+        for (const packet of planRound(round, { ...options, likely, iface: transaction.client.name })) {
+          sends += 1;
+          await send(transaction, packet, secs)
+            .then(() => sent.increment({ type: packet.type }), (error) => void errors.push(error));
+        }
+      }));
+      if (errors.length > 0 && errors.length === sends) throw errors[0];
       for (const error of errors) options.onSendError?.(error);
     };
 

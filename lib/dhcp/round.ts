@@ -44,7 +44,8 @@ export interface Round {
 
 /**
  * What to send in a round: both messages to everyone at first, then one after the other, which costs the network half as
- * much, and most servers answer either.
+ * much, and most servers answer either. In their order: a DISCOVER, which has port 68 of the interface's address to itself
+ * while it leaves, goes before every INFORM, which may be answered there.
  */
 export function planRound(
   { count, hasClientPort }: Round,
@@ -56,7 +57,7 @@ export function planRound(
   const types: readonly MessageType[] = hasClientPort ? ["inform", "discover"] : ["inform"];
   const toEveryone = types.map((type) => ({ type, to: BROADCAST }));
   // A server hears the broadcasts too, as a rule.
-  if (count === 0) return [...toEveryone, ...toServers];
+  if (count === 0) return [...toEveryone.toReversed(), ...toServers];
   const toLikely = likely.filter((server) => !servers.includes(server.address) && (server.iface ?? iface) === iface);
   return [
     toEveryone[count % types.length]!,
