@@ -140,7 +140,7 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
       onSubstitute: (using, reason) => events.substitute(config.iname, { using, reason }),
     });
     if (stop.signal.aborted) return;
-    if (wasEnded && isAsked) wantsRefresh = true;
+    if (wasEnded && isAsked) wantsSearch = wantsRefresh = true;
     events.searched(report);
     // What was certain before the end is in force, or has become suspect since.
     if (report.router !== undefined && report.router === router) return;

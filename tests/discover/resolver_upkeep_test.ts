@@ -264,6 +264,24 @@ test("createResolver.refresh searches although a router that was suspect answers
     assertEquals(resolver.status().router?.address, "10.1.1.2");
   }));
 
+test("createResolver.refresh is made up for where the router's answer ends the search for it", () =>
+  play(async (scene) => {
+    const { lan, resolver, clock } = scene;
+    const own = lan.add({ address: "10.1.1.1" });
+    const router = await settle(scene);
+    own.delayMs = 5_000;
+    resolver.refresh();
+    await clock.run(100);
+    resolver.report(router, SILENT_YET, { isPending: true });
+    await clock.run(100);
+    assertEquals(resolver.status().state, "suspect");
+    resolver.observe(router, { target: "/latest/vm-id", status: 200 });
+    assertEquals(resolver.status().state, "ready");
+    const before = lan.seen.discover;
+    await clock.run(5_000);
+    assert(lan.seen.discover > before, "the reload is done afterwards");
+  }));
+
 test("createResolver.observe ends a suspicion that rests on silence, and no other", () =>
   play(async (scene) => {
     const { resolver, clock } = scene;
