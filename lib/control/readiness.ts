@@ -36,7 +36,7 @@ export interface ReadinessOptions {
 }
 
 /** How often to look when nobody asks and nothing is heard of. */
-const LOOK_MS = 60_000;
+const LOOK_MS = 600_000;
 /** The same while clients are not served: somebody may be waiting. */
 const LOOK_AGAIN_MS = 1_000;
 

@@ -63,7 +63,7 @@ networkTest("mdproxy4cs answers its commands again where its runtime folder was 
     await guest.must(["rm", "-r", "/run/mdproxy4cs"]);
     const from = program.lines.length;
     assertEquals((await guest.run([binary(), "status"])).code, 3);
-    // It looks when somebody asks, or the watchdog, or after a minute.
+    // It looks when somebody asks, or the watchdog, or after ten minutes.
     assertEquals((await scene.get(`http://${ADMIN}/readyz`)).status, 200);
     await program.waitForLine(/listening for commands again/, { from });
     assertEquals((await guest.run([binary(), "wait", "--timeout", "60s"])).code, 0);
