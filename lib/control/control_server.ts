@@ -12,7 +12,7 @@
  * @module
  */
 
-import { isThere, makeFolder, removeLeftOver } from "../system/runtime_folder.ts";
+import { isThere, makeWay } from "../system/runtime_folder.ts";
 import type { Log } from "../telemetry/log.ts";
 import { SYSTEM_CLOCK } from "../time/clock.ts";
 import type { Clock } from "../time/clock.ts";
@@ -129,8 +129,7 @@ export function serveControl(
 
   function listen(): Deno.UnixListener | undefined {
     try {
-      makeFolder(path.slice(0, path.lastIndexOf("/")));
-      removeLeftOver(path);
+      makeWay(path);
       const listener = Deno.listen({ transport: "unix", path });
       Deno.chmodSync(path, 0o660);
       isMissing = false;

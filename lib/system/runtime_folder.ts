@@ -58,8 +58,18 @@ export async function openRuntimeFolder(log: Log, path = RUNTIME_FOLDER): Promis
   }
 }
 
+/**
+ * Makes way for a socket at the path: its folder may have been taken away, and a run that was killed may have left one there.
+ *
+ * @throws {Error} If the folder cannot be made, or what is there not removed.
+ */
+export function makeWay(path: string): void {
+  makeFolder(path.slice(0, path.lastIndexOf("/")));
+  removeLeftOver(path);
+}
+
 /** Makes a folder that nobody else may enter, if there is none. @throws {Error} If it cannot be made. */
-export function makeFolder(path: string): void {
+function makeFolder(path: string): void {
   try {
     Deno.mkdirSync(path, { mode: 0o700 });
   } catch (error) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isThere, makeFolder, removeLeftOver } from "../../system/runtime_folder.ts";
+import { isThere, makeWay } from "../../system/runtime_folder.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { InnerConnect } from "../gate/inner_pool.ts";
 
@@ -45,9 +45,7 @@ export function openInnerServer(
       onListen() {},
       onError,
     };
-    // It may have been taken away meanwhile.
-    makeFolder(path.slice(0, path.lastIndexOf("/")));
-    removeLeftOver(path);
+    makeWay(path);
     const server: Deno.HttpServer<Deno.Addr> = Deno.serve(
       { ...options, transport: "unix", path },
       handler,
