@@ -351,11 +351,16 @@ export function createResolver(config: DiscoveryConfig, deps: ResolverDeps): Res
 function hasSaidNo({ address }: Router, { candidates }: SearchReport): boolean {
   const kind = candidates.find((candidate) => candidate.address === address && candidate.verdict === "invalid")?.cause
     ?.kind;
-  return kind !== undefined && !["timeout", "response_timeout", "connect_timeout"].includes(kind);
+  return kind !== undefined && kind !== "timeout" && !isSilence(kind);
 }
 
 function suspicionOf(router: Router, error: unknown): { cause: Cause; error: unknown; isSilence: boolean } {
   const { kind, message } = toCause(router.source, error);
-  const isSilence = ["response_timeout", "connect_timeout"].includes(causeKindOf(error));
-  return { cause: { source: router.source, kind, message: `${router.address} ${message}` }, error, isSilence };
+  const cause = { source: router.source, kind, message: `${router.address} ${message}` };
+  return { cause, error, isSilence: isSilence(causeKindOf(error)) };
+}
+
+/** Whether a router has said nothing: it may be slow, or gone. */
+function isSilence(kind: Cause["kind"]): boolean {
+  return kind === "response_timeout" || kind === "connect_timeout";
 }
